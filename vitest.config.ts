@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+// Tests run through Node's own loader, so that syntax which Node refuses (enums, imports without .ts) fails here too and
+// not only in production.
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    experimental: { viteModuleRunner: false },
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+})

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config'
+
+// Coverage counts wrongly with Node's own loader (see vitest.config.ts), so it is measured with vitest's.
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary', 'html'] },
+  },
+})
