@@ -1,0 +1,77 @@
+/**
+ * From a sample to a reading, or to the reason why it is none.
+ *
+ * Scrapes and pushes come through here, so it makes no difference which way a sample came.
+ */
+import { isNegative, parseDecimal } from './decimals.ts'
+import type { Meters } from './meters.ts'
+import type { Reading } from './series.ts'
+import type { Instant } from './time.ts'
+
+/** Labels by name; a `Map` is one. */
+export interface Labels {
+  get(name: string): string | undefined
+}
+
+/** One line of an exposition, or the same thing pushed. */
+export interface Sample {
+  readonly metric: string
+  readonly labels: Labels
+  /** The digits as they were written. */
+  readonly value: string
+  /** `undefined` if the sample carries no timestamp. */
+  readonly at: Instant | undefined
+}
+
+/** Why a sample is no reading. */
+export type Rejection =
+  /** We charge nothing for it. */
+  | 'unknown metric'
+  /** A whitelist is set and the project is not on it. */
+  | 'unlisted'
+  /** No project name, or no site that Perun could know. */
+  | 'incomplete'
+  /** A line that does not parse, or a value that no total can have: NaN, infinite, negative. */
+  | 'unreadable'
+
+/** How many samples were rejected, for each reason. */
+export type Rejections = Record<Rejection, number>
+
+export interface AdmissionRules {
+  readonly meters: Meters
+  /** The names of the only projects to charge; absent, all are. */
+  readonly whitelist?: ReadonlySet<string> | undefined
+  /** What the target says of all its samples. A sample's own label wins, as with Prometheus' `honor_labels: true`. */
+  readonly labels: Labels
+  /** Site of samples that neither carry a `location_id` nor come from a target that has one. */
+  readonly site?: string | undefined
+  /** Instant of samples without a timestamp. */
+  readonly at: Instant
+}
+
+/** A number of a Perun resource, written in the only way that it can be: `08676` must not become a second site. */
+const siteNumber = /^[1-9]\d{0,9}$/
+
+/** The cheapest reason comes first: most lines of an exporter are about metrics that nobody charges for. */
+export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejection {
+  const meter = rules.meters.get(sample.metric)
+  if (meter === undefined) return 'unknown metric'
+  const projectName = label('project_name', sample, rules)
+  if (projectName === undefined) return 'incomplete'
+  if (rules.whitelist !== undefined && !rules.whitelist.has(projectName)) return 'unlisted'
+  const site = label('location_id', sample, rules) ?? rules.site
+  if (site === undefined || !siteNumber.test(site)) return 'incomplete'
+  const value = parseDecimal(sample.value)
+  if (value === undefined || isNegative(value)) return 'unreadable'
+  const projectId = label('project_id', sample, rules) ?? ''
+  return { series: { site, metric: meter.metric, projectId, projectName }, at: sample.at ?? rules.at, value }
+}
+
+/** The sample's label, else its target's. An empty label is an absent one, as everywhere in Prometheus. */
+function label(name: string, sample: Sample, rules: AdmissionRules): string | undefined {
+  return sample.labels.get(name) || rules.labels.get(name) || undefined
+}
+
+export function noRejections(): Rejections {
+  return { 'unknown metric': 0, unlisted: 0, incomplete: 0, unreadable: 0 }
+}

@@ -1,0 +1,219 @@
+/**
+ * What to do with a reading: the one place where it is decided whether consumption is charged.
+ *
+ * What the exporter publishes is a total, but recomputed each time: it falls when a machine drops out of the sum, when
+ * history is weighted anew, when the start date moves, and it jumps for the same reasons. Treating a fall as a reset to
+ * zero, as counters do, would charge consumption again that was charged before. So a fall charges nothing, and the series
+ * remembers the line it left: when it comes back to it, only what exceeds the former height is charged.
+ *
+ * Everything here is a pure function of the stored state and the reading. Approximate numbers (the pace) only choose
+ * between outcomes; what is charged is the exact difference of two readings.
+ */
+import { add, approximate, compare, type Decimal, formatDecimal, subtract, zero } from './decimals.ts'
+import type { Meter } from './meters.ts'
+import type { Reading } from './series.ts'
+import { DAY, HOUR, type Instant, MINUTE } from './time.ts'
+
+/** A total at an instant. */
+export interface Point {
+  readonly at: Instant
+  readonly value: Decimal
+}
+
+/** The line a series left when it fell or jumped: where it was, how fast it grew, and what was charged since. */
+export interface FormerLine extends Point {
+  readonly pace: number
+  /** Consumption charged after the line was left, in the meter's unit. */
+  readonly charged: Decimal
+}
+
+/** What is known of a series before a reading. */
+export interface SeriesState {
+  /** The last reading that counted. */
+  readonly watermark: Point
+  /** How fast the series has grown lately, in units per hour; 0 until it has grown. A rule of thumb, never charged. */
+  readonly pace: number
+  readonly formerLine?: FormerLine
+}
+
+export type HeldReason =
+  /** Grew faster than `maxGrowthPerHour` of its meter allows. */
+  | 'implausible growth'
+  /** Above the height it fell from, and neither the former nor the present pace explains it. */
+  | 'unclear after a fall'
+  /** Nearly all series of the site jumped by the same factor at once. */
+  | 'site jump'
+  /** The reading is later than our clock allows. */
+  | 'clock ahead'
+
+export type Decision =
+  /** First reading of this series: nothing to compare with, so charging starts here. */
+  | { readonly kind: 'opened'; readonly state: SeriesState }
+  /** The value grew: `to − from` is charged. */
+  | { readonly kind: 'charged'; readonly from: Point; readonly to: Point; readonly state: SeriesState }
+  /** The same value, later. */
+  | { readonly kind: 'unchanged'; readonly state: SeriesState }
+  /** Not later than the watermark: late or repeated, dropped. A conflict has the watermark's instant but another value. */
+  | { readonly kind: 'stale'; readonly conflict: boolean }
+  /** The value fell: nothing is charged, the watermark moves to the new value. */
+  | { readonly kind: 'rebased'; readonly from: Point; readonly to: Point; readonly state: SeriesState }
+  /** Back on the line it left: `to − from` is what exceeds that line and was not charged since; it may be nothing. */
+  | {
+      readonly kind: 'recovered'
+      readonly from: Point
+      readonly to: Point
+      readonly former: FormerLine
+      readonly state: SeriesState
+    }
+  /** Nothing is charged until a person decides about the growth `to − from`. */
+  | {
+      readonly kind: 'held'
+      readonly reason: HeldReason
+      readonly from: Point
+      readonly to: Point
+      readonly state: SeriesState
+    }
+
+export interface Circumstances {
+  readonly meter: Meter
+  readonly now: Instant
+  /** Whether the delivery as a whole says that this site jumped (see `classify`). */
+  readonly siteJumped?: boolean
+}
+
+/** A reading may be this much later than our clock: two clocks in a cloud differ by less. */
+export const CLOCK_TOLERANCE = 5 * MINUTE
+
+/** Exporters compute seldomer than they are scraped: a reading may hold the growth of this much more than its interval. */
+const UPDATE_ALLOWANCE = 10 * MINUTE
+
+/** A series that has not come back after this long has gone its own way. */
+const LINE_MEMORY = 30 * DAY
+
+/** Sums of doubles differ in their last digits when they are added up in another order; such a fall is none. */
+const SUMMATION_NOISE = 1e-10
+
+export function decide(state: SeriesState | undefined, reading: Reading, circumstances: Circumstances): Decision {
+  const to: Point = { at: reading.at, value: reading.value }
+  if (reading.at > circumstances.now + CLOCK_TOLERANCE) return aheadOfTheClock(state, to)
+  if (state === undefined) return { kind: 'opened', state: { watermark: to, pace: 0 } }
+  const from = state.watermark
+  const difference = compare(to.value, from.value)
+  if (to.at <= from.at) return { kind: 'stale', conflict: to.at === from.at && difference !== 0 }
+  if (difference === 0) return { kind: 'unchanged', state: moved(state, to) }
+  return difference < 0 ? fell(state, to, circumstances) : grew(state, to, circumstances)
+}
+
+/** The watermark stays: a clock that is wrong once must not make all later readings stale. */
+function aheadOfTheClock(state: SeriesState | undefined, to: Point): Decision {
+  const known = state ?? { watermark: { at: 0, value: to.value }, pace: 0 }
+  return { kind: 'held', reason: 'clock ahead', from: known.watermark, to, state: known }
+}
+
+function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision {
+  const from = state.watermark
+  if (approximate(subtract(from.value, to.value)) <= approximate(from.value) * SUMMATION_NOISE) {
+    return { kind: 'unchanged', state: moved(state, { at: to.at, value: from.value }) }
+  }
+  const line = rememberedLine(state, to.at)
+  if (line !== undefined && whereabouts(line, state, to) === 'on the former line')
+    return recovered(state, line, to, meter)
+  return { kind: 'rebased', from, to, state: leftLine(state, to) }
+}
+
+function grew(state: SeriesState, to: Point, { meter, siteJumped }: Circumstances): Decision {
+  const from = state.watermark
+  const held = (reason: HeldReason): Decision => ({ kind: 'held', reason, from, to, state: leftLine(state, to) })
+  const line = rememberedLine(state, to.at)
+  const below = line !== undefined && compare(from.value, line.value) < 0
+  if (below) {
+    const place = whereabouts(line, state, to)
+    if (place === 'on the former line') return recovered(state, line, to, meter)
+    if (place === 'above the former line') return held('unclear after a fall')
+  }
+  if (siteJumped === true) return held('site jump')
+  if (!isPlausible(meter, from, to)) return held('implausible growth')
+  const passed = below && compare(to.value, line.value) >= 0
+  const formerLine =
+    line === undefined || passed ? undefined : { ...line, charged: add(line.charged, subtract(to.value, from.value)) }
+  return { kind: 'charged', from, to, state: withLine(moved(state, to), formerLine) }
+}
+
+/** Only what exceeds the former height, less what was charged since; a plausible amount of it. */
+function recovered(state: SeriesState, former: FormerLine, to: Point, meter: Meter): Decision {
+  const accounted = add(former.value, former.charged)
+  const start = compare(accounted, to.value) < 0 ? accounted : to.value
+  const from: Point = { at: state.watermark.at, value: start }
+  const next: SeriesState = { watermark: to, pace: former.pace }
+  if (!isPlausible(meter, { at: former.at, value: start }, to)) {
+    return { kind: 'held', reason: 'implausible growth', from, to, state: next }
+  }
+  return { kind: 'recovered', from, to, former, state: next }
+}
+
+/**
+ * Which line a reading continues. A series that left a line is back on it when its value is at or above the former height
+ * by no more than the old pace explains, and nearer to where that line would be now than to where the present one would be.
+ */
+function whereabouts(
+  line: FormerLine,
+  state: SeriesState,
+  to: Point,
+): 'on the former line' | 'above the former line' | 'elsewhere' {
+  if (compare(to.value, line.value) < 0) return 'elsewhere'
+  const value = approximate(to.value)
+  const former = approximate(line.value)
+  const present = approximate(state.watermark.value)
+  const sinceLeft = hours(to.at - line.at)
+  const toFormer = Math.abs(value - (former + line.pace * sinceLeft))
+  const toPresent = Math.abs(value - (present + state.pace * hours(to.at - state.watermark.at)))
+  if (toFormer >= toPresent) return 'elsewhere'
+  const explained = 2 * line.pace * (sinceLeft + hours(UPDATE_ALLOWANCE)) + 0.05 * Math.abs(former - present)
+  return value - former <= explained ? 'on the former line' : 'above the former line'
+}
+
+/** Whether growth stays within the meter's limit for the time it took. */
+function isPlausible(meter: Meter, from: Point, to: Point): boolean {
+  const growth = subtract(to.value, from.value)
+  const time = BigInt(to.at - from.at + UPDATE_ALLOWANCE)
+  const limit = meter.maxGrowthPerHour
+  return (
+    compare(
+      { digits: growth.digits * BigInt(HOUR), scale: growth.scale },
+      { digits: limit.digits * time, scale: limit.scale },
+    ) <= 0
+  )
+}
+
+function rememberedLine(state: SeriesState, at: Instant): FormerLine | undefined {
+  return state.formerLine !== undefined && at - state.formerLine.at <= LINE_MEMORY ? state.formerLine : undefined
+}
+
+/** The state after the series left its line. The first line it left stays the one to come back to. */
+function leftLine(state: SeriesState, to: Point): SeriesState {
+  const formerLine = rememberedLine(state, to.at) ?? { ...state.watermark, pace: state.pace, charged: zero }
+  return { watermark: to, pace: state.pace, formerLine }
+}
+
+function withLine(state: SeriesState, formerLine: FormerLine | undefined): SeriesState {
+  const { formerLine: _, ...rest } = state
+  return formerLine === undefined ? rest : { ...rest, formerLine }
+}
+
+/** The state after the series moved along its line; its pace follows over about ten minutes. */
+function moved(state: SeriesState, to: Point): SeriesState {
+  const elapsed = hours(to.at - state.watermark.at)
+  const growth = approximate(subtract(to.value, state.watermark.value))
+  const memory = state.pace === 0 ? 0 : hours(UPDATE_ALLOWANCE)
+  const pace = (state.pace * memory + growth) / (memory + elapsed)
+  return withLine({ watermark: to, pace }, rememberedLine(state, to.at))
+}
+
+function hours(ms: number): number {
+  return ms / HOUR
+}
+
+/** A point in words: `251241.76 at 2026-11-21T03:31:31.689Z`. */
+export function describePoint({ at, value }: Point): string {
+  return `${formatDecimal(value)} at ${new Date(at).toISOString()}`
+}
