@@ -1,0 +1,162 @@
+/**
+ * What the worker tells Prometheus about itself. Names, help texts and labels of all its metrics stand here and only
+ * here.
+ *
+ * Credits and consumption are numbers in here, good for graphs; the exact amounts are in the ledger. A target is
+ * labelled with its address without login and query, so that neither a password nor a token gets into a time series.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+const PREFIX = 'os_credits_'
+
+/** Seconds, from what a fast answer takes to what a timeout ends. */
+const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Values that are asked for when the metrics are read; each may be told later, by the part that knows it. */
+export interface Readers {
+  /** Groups that wait for their lane. */
+  queueSize(): number
+  /** Lanes at work. */
+  lanes(): number
+  /** How many groups are in each state. */
+  groups(): Counts | Promise<Counts>
+  /** How many holds there are of each kind. */
+  holds(): Counts | Promise<Counts>
+}
+
+type Counts = Readonly<Record<string, number>>
+
+/** All metrics of one worker in a registry of their own; `version` is the program's. */
+export function createMetrics({ version }: { version: string }) {
+  const registry = new Registry()
+  const readers: Partial<Readers> = {}
+  collectDefaultMetrics({ register: registry })
+  buildInfo(registry, version)
+  liveGauges(registry, readers)
+
+  return {
+    registry,
+    /** Adds to what is read live. */
+    provide: (more: Partial<Readers>) => void Object.assign(readers, more),
+    ...sourceMetrics(registry),
+    ...ledgerMetrics(registry),
+    ...publishMetrics(registry),
+    ...httpMetrics(registry),
+  }
+}
+
+/** The address of a target as it is shown: without login, query and fragment. */
+export function targetLabel(url: string): string {
+  const parsed = URL.parse(url)
+  return parsed === null ? 'invalid' : `${parsed.origin}${parsed.pathname}`
+}
+
+function sourceMetrics(registry: Registry) {
+  return {
+    scrapes: counter(registry, 'scrapes_total', 'Scrapes of a target by outcome.', ['target', 'outcome']),
+    scrapeSeconds: histogram(registry, 'scrape_duration_seconds', 'Duration of a scrape.', CALL_SECONDS, ['target']),
+    targetUp: gauge(registry, 'target_up', 'Whether the last scrape of a target worked: 1 or 0.', ['target']),
+    parseErrors: counter(registry, 'parse_errors_total', 'Lines of an exposition that could not be read.', []),
+    rejectedSamples: counter(registry, 'rejected_samples_total', 'Samples that are no readings, by reason.', [
+      'reason',
+    ]),
+    readings: counter(registry, 'readings_total', 'Readings by what was decided about them.', ['decision']),
+  }
+}
+
+function ledgerMetrics(registry: Registry) {
+  return {
+    commitSeconds: histogram(
+      registry,
+      'ledger_commit_seconds',
+      'Duration of a commit of the ledger.',
+      COMMIT_SECONDS,
+      [],
+    ),
+    entries: counter(registry, 'entries_total', 'Entries written to the ledger by kind.', ['kind']),
+    chargedCredits: counter(registry, 'charged_credits_total', 'Credits charged, to about 15 digits.', []),
+  }
+}
+
+function publishMetrics(registry: Registry) {
+  return {
+    publishes: counter(registry, 'publishes_total', 'Publishes of a group by outcome.', ['outcome']),
+    publishSeconds: histogram(registry, 'publish_seconds', 'Duration of a publish.', CALL_SECONDS, []),
+    drifts: counter(registry, 'drift_total', 'Values in Perun that this worker did not write.', []),
+    perunCalls: counter(registry, 'perun_calls_total', 'Calls of Perun by outcome.', ['method', 'outcome']),
+    perunCallSeconds: histogram(registry, 'perun_call_seconds', 'Duration of a call of Perun.', CALL_SECONDS, [
+      'method',
+    ]),
+  }
+}
+
+function httpMetrics(registry: Registry) {
+  return {
+    httpRequests: counter(registry, 'http_requests_total', 'Answered HTTP requests.', ['route', 'status']),
+    httpSeconds: histogram(registry, 'http_request_seconds', 'Duration of an HTTP request.', CALL_SECONDS, ['route']),
+  }
+}
+
+function buildInfo(registry: Registry, version: string) {
+  gauge(registry, 'build_info', 'Always 1; the version of the program is a label.', ['version']).set({ version }, 1)
+}
+
+function liveGauges(registry: Registry, readers: Partial<Readers>) {
+  liveGauge(registry, 'queue_size', 'Groups that wait for a lane.', () => readers.queueSize?.())
+  liveGauge(registry, 'lanes', 'Lanes at work.', () => readers.lanes?.())
+  liveCounts(registry, 'groups', 'Groups by state.', 'state', () => readers.groups?.())
+  liveCounts(registry, 'holds', 'Unresolved holds by kind.', 'kind', () => readers.holds?.())
+}
+
+function liveGauge(registry: Registry, name: string, help: string, read: () => number | undefined) {
+  new Gauge({
+    name: PREFIX + name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read() ?? 0)
+    },
+  })
+}
+
+/** A label value that is no longer counted disappears instead of keeping its last number. */
+function liveCounts(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  read: () => Counts | Promise<Counts> | undefined,
+) {
+  new Gauge({
+    name: PREFIX + name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    async collect() {
+      const counts = (await read()) ?? {}
+      this.reset()
+      for (const [value, count] of Object.entries(counts)) this.set({ [label]: value }, count)
+    },
+  })
+}
+
+function counter<L extends string>(registry: Registry, name: string, help: string, labelNames: L[]): Counter<L> {
+  return new Counter({ name: PREFIX + name, help, labelNames, registers: [registry] })
+}
+
+function gauge<L extends string>(registry: Registry, name: string, help: string, labelNames: L[]): Gauge<L> {
+  return new Gauge({ name: PREFIX + name, help, labelNames, registers: [registry] })
+}
+
+function histogram<L extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  buckets: number[],
+  labelNames: L[],
+): Histogram<L> {
+  return new Histogram({ name: PREFIX + name, help, buckets, labelNames, registers: [registry] })
+}
