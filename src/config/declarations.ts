@@ -1,0 +1,204 @@
+/**
+ * Every setting of the worker, once: `.default.env` and the README's table are checked against it, `/stats` shows it.
+ *
+ * Names of the old service are kept. A setting that belongs to a later version is accepted, checked and warned about,
+ * so that an environment that is complete for it does not have to change twice.
+ */
+import {
+  address,
+  attributeName,
+  digits,
+  duration,
+  host,
+  key,
+  ledgerLocation,
+  logLevel,
+  type Parser,
+  percentages,
+  perunAddress,
+  port,
+  presence,
+  quoteAddress,
+  semicolons,
+  text,
+  wholeNumber,
+} from './parsers.ts'
+
+export interface Declaration<T = unknown> {
+  /** What it means, for those who set it. */
+  readonly doc: string
+  readonly parse: Parser<T>
+  /** What holds when it is not set, in the notation of the setting. */
+  readonly fallback?: string
+  /** What a bare number counts. */
+  readonly unit?: string
+  /** Never shown, and may come from a file named in `…_FILE`. */
+  readonly secret?: true
+  /** How its text may be shown; without it, as it is. */
+  readonly show?: (text: string) => string
+  /** Has no effect yet. */
+  readonly later?: true
+}
+
+export const declarations = {
+  USAGE_EXPORTER_URLS: {
+    doc: 'Usage exporters or /federate addresses to scrape, such as http://10.0.0.5:8080/metrics, separated by ;',
+    parse: semicolons(address),
+    show: quoteAddress,
+  },
+  USAGE_EXPORTER_TARGETS_FILE: {
+    doc: 'More of them in a Prometheus file_sd file: a list of targets (addresses) with labels such as location_id.',
+    parse: text,
+  },
+  USAGE_EXPORTER_TOKEN: { doc: 'Bearer token that is sent to them.', parse: key, secret: true },
+  OS_CREDITS_LOCATION_ID: {
+    doc: 'Site of samples without a label location_id: the number of its resource in Perun.',
+    parse: digits,
+  },
+  OS_CREDITS_SCRAPE_INTERVAL: {
+    doc: 'Time between two scrapes of a target.',
+    fallback: '60s',
+    parse: duration({ min: 1 }),
+  },
+  OS_CREDITS_SCRAPE_TIMEOUT: {
+    doc: 'When a scrape is given up. Shorter than OS_CREDITS_SCRAPE_INTERVAL.',
+    fallback: '10s',
+    parse: duration({ min: 1 }),
+  },
+  OS_CREDITS_PRICES_FILE: {
+    doc: 'YAML file with meters, units, dated prices and worked examples; docs/prices.example.yaml is one.',
+    parse: text,
+  },
+  METRICS_TO_BILL: {
+    doc: 'Price of each metric instead of a file; by default {"project_vcpu_usage":1,"project_mb_usage":0.3}',
+    parse: text,
+  },
+  OS_CREDITS_LEDGER: {
+    doc: 'Where the ledger is kept.',
+    fallback: 'sqlite:data/credits.db',
+    parse: ledgerLocation,
+    show: quoteAddress,
+  },
+  OS_CREDITS_PERUN_URL: {
+    doc: "Perun's RPC interface, up to and including /rpc/json. Without it nothing is published.",
+    parse: perunAddress,
+  },
+  OS_CREDITS_PERUN_LOGIN: { doc: 'Login at Perun.', parse: text },
+  OS_CREDITS_PERUN_PASSWORD: { doc: 'Password at Perun.', parse: text, secret: true },
+  OS_CREDITS_PERUN_VO_ID: {
+    doc: 'Number of the virtual organisation in Perun whose groups are charged.',
+    parse: wholeNumber({ min: 1, max: 2 ** 31 - 1 }),
+  },
+  OS_CREDITS_PERUN_USED_ATTRIBUTE: {
+    doc: 'Attribute of a group with its used credits.',
+    fallback: 'urn:perun:group:attribute-def:opt:denbiCreditsCurrent',
+    parse: attributeName('group'),
+  },
+  OS_CREDITS_PERUN_GRANTED_ATTRIBUTE: {
+    doc: 'Attribute of a group with its granted credits.',
+    fallback: 'urn:perun:group:attribute-def:opt:denbiCreditsGranted',
+    parse: attributeName('group'),
+  },
+  OS_CREDITS_PERUN_TIMESTAMPS_ATTRIBUTE: {
+    doc: 'Attribute of a group at a site with the times up to which it is charged.',
+    fallback: 'urn:perun:group_resource:attribute-def:opt:denbiCreditTimestamps',
+    parse: attributeName('group_resource'),
+  },
+  OS_CREDITS_PERUN_EMAIL_ATTRIBUTE: {
+    doc: 'Attribute of a group with the mail address of its owners.',
+    fallback: 'urn:perun:group:attribute-def:def:toEmail',
+    parse: attributeName('group'),
+  },
+  OS_CREDITS_PERUN_MAX_AGE: {
+    doc: 'How old what was read from Perun may be when it is written.',
+    fallback: '10s',
+    parse: duration({ min: 0 }),
+  },
+  OS_CREDITS_PERUN_TIMEOUT: {
+    doc: 'When a call of Perun is given up.',
+    fallback: '30s',
+    parse: duration({ min: 1 }),
+  },
+  OS_CREDITS_PROJECT_WHITELIST: {
+    doc: 'If set, only these projects are charged: names, separated by ;',
+    parse: semicolons(text),
+  },
+  OS_CREDITS_WORKERS: {
+    doc: 'How many groups are worked on at the same time.',
+    fallback: '10',
+    unit: 'lanes',
+    parse: wholeNumber({ min: 1, max: 1_000 }),
+  },
+  OS_CREDITS_PRECISION: {
+    doc: 'Decimals of credits where they are published or shown. The ledger is exact.',
+    fallback: '2',
+    unit: 'decimals',
+    parse: wholeNumber({ min: 0, max: 6 }),
+  },
+  CREDITS_HOST: {
+    doc: 'Address to listen on; in a container 0.0.0.0.',
+    fallback: '127.0.0.1',
+    parse: host,
+  },
+  CREDITS_PORT: { doc: 'Port to listen on; 0 takes a free one.', fallback: '8000', parse: port },
+  API_KEY: {
+    doc: 'Key of operators, sent as X-API-KEY: may do everything. Without any key only this machine is answered.',
+    parse: key,
+    secret: true,
+  },
+  API_READER_KEY: { doc: 'Key of readers: may look at groups and their history.', parse: key, secret: true },
+  LOG_LEVEL: {
+    doc: 'trace, debug, info, warn, error, fatal or silent.',
+    fallback: 'info',
+    parse: logLevel,
+  },
+  OS_CREDITS_NOTIFY_AT: {
+    doc: 'At which parts of the granted credits the owners of a group are notified.',
+    fallback: '50,80,100',
+    unit: '%',
+    parse: percentages,
+    later: true,
+  },
+  PROMETHEUS_URL: {
+    doc: 'Prometheus with older readings, for groups that are taken over from the old service.',
+    parse: address,
+    show: quoteAddress,
+    later: true,
+  },
+  CLOUD_GOVERNANCE_MAIL: { doc: 'Gets a copy of the notifications.', parse: text, later: true },
+  NOTIFICATION_TO_OVERWRITE: {
+    doc: 'If set, gets all notifications instead of anybody else.',
+    parse: text,
+    later: true,
+  },
+  MAIL_FROM: { doc: 'Sender of notifications.', parse: text, later: true },
+  MAIL_SMTP_SERVER: { doc: 'Mail server.', fallback: 'localhost', parse: host, later: true },
+  MAIL_SMTP_PORT: { doc: 'Port of the mail server.', fallback: '25', parse: port, later: true },
+  MAIL_SMTP_USER: { doc: 'Login at the mail server.', parse: text, later: true },
+  MAIL_SMTP_PASSWORD: { doc: 'Password at the mail server.', parse: text, secret: true, later: true },
+  MAIL_NOT_STARTTLS: {
+    doc: 'Whether mail is sent without STARTTLS: true or false. Any other text means true, as in the old service.',
+    parse: presence,
+    later: true,
+  },
+} as const satisfies Record<string, Declaration>
+
+type Declared = typeof declarations
+export type Name = keyof Declared
+
+/** What the settings mean: `undefined` for one that is not set and has no fallback. */
+export type Values = {
+  readonly [N in Name]:
+    | ReturnType<Declared[N]['parse']>
+    | (Declared[N] extends { fallback: string } ? never : undefined)
+}
+
+/** The list without the differences of its members' types. */
+export const entries: readonly (readonly [Name, Declaration])[] = Object.entries(declarations) as [Name, Declaration][]
+
+/** Settings of the old service that mean nothing here, and what does instead. */
+export const replaced: readonly { readonly name: RegExp; readonly by: string }[] = [
+  { name: /^(?:VCPU|RAM)_CREDIT_PER_HOUR$/, by: 'METRICS_TO_BILL or OS_CREDITS_PRICES_FILE' },
+  { name: /^INFLUXDB_/, by: 'USAGE_EXPORTER_URLS and OS_CREDITS_LEDGER' },
+  { name: /^CREDITS_HISTORY_DB$/, by: 'OS_CREDITS_LEDGER' },
+]

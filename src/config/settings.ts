@@ -1,0 +1,226 @@
+/**
+ * Turns the environment into the settings of a worker, or into the list of everything that is wrong with it.
+ *
+ * Nothing here reads the environment or a file by itself; the caller gives both. The value of a secret is in no
+ * message, neither is a login that stands in an address.
+ */
+import type { Meters } from '../core/meters.ts'
+import { type Declaration, declarations, type Values } from './declarations.ts'
+import { type Effective, type Environment, type Files, type Given, readNamed, readValues } from './environment.ts'
+import type { LogLevel } from './parsers.ts'
+import type { Report } from './place.ts'
+import { defaultMeters, metersToBill, readPrices } from './prices.ts'
+import { readTargets, type TargetConfig } from './targets.ts'
+import { namesToCheck, warningsOf } from './warnings.ts'
+
+/** All durations are in ms. The whole of it is frozen. */
+export interface Settings {
+  /** At least one, each address once. */
+  readonly targets: readonly TargetConfig[]
+  readonly scrape: { readonly interval: number; readonly timeout: number; readonly token?: string }
+  /** Site of samples that name none. */
+  readonly site?: string
+  readonly meters: Meters
+  /** Names of the only projects that are charged. */
+  readonly whitelist?: ReadonlySet<string>
+  readonly ledger: { readonly path: string }
+  /** Without it nothing is published. */
+  readonly perun?: PerunSettings
+  readonly workers: number
+  /** Decimals of published and shown credits. */
+  readonly precision: number
+  readonly http: {
+    readonly host: string
+    readonly port: number
+    readonly keys: { readonly operator?: string; readonly reader?: string }
+  }
+  readonly log: { readonly level: LogLevel }
+  /** Every setting by its name in the environment, fit to be shown. */
+  readonly effective: readonly Effective[]
+}
+
+export interface PerunSettings {
+  readonly url: string
+  readonly login: string
+  readonly password: string
+  readonly voId: number
+  readonly attributes: {
+    readonly used: string
+    readonly granted: string
+    readonly timestamps: string
+    readonly email: string
+  }
+  readonly maxAge: number
+  readonly timeout: number
+}
+
+/** The settings cannot be used. The message lists every problem on its own line, then names that may be misspelt. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly code = 'ERR_CONFIG'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[], hints: readonly string[]) {
+    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+    super([`The settings have ${count}:`, ...problems, ...hints].join('\n  '))
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads all settings and the files they name.
+ *
+ * @throws {ConfigError} with all problems there are.
+ */
+export function loadSettings(env: Environment, files: Files): { settings: Settings; warnings: string[] } {
+  const problems: string[] = []
+  const report: Report = (problem) => problems.push(problem)
+  const given = readValues(env, files, report)
+  const meters = chooseMeters(given.values, files, report)
+  const targets = collectTargets(given.values, files, report)
+  checkTogether(given, report)
+  if (problems.length > 0) throw new ConfigError(problems, namesToCheck(env))
+  // Without a problem every setting was read, so nothing that has a fallback is missing.
+  const settings = assemble(given.values as Values, { targets, meters, effective: given.effective })
+  return { settings: deepFreeze(settings), warnings: [...namesToCheck(env), ...warningsOf(settings)] }
+}
+
+/** Every setting with what it is, for the log at the start and for `/stats`: secrets and logins are not in it. */
+export function describeSettings(settings: Settings): Record<string, string> {
+  const text = ({ name, shown, origin }: Effective) => {
+    const { unit }: Declaration = declarations[name]
+    return origin === 'not set' ? origin : `${shown}${unit === undefined ? '' : ` ${unit}`} (${origin})`
+  }
+  return Object.fromEntries(settings.effective.map((one) => [one.name, text(one)]))
+}
+
+/** All texts that no line of the log may hold, also as they are encoded in a header or stand in an address. */
+export function secretsOf({ scrape, perun, http, targets }: Settings): string[] {
+  const logins = targets.flatMap(({ url }) => loginsIn(new URL(url)))
+  const basic = perun && basicCredentials(perun.login, perun.password)
+  const all = [scrape.token, perun?.password, basic, http.keys.operator, http.keys.reader, ...logins]
+  return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
+}
+
+/** A login without a password is a token. */
+function loginsIn({ username, password }: URL): string[] {
+  const [login, secret] = [decodeLeniently(username), decodeLeniently(password)]
+  if (secret === '') return [username, login]
+  return [password, secret, basicCredentials(login, secret)]
+}
+
+function basicCredentials(login: string, password: string): string {
+  return Buffer.from(`${login}:${password}`).toString('base64')
+}
+
+function chooseMeters(
+  { METRICS_TO_BILL: json, OS_CREDITS_PRICES_FILE: path }: Partial<Values>,
+  files: Files,
+  report: Report,
+) {
+  if (json !== undefined && path !== undefined) {
+    report('METRICS_TO_BILL: expected no value, as OS_CREDITS_PRICES_FILE is set, got both')
+  }
+  if (path !== undefined) return readNamed('OS_CREDITS_PRICES_FILE', path, files, readPrices, report) ?? defaultMeters()
+  if (json !== undefined) return metersToBill(json, (problem) => report(`METRICS_TO_BILL: ${problem}`))
+  return defaultMeters()
+}
+
+/** The targets of both settings. One that is named twice would be scraped twice. */
+function collectTargets(values: Partial<Values>, files: Files, report: Report): TargetConfig[] {
+  const { USAGE_EXPORTER_URLS: urls = [], USAGE_EXPORTER_TARGETS_FILE: path } = values
+  const listed = path === undefined ? [] : readNamed('USAGE_EXPORTER_TARGETS_FILE', path, files, readTargets, report)
+  const targets = [...urls.map((url) => ({ url, labels: {} })), ...(listed ?? [])]
+  if (new Set(targets.map(({ url }) => url)).size < targets.length) {
+    report(
+      'USAGE_EXPORTER_URLS: expected each address once, also in USAGE_EXPORTER_TARGETS_FILE, got one of them again',
+    )
+  }
+  return targets
+}
+
+/** What no setting can know alone. */
+function checkTogether({ values, isSet }: Given, report: Report): void {
+  if (!isSet('USAGE_EXPORTER_URLS') && !isSet('USAGE_EXPORTER_TARGETS_FILE')) {
+    report('USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, got nothing')
+  }
+  const { OS_CREDITS_SCRAPE_INTERVAL: interval, OS_CREDITS_SCRAPE_TIMEOUT: timeout } = values
+  if (interval !== undefined && timeout !== undefined && timeout >= interval) {
+    const expected = `a duration shorter than OS_CREDITS_SCRAPE_INTERVAL (${interval}ms)`
+    report(`OS_CREDITS_SCRAPE_TIMEOUT: expected ${expected}, got ${timeout}ms`)
+  }
+  const needed = ['OS_CREDITS_PERUN_LOGIN', 'OS_CREDITS_PERUN_PASSWORD', 'OS_CREDITS_PERUN_VO_ID'] as const
+  for (const name of isSet('OS_CREDITS_PERUN_URL') ? needed : []) {
+    if (!isSet(name)) report(`${name}: expected a value, as OS_CREDITS_PERUN_URL is set, got nothing`)
+  }
+  if (values.API_KEY !== undefined && values.API_KEY === values.API_READER_KEY) {
+    report('API_READER_KEY: expected another key than API_KEY, as that one may do everything, got the same')
+  }
+}
+
+function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | 'effective'>): Settings {
+  const { OS_CREDITS_PROJECT_WHITELIST: names } = values
+  return {
+    ...parts,
+    scrape: {
+      interval: values.OS_CREDITS_SCRAPE_INTERVAL,
+      timeout: values.OS_CREDITS_SCRAPE_TIMEOUT,
+      ...defined({ token: values.USAGE_EXPORTER_TOKEN }),
+    },
+    ledger: values.OS_CREDITS_LEDGER,
+    workers: values.OS_CREDITS_WORKERS,
+    precision: values.OS_CREDITS_PRECISION,
+    http: {
+      host: values.CREDITS_HOST,
+      port: values.CREDITS_PORT,
+      keys: defined({ operator: values.API_KEY, reader: values.API_READER_KEY }),
+    },
+    log: { level: values.LOG_LEVEL },
+    ...defined({
+      site: values.OS_CREDITS_LOCATION_ID,
+      whitelist: names && new Set(names),
+      perun: perunSettings(values),
+    }),
+  }
+}
+
+function perunSettings(values: Values): PerunSettings | undefined {
+  if (values.OS_CREDITS_PERUN_URL === undefined) return undefined
+  return {
+    url: values.OS_CREDITS_PERUN_URL,
+    // `checkTogether` refuses an address without these three.
+    login: values.OS_CREDITS_PERUN_LOGIN!,
+    password: values.OS_CREDITS_PERUN_PASSWORD!,
+    voId: values.OS_CREDITS_PERUN_VO_ID!,
+    attributes: {
+      used: values.OS_CREDITS_PERUN_USED_ATTRIBUTE,
+      granted: values.OS_CREDITS_PERUN_GRANTED_ATTRIBUTE,
+      timestamps: values.OS_CREDITS_PERUN_TIMESTAMPS_ATTRIBUTE,
+      email: values.OS_CREDITS_PERUN_EMAIL_ATTRIBUTE,
+    },
+    maxAge: values.OS_CREDITS_PERUN_MAX_AGE,
+    timeout: values.OS_CREDITS_PERUN_TIMEOUT,
+  }
+}
+
+/** The fields that have a value. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}
+
+/** Maps and sets inside are read-only by their types. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return Object.freeze(value)
+}
+
+function decodeLeniently(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

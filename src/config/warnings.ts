@@ -1,0 +1,39 @@
+/** What an operator should hear about at the start although the worker can do without. No secret is in any of it. */
+import { type Declaration, declarations, entries, replaced } from './declarations.ts'
+import { type Effective, type Environment, given } from './environment.ts'
+import { nearest } from './nearest.ts'
+import type { Settings } from './settings.ts'
+
+/** A sentence for each name that is set and means nothing: it is misspelt or of the old service. */
+export function namesToCheck(env: Environment): string[] {
+  const names = Object.keys(env).filter((name) => given(env, name) !== undefined)
+  return names.map(warningAbout).filter((warning) => warning !== undefined)
+}
+
+/** What is set without an effect, and what the worker does not do without a setting: a sentence each. */
+export function warningsOf({ perun, http, effective }: Settings): string[] {
+  const warnings: string[] = []
+  const idle = effective.filter(isIdle).map(({ name }) => name)
+  if (idle.length > 0) warnings.push(`${idle.join(', ')}: no effect yet, this comes with a later version`)
+  if (perun === undefined) warnings.push('OS_CREDITS_PERUN_URL is not set: nothing is published')
+  if (http.keys.operator === undefined && http.keys.reader === undefined) {
+    warnings.push('API_KEY is not set: what needs a key is answered only to direct requests from this machine')
+  }
+  return warnings
+}
+
+/** Set to something else than what `.default.env` has anyway. */
+function isIdle({ name, origin, shown }: Effective): boolean {
+  const { later, fallback }: Declaration = declarations[name]
+  return later === true && origin !== 'not set' && shown !== fallback
+}
+
+const knownNames = new Set<string>(entries.flatMap(([name, { secret }]) => (secret ? [name, `${name}_FILE`] : [name])))
+
+function warningAbout(name: string): string | undefined {
+  const by = replaced.find((old) => old.name.test(name))?.by
+  if (by !== undefined) return `${name} has no effect any more, it is replaced by ${by}`
+  if (!/^(?:OS_CREDITS_|USAGE_EXPORTER_)/.test(name) || knownNames.has(name)) return undefined
+  const meant = nearest(name, knownNames)
+  return `${name} is not a setting${meant === undefined ? '' : `, is ${meant} meant?`}`
+}
