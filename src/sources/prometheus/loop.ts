@@ -1,0 +1,269 @@
+/**
+ * The source that scrapes usage exporters and federating Prometheus servers.
+ *
+ * Each target has a loop of its own: scrape, deliver, wait. So scrapes of one target never overlap, its deliveries come
+ * in order, and a target that is slow or broken only ever delays itself. A failing target is asked less and less often;
+ * the log tells when it began to fail and when it was back, `targets()` how it stands now.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import PQueue from 'p-queue'
+import type { AdmissionRules } from '../../core/admit.ts'
+import { type Clock, formatInstant, type Instant } from '../../core/time.ts'
+import { withTask } from '../../telemetry/context.ts'
+import type { Logger } from '../../telemetry/logger.ts'
+import { targetLabel } from '../../telemetry/metrics.ts'
+import type { Deliver, Delivery, Source } from '../source.ts'
+import { type Scrape, ScrapeError, scrape } from './scrape.ts'
+import {
+  afterFailure,
+  afterSuccess,
+  hasComplaints,
+  newStatus,
+  offsetOf,
+  pauseAfter,
+  type TargetConfig,
+  type TargetStatus,
+  type Timing,
+} from './target.ts'
+
+export interface PrometheusSourceOptions extends Pick<AdmissionRules, 'meters' | 'whitelist' | 'site'> {
+  readonly targets: readonly TargetConfig[]
+  /** Between the beginnings of two scrapes of a target, in milliseconds. */
+  readonly interval: number
+  /** For one scrape, in milliseconds. Shorter than `interval`. */
+  readonly timeout: number
+  /** Bearer token for targets without a login in their URL. */
+  readonly token?: string | undefined
+  readonly userAgent?: string | undefined
+  /** Awaited before the target is scraped again. */
+  readonly deliver: Deliver
+  readonly newTaskId: () => string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly observer?: ScrapeObserver | undefined
+  /** From 0 up to 1, for the pauses after failures; `Math.random` if not given. */
+  readonly random?: (() => number) | undefined
+  /** Resolves after `ms` or once `signal` is aborted; a timer if not given. */
+  readonly wait?: ((ms: number, signal: AbortSignal) => Promise<void>) | undefined
+}
+
+/** Is told about each scrape, for metrics. Must not throw. */
+interface ScrapeObserver {
+  scraped(report: ScrapeReport): void
+}
+
+export interface ScrapeReport {
+  /** Its address without login and query. */
+  readonly target: string
+  /** `failed`: there was no exposition. `undelivered`: there was, but nobody took it over. */
+  readonly outcome: 'delivered' | 'undelivered' | 'failed'
+  /** Of the scrape alone, in milliseconds. */
+  readonly duration: number
+  /** What it brought, unless it failed. */
+  readonly scrape: Scrape | undefined
+}
+
+export interface PrometheusSource extends Source {
+  targets(): TargetStatus[]
+  /**
+   * Exchanges the targets; those that stay keep their state and take over new labels.
+   *
+   * @throws {RangeError} if a URL occurs twice or is none of HTTP; nothing has changed then.
+   */
+  setTargets(targets: readonly TargetConfig[]): void
+}
+
+/** Scrapes at the same time: more would only compete for the network and for the one thread that parses. */
+const AT_ONCE = 8
+
+/** @throws {RangeError} as `setTargets` does. */
+export function prometheusSource(options: PrometheusSourceOptions): PrometheusSource {
+  const queue = new PQueue({ concurrency: AT_ONCE })
+  const loops = new Map<string, TargetLoop>()
+  /** The end of each loop of a target that was taken away, until it has come. */
+  const leaving = new Map<string, Promise<void>>()
+  let isRunning = false
+
+  function setTargets(configs: readonly TargetConfig[]): void {
+    const wanted = byUrl(configs)
+    for (const [url, loop] of loops) {
+      if (!wanted.has(url)) leave(url, loop)
+    }
+    for (const [url, config] of wanted) {
+      const loop = loops.get(url)
+      if (loop === undefined) enter(url, new TargetLoop(config, options, queue))
+      else loop.relabel(config)
+    }
+  }
+
+  function enter(url: string, loop: TargetLoop): void {
+    loops.set(url, loop)
+    if (isRunning) loop.start(leaving.get(url))
+  }
+
+  function leave(url: string, loop: TargetLoop): void {
+    loops.delete(url)
+    const end = Promise.all([leaving.get(url), loop.stop()]).then(() => {
+      if (leaving.get(url) === end) leaving.delete(url)
+    })
+    leaving.set(url, end)
+  }
+
+  setTargets(options.targets)
+  return {
+    start() {
+      isRunning = true
+      for (const loop of loops.values()) loop.start()
+    },
+    async stop() {
+      isRunning = false
+      await Promise.all([...leaving.values(), ...[...loops.values()].map((loop) => loop.stop())])
+    },
+    targets: () => [...loops.values()].map((loop) => loop.status),
+    setTargets,
+  }
+}
+
+function byUrl(configs: readonly TargetConfig[]): Map<string, TargetConfig> {
+  const targets = new Map<string, TargetConfig>()
+  for (const config of configs) {
+    const url = URL.parse(config.url)
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      throw new RangeError(`Expected an http or https URL as a target, got ${targetLabel(config.url)}`)
+    }
+    if (targets.has(url.href)) throw new RangeError(`Expected each target once, got ${targetLabel(url.href)} twice`)
+    targets.set(url.href, config)
+  }
+  return targets
+}
+
+class TargetLoop {
+  status: TargetStatus
+  private config: TargetConfig
+  private readonly options: PrometheusSourceOptions
+  private readonly queue: PQueue
+  private readonly stopping = new AbortController()
+  private ended: Promise<void> = Promise.resolve()
+
+  constructor(config: TargetConfig, options: PrometheusSourceOptions, queue: PQueue) {
+    this.config = config
+    this.options = options
+    this.queue = queue
+    this.status = newStatus(config)
+  }
+
+  /** @param after What must have ended before: the former loop of the same URL. */
+  start(after?: Promise<void>): void {
+    this.ended = this.run(after)
+  }
+
+  /** Ends a scrape at once, and waits for a delivery. */
+  async stop(): Promise<void> {
+    this.stopping.abort()
+    await this.ended
+  }
+
+  relabel(config: TargetConfig): void {
+    this.config = config
+    this.status = { ...this.status, labels: config.labels }
+  }
+
+  private async run(after: Promise<void> | undefined): Promise<void> {
+    await after
+    const { interval, random = Math.random, newTaskId, clock } = this.options
+    await this.pause(offsetOf(this.config.url, interval))
+    while (!this.stopping.signal.aborted) {
+      const began = clock.now()
+      const id = newTaskId()
+      this.status = { ...this.status, next: undefined }
+      await withTask(id, () => this.scrapeAndDeliver(id))
+      const pause = pauseAfter(this.status.failures, interval, random())
+      await this.pause(Math.max(0, pause - since(began, clock)))
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    const { clock, wait = timer } = this.options
+    this.status = { ...this.status, next: clock.now() + ms }
+    await wait(ms, this.stopping.signal)
+  }
+
+  private async scrapeAndDeliver(id: string): Promise<void> {
+    const { timing, result } = await this.queue.add(() => this.scrapeOnce())
+    if (result instanceof Error) {
+      if (!this.stopping.signal.aborted) this.failed(timing, result)
+      return
+    }
+    this.succeeded(timing, result)
+    const outcome = (await this.deliver(id, result)) ? 'delivered' : 'undelivered'
+    this.report(outcome, timing, result)
+  }
+
+  /** Never rejects: what went wrong is a result, with the time it took. */
+  private async scrapeOnce(): Promise<{ timing: Timing; result: Scrape | Error }> {
+    const { clock, meters, whitelist, site, timeout, token, userAgent } = this.options
+    const { url, labels } = this.config
+    const at = clock.now()
+    const rules = { meters, whitelist, site, at, labels: new Map(Object.entries(labels)) }
+    const result = await scrape({ url, timeout, token, userAgent, signal: this.stopping.signal }, rules).catch(asError)
+    return { timing: { at, duration: since(at, clock) }, result }
+  }
+
+  private failed(timing: Timing, error: Error): void {
+    const { logger } = this.options
+    const first = this.status.failures === 0
+    this.status = afterFailure(this.status, timing, error.message)
+    const { target } = this.status
+    if (!(error instanceof ScrapeError)) logger.error({ target, err: error }, 'A scrape ended in an unexpected error')
+    else logger[first ? 'warn' : 'debug']({ target, reason: error.reason }, `Scrape failed: ${error.message}`)
+    this.report('failed', timing, undefined)
+  }
+
+  private succeeded(timing: Timing, result: Scrape): void {
+    const { logger } = this.options
+    const before = this.status
+    this.status = afterSuccess(before, timing, result)
+    const { target, rejected, errors } = this.status
+    if (before.failures > 0) {
+      const last = before.lastSuccess === undefined ? 'never' : formatInstant(before.lastSuccess)
+      logger.warn({ target, failures: before.failures, lastSuccess: last }, 'Scrapes work again')
+    }
+    if (hasComplaints(result) && !hasComplaints(before)) {
+      logger.warn({ target, rejected, errors }, 'Some samples cannot be used; this is said once until it changes')
+    }
+  }
+
+  /** Whether it was taken over. If not, the next scrape has it all again. */
+  private async deliver(id: string, { readings, rejected }: Scrape): Promise<boolean> {
+    const { clock, deliver, logger } = this.options
+    const { target, samples } = this.status
+    const delivery: Delivery = { id, source: target, receivedAt: clock.now(), readings, rejected }
+    try {
+      await deliver(delivery)
+      logger.debug({ id, target, samples, readings: readings.length, rejected }, 'Delivered')
+      return true
+    } catch (error) {
+      this.status = { ...this.status, lastError: `Not recorded: ${asError(error).message}` }
+      logger.error({ id, target, readings: readings.length, err: asError(error) }, 'A delivery was not recorded')
+      return false
+    }
+  }
+
+  private report(outcome: ScrapeReport['outcome'], { duration }: Timing, result: Scrape | undefined): void {
+    this.options.observer?.scraped({ target: this.status.target, outcome, duration, scrape: result })
+  }
+}
+
+/** Milliseconds; zero if the clock was set back meanwhile. */
+function since(began: Instant, clock: Clock): number {
+  return Math.max(0, clock.now() - began)
+}
+
+async function timer(ms: number, signal: AbortSignal): Promise<void> {
+  // Being stopped is the only way that this fails, and the loop sees that for itself.
+  await sleep(ms, undefined, { signal }).catch(() => undefined)
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}

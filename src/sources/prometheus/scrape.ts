@@ -1,0 +1,211 @@
+/**
+ * One scrape: a GET, and the readings in its answer.
+ *
+ * All or nothing: an answer that was cut short, is too large or is no exposition gives an error and no reading, because
+ * a total that lost its last digits looks like a fall. Nothing is tried again here; the next scrape has it all anyway.
+ *
+ * Errors of this module say nothing about credentials: neither the token nor a login in the URL is in any of them.
+ */
+import got, { MaxRedirectsError, type PlainResponse, TimeoutError } from 'got'
+import { type AdmissionRules, admit, noRejections, type Rejections } from '../../core/admit.ts'
+import type { Reading } from '../../core/series.ts'
+import { targetLabel } from '../../telemetry/metrics.ts'
+import { type Format, type ParseError, parseExposition } from './exposition.ts'
+
+export interface ScrapeRequest {
+  readonly url: string
+  /** Sent as a bearer token, except to a URL that has a login of its own. */
+  readonly token?: string | undefined
+  /** Milliseconds for everything: connecting, redirects, the last byte. */
+  readonly timeout: number
+  /** Largest answer in bytes, decompressed; `MAX_BYTES` if not given. */
+  readonly maxBytes?: number | undefined
+  readonly userAgent?: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** What a scrape brought. */
+export interface Scrape {
+  readonly readings: readonly Reading[]
+  readonly rejected: Readonly<Rejections>
+  /** All samples of the answer, wanted or not. */
+  readonly samples: number
+  /** The first of the lines that do not parse. */
+  readonly errors: readonly ParseError[]
+}
+
+/** 64 MiB: 130 000 projects of two metrics and 250 bytes a line. */
+const MAX_BYTES = 64 * 1_024 * 1_024
+
+const MAX_REDIRECTS = 5
+
+/** What Prometheus itself asks for. */
+const ACCEPT =
+  'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+
+export type ScrapeFailure =
+  | 'unreachable'
+  | 'timed out'
+  /** Any status but 2xx; `status` says which. */
+  | 'refused'
+  /** To another host, or too often. */
+  | 'redirected'
+  | 'too large'
+  | 'cut short'
+  /** The answer is something else, such as the login page of a proxy. */
+  | 'no exposition'
+  /** By our own side. */
+  | 'stopped'
+
+/** A scrape brought nothing. */
+export class ScrapeError extends Error {
+  override readonly name = 'ScrapeError'
+  readonly code = 'ERR_SCRAPE'
+  readonly reason: ScrapeFailure
+  /** The HTTP status, if that is the reason. */
+  readonly status: number | undefined
+
+  constructor(reason: ScrapeFailure, message: string, options?: ErrorOptions & { status?: number }) {
+    super(message, options)
+    this.reason = reason
+    this.status = options?.status
+  }
+}
+
+/**
+ * Scrapes a target once.
+ *
+ * @throws {ScrapeError} if there is no whole exposition.
+ */
+export async function scrape(request: ScrapeRequest, rules: AdmissionRules): Promise<Scrape> {
+  const { text, format } = await fetchExposition(request)
+  return readExposition(text, format, rules)
+}
+
+/**
+ * What an exposition brings.
+ *
+ * @throws {ScrapeError} if its end is missing.
+ */
+export function readExposition(text: string, format: Format, rules: AdmissionRules): Scrape {
+  const readings: Reading[] = []
+  const rejected = noRejections()
+  const wanted = (metric: string) => rules.meters.has(metric)
+  const exposition = parseExposition(text, { format, wanted }, (sample) => {
+    const result = admit(sample, rules)
+    if (typeof result === 'string') rejected[result] += 1
+    else readings.push(detached(result))
+  })
+  if (!exposition.complete) throw new ScrapeError('cut short', missingEnd[format])
+  rejected['unknown metric'] += exposition.skipped
+  rejected.unreadable += exposition.errorCount
+  return { readings, rejected, samples: exposition.samples + exposition.skipped, errors: exposition.errors }
+}
+
+const missingEnd = {
+  text: 'Expected a line feed at the end, so the answer was cut short or its exporter forgets it',
+  openmetrics: 'Expected "# EOF" at the end, so the answer was cut short or its exporter forgets it',
+} as const satisfies Record<Format, string>
+
+/** A part of a string keeps the whole string in memory, here megabytes for a name: readings get copies. */
+function detached({ series, at, value }: Reading): Reading {
+  const copy = (text: string) => Buffer.from(text).toString()
+  return { series: { ...series, projectId: copy(series.projectId), projectName: copy(series.projectName) }, at, value }
+}
+
+/** The body of the answer, and the format that it claims to have. */
+async function fetchExposition(request: ScrapeRequest): Promise<{ text: string; format: Format }> {
+  const { url, timeout, maxBytes = MAX_BYTES, signal } = request
+  let refusal: ScrapeError | undefined
+  const stream = got.stream(url, {
+    headers: headersOf(request),
+    timeout: { request: timeout },
+    signal,
+    retry: { limit: 0 },
+    throwHttpErrors: false,
+    followRedirect: (response) => staysWithin(response),
+    maxRedirects: MAX_REDIRECTS,
+    // A connection of its own for each scrape: one kept open from the last may be closed by the peer just now.
+    agent: { http: false, https: false },
+  })
+  stream.once('response', (response: PlainResponse) => {
+    refusal = refusalOf(response)
+    if (refusal !== undefined) stream.destroy()
+  })
+  try {
+    const body = await readAll(stream, maxBytes)
+    return {
+      text: new TextDecoder().decode(body),
+      format: formatOf(stream.response!.headers['content-type']) ?? 'text',
+    }
+  } catch (error) {
+    throw refusal ?? scrapeErrorOf(error, { timeout, signal, answered: stream.response !== undefined })
+  }
+}
+
+function headersOf({ url, token, userAgent = 'credits-worker' }: ScrapeRequest): Record<string, string> {
+  const headers = { accept: ACCEPT, 'user-agent': userAgent }
+  const hasLogin = new URL(url).username !== ''
+  return token === undefined || hasLogin ? headers : { ...headers, authorization: `Bearer ${token}` }
+}
+
+/** @throws {ScrapeError} as soon as there are more than `maxBytes`; a small gzip may grow without end. */
+async function readAll(stream: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    size += chunk.length
+    if (size > maxBytes) throw new ScrapeError('too large', `Expected at most ${maxBytes} bytes, got more`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** Why the answer is none that we want, as far as its head tells. */
+function refusalOf({ statusCode, statusMessage, headers, url }: PlainResponse): ScrapeError | undefined {
+  if (statusCode >= 300 && statusCode < 400) {
+    const to = headers.location === undefined ? 'nowhere' : targetLabel(URL.parse(headers.location, url)?.href ?? '')
+    return new ScrapeError('redirected', `Expected an answer or a redirect to the same host, got one to ${to}`)
+  }
+  if (statusCode < 200 || statusCode > 299) {
+    const hint = statusCode === 401 || statusCode === 403 ? '; check the token or the login in the URL' : ''
+    const message = `Expected HTTP 200, got ${statusCode} ${statusMessage ?? ''}`.trimEnd() + hint
+    return new ScrapeError('refused', message, { status: statusCode })
+  }
+  const type = headers['content-type']
+  if (formatOf(type) !== undefined) return undefined
+  return new ScrapeError('no exposition', `Expected Prometheus text or OpenMetrics, got ${type}`)
+}
+
+/** `undefined` for what is certainly no exposition. Plain files often come as `application/octet-stream`. */
+function formatOf(contentType: string | undefined): Format | undefined {
+  if (contentType === undefined) return 'text'
+  const [type] = contentType.toLowerCase().split(/\s*;/, 1)
+  if (type === 'application/openmetrics-text') return 'openmetrics'
+  return type === 'text/plain' || type === 'application/octet-stream' ? 'text' : undefined
+}
+
+/** A redirect to another host could take the token, or the readings of another site, along. */
+function staysWithin({ url, headers }: PlainResponse): boolean {
+  return URL.parse(headers.location ?? '', url)?.origin === new URL(url).origin
+}
+
+/** An error of the HTTP client carries the request with its headers: only the error beneath it is kept as the cause. */
+function scrapeErrorOf(
+  error: unknown,
+  { timeout, signal, answered }: { timeout: number; signal: AbortSignal; answered: boolean },
+): ScrapeError {
+  if (error instanceof ScrapeError) return error
+  if (signal.aborted) return new ScrapeError('stopped', 'The scrape was stopped')
+  if (error instanceof TimeoutError) {
+    return new ScrapeError('timed out', `Expected the whole answer within ${timeout} ms`)
+  }
+  if (error instanceof MaxRedirectsError) {
+    return new ScrapeError('redirected', `Expected an answer after ${MAX_REDIRECTS} redirects, got another one`)
+  }
+  const { message, cause } = error instanceof Error ? error : new Error(String(error))
+  const options = cause instanceof Error ? { cause } : {}
+  return answered
+    ? new ScrapeError('cut short', `The answer broke off: ${message}`, options)
+    : new ScrapeError('unreachable', `No answer: ${message}`, options)
+}
