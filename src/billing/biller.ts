@@ -1,0 +1,249 @@
+/**
+ * Readings become ledger lines here: state → decide → record.
+ *
+ * The ledger hands over what is stored of the series, this module asks the pure rules of `core/` what each reading means,
+ * and hands back what to write. It runs inside the ledger's transaction and does not wait for anything.
+ */
+import { classify, type SiteVerdict, type Step } from '../core/classify.ts'
+import { formatCredits, LARGEST_AMOUNT } from '../core/credits.ts'
+import { type Decision, decide, describePoint, type HeldReason, type Point, type SeriesState } from '../core/decide.ts'
+import { add, approximate, type Decimal, formatDecimal, isZero, subtract, zero } from '../core/decimals.ts'
+import { type ChargeEntry, continues, type OpenEntry, type ReadCharge, windowOf } from '../core/entries.ts'
+import type { Meter, Meters } from '../core/meters.ts'
+import { type Charge, rate } from '../core/rating.ts'
+import { type Reading, type Series, seriesKey } from '../core/series.ts'
+import { formatInstant, type Instant } from '../core/time.ts'
+import type { HeldGrowth, Hold, Note, Posting, Recording, SeriesChange, StoredSeries } from '../ledger/ledger.ts'
+
+/** What came of a reading, for logs and metrics. */
+export type Outcome = Decision['kind'] | 'conflict'
+
+/** What a delivery says about each site and metric, found before it is recorded in parts. */
+export type Verdicts = ReadonlyMap<string, SiteVerdict>
+
+export interface Billed {
+  readonly recording: Recording
+  readonly outcomes: Readonly<Partial<Record<Outcome, number>>>
+}
+
+/** A single charge beyond this is a mistake: the sum of a million of them must still fit a ledger. */
+const LARGEST_CHARGE = LARGEST_AMOUNT / 1_000_000n
+
+/** Looks at all readings of a delivery together; see `core/classify.ts`. */
+export function judgeSites(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): Verdicts {
+  const steps = new Map<string, Step[]>()
+  for (const [index, reading] of readings.entries()) {
+    const before = stored[index]?.state
+    if (before === undefined) continue
+    const key = siteKey(reading.series)
+    const list = steps.get(key)
+    if (list === undefined) steps.set(key, [{ before, reading }])
+    else list.push({ before, reading })
+  }
+  return new Map([...steps].map(([key, list]) => [key, classify(list)]))
+}
+
+/**
+ * What to record for some readings of a delivery. A series may occur several times; its readings are taken in order.
+ *
+ * @param stored What the ledger knows of the series of each reading, as of before the first of them.
+ */
+export function bill(
+  readings: readonly Reading[],
+  stored: readonly (StoredSeries | undefined)[],
+  { meters, verdicts, now }: { meters: Meters; verdicts: Verdicts; now: Instant },
+): Billed {
+  const drafts = new Map<string, Draft>()
+  const collected: Collected = { notes: [], holds: new Map(), heldGrowths: [] }
+  const outcomes: Partial<Record<Outcome, number>> = {}
+  for (const [index, reading] of readings.entries()) {
+    const key = seriesKey(reading.series)
+    const draft = drafts.get(key) ?? createDraft(reading.series, stored[index])
+    drafts.set(key, draft)
+    const verdict = verdicts.get(siteKey(reading.series))
+    const outcome = take(draft, reading, { meter: meters.get(reading.series.metric)!, verdict, now }, collected)
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+  }
+  const changes = [...drafts.values()].flatMap(toChange)
+  const { notes, holds, heldGrowths } = collected
+  return { recording: { at: now, changes, notes, holds: [...holds.values()], heldGrowths }, outcomes }
+}
+
+export function siteKey({ site, metric }: Series): string {
+  return `${site} ${metric}`
+}
+
+/** What becomes of a series while its readings are taken. */
+interface Draft {
+  readonly series: Series
+  readonly before: StoredSeries | undefined
+  state: SeriesState | undefined
+  carry: Decimal
+  /** The entry that may still grow: the last posting, or the ledger's. */
+  open: Omit<OpenEntry, 'number'> | undefined
+  readonly postings: Posting[]
+}
+
+interface Collected {
+  readonly notes: Note[]
+  readonly holds: Map<string, Hold>
+  readonly heldGrowths: HeldGrowth[]
+}
+
+interface Situation {
+  readonly meter: Meter
+  readonly verdict: SiteVerdict | undefined
+  readonly now: Instant
+}
+
+function createDraft(series: Series, before: StoredSeries | undefined): Draft {
+  return { series, before, state: before?.state, carry: before?.carry ?? zero, open: before?.open, postings: [] }
+}
+
+function toChange({ series, before, state, carry, open, postings }: Draft): SeriesChange[] {
+  return state === undefined || state === before?.state
+    ? []
+    : [{ series, state, carry, postings, closes: open === undefined }]
+}
+
+/** Applies one reading to the draft of its series. */
+function take(draft: Draft, reading: Reading, situation: Situation, collected: Collected): Outcome {
+  const { meter, verdict, now } = situation
+  const siteJumped = verdict?.jumped ?? false
+  const decision = decide(draft.state, reading, { meter, now, siteJumped })
+  const note = (kind: Note['kind'], text: string) =>
+    collected.notes.push({ kind, series: draft.series, at: reading.at, text })
+  switch (decision.kind) {
+    case 'stale':
+      if (decision.conflict)
+        note('conflict', `Another value for the same instant was dropped: ${describePoint(reading)}`)
+      return decision.conflict ? 'conflict' : 'stale'
+    case 'opened':
+      note('opened', `First reading: ${describePoint(reading)}. Nothing before it is charged.`)
+      break
+    case 'rebased':
+      draft.open = undefined
+      note(
+        'rebased',
+        `Fell from ${describePoint(decision.from)} to ${describePoint(decision.to)}: ${verdict?.fallCause ?? 'unknown'}.`,
+      )
+      break
+    case 'recovered':
+      draft.open = undefined
+      note('recovered', describeRecovery(decision))
+      if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
+      break
+    case 'charged':
+      if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
+      break
+    case 'held':
+      return hold(draft, decision.reason, decision, collected)
+    case 'unchanged':
+  }
+  draft.state = decision.state
+  return decision.kind
+}
+
+/** Charges what lies between two points. Returns false, with nothing changed, if the amount cannot be true. */
+function charge(draft: Draft, { from, to }: { from: Point; to: Point }, meter: Meter, now: Instant): boolean {
+  const consumption = subtract(to.value, from.value)
+  if (isZero(consumption)) return true
+  const charges = rate(meter, { from: from.at, to: to.at, consumption }, draft.carry)
+  if (charges.some(({ amount }) => amount > LARGEST_CHARGE)) return false
+  let value = from.value
+  for (const part of charges) {
+    const toValue = add(value, part.consumption)
+    post(draft, { ...part, fromValue: value, toValue }, now)
+    value = toValue
+  }
+  draft.carry = charges.at(-1)!.carryOut
+  return true
+}
+
+/** Moves the end of the open entry, or begins a new one. */
+function post(draft: Draft, part: ReadCharge, now: Instant): void {
+  const to = { at: part.to, value: part.toValue }
+  if (!continues(draft.open, part)) {
+    draft.postings.push({ kind: 'append', entry: newEntry(draft.series, part, to, now) })
+    draft.open = { window: windowOf(part.to), priceVersion: part.price.version }
+    return
+  }
+  const { amount, carryOut } = part
+  const last = draft.postings.pop()
+  if (last === undefined) {
+    draft.postings.push({ kind: 'extend', number: draft.before!.open!.number, to, amount, carryOut })
+  } else if (last.kind === 'extend') {
+    draft.postings.push({ ...last, to, amount: last.amount + amount, carryOut })
+  } else {
+    draft.postings.push({ kind: 'append', entry: { ...last.entry, to, amount: last.entry.amount + amount, carryOut } })
+  }
+}
+
+function newEntry(series: Series, part: Charge & { fromValue: Decimal }, to: Point, now: Instant): ChargeEntry {
+  return {
+    kind: 'charge',
+    id: `charge/${seriesKey(series)}/${part.from}`,
+    group: series.projectName,
+    series,
+    from: { at: part.from, value: part.fromValue },
+    to,
+    priceVersion: part.price.version,
+    perUnit: part.price.perUnit,
+    carryIn: part.carryIn,
+    carryOut: part.carryOut,
+    amount: part.amount,
+    recordedAt: now,
+  }
+}
+
+/** Holds growth back: it is kept with the hold, and the series goes on from its new value. */
+function hold(
+  draft: Draft,
+  reason: HeldReason,
+  { from, to, state }: { from: Point; to: Point; state: SeriesState },
+  { holds, heldGrowths }: Collected,
+): 'held' {
+  const { series } = draft
+  const { site, metric, projectName } = series
+  if (reason === 'clock ahead') {
+    const key = `clock ahead/${site}/${metric}`
+    const sentence = `Readings of site ${site} (${metric}) are later than our clock, the last one at ${formatInstant(to.at)}. They are dropped until the clocks agree: check NTP on both machines.`
+    holds.set(key, { key, kind: reason, site, reason: sentence })
+    return 'held'
+  }
+  const wholeSite = reason === 'site jump'
+  const key = wholeSite ? `site jump/${site}/${metric}/${to.at}` : `${reason}/${seriesKey(series)}/${to.at}`
+  const growth = formatDecimal(subtract(to.value, from.value))
+  holds.set(key, {
+    key,
+    kind: reason,
+    site,
+    ...(!wholeSite && { group: projectName }),
+    reason: wholeSite
+      ? `Nearly all projects of site ${site} jumped by the same factor (${metric}, about ${formatInstant(to.at)}): a new weight table or start date. What they jumped by is not charged.`
+      : `${metric} of ${projectName} at site ${site} grew by ${growth} between ${formatInstant(from.at)} and ${formatInstant(to.at)} (${reason}). This growth is not charged.`,
+  })
+  heldGrowths.push({ holdKey: key, series, from, to })
+  draft.open = undefined
+  draft.state = state
+  return 'held'
+}
+
+function describeRecovery({ from, to, former }: Extract<Decision, { kind: 'recovered' }>): string {
+  const excess = formatDecimal(subtract(to.value, from.value))
+  return `Back on the line it left at ${describePoint(former)}, now ${describePoint(to)}: ${formatDecimal(former.charged)} was charged since, ${excess} is charged now.`
+}
+
+/** `cpu: 12.5 vCPU·h = 12.5 credits`, for logs. */
+export function describeCharge(entry: ChargeEntry, meter: Meter): string {
+  const consumption = formatDecimal(subtract(entry.to.value, entry.from.value))
+  return `${meter.name}: ${consumption} ${meter.unit} = ${formatCredits(entry.amount)} credits`
+}
+
+/** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both. */
+export function ramPerCpu(readings: readonly Reading[], cpuMetric: string, ramMetric: string): number | undefined {
+  const sum = (metric: string) =>
+    readings.reduce((total, { series, value }) => (series.metric === metric ? total + approximate(value) : total), 0)
+  const [cpu, ram] = [sum(cpuMetric), sum(ramMetric)]
+  return cpu > 0 && ram > 0 ? ram / cpu : undefined
+}

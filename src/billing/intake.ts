@@ -1,0 +1,133 @@
+/**
+ * Takes deliveries over from the sources: one after another, in parts that do not keep the program from answering.
+ *
+ * When `take` resolves, all of the delivery is durable. When it rejects, some parts may be and the rest is not: delivering
+ * it again is harmless, because what was recorded is not later than its watermark.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import PQueue from 'p-queue'
+import type { Rejections } from '../core/admit.ts'
+import type { Meters } from '../core/meters.ts'
+import type { Reading } from '../core/series.ts'
+import type { Clock } from '../core/time.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Delivery } from '../sources/source.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { bill, judgeSites, type Outcome, ramPerCpu, type Verdicts } from './biller.ts'
+
+export interface IntakeOptions {
+  readonly ledger: Pick<Ledger, 'record' | 'stored'>
+  readonly meters: Meters
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Told what became of readings. */
+  readonly onBilled?: (outcomes: Partial<Record<Outcome, number>>) => void
+  readonly onRejected?: (rejected: Readonly<Rejections>) => void
+  /** Told which groups have a new total. */
+  readonly onChanged: (groups: readonly string[]) => void
+}
+
+/** What a delivery has come to so far. */
+interface Progress {
+  readonly verdicts: Verdicts
+  readonly outcomes: Partial<Record<Outcome, number>>
+  readonly changed: Set<string>
+}
+
+export interface Intake {
+  take(delivery: Delivery): Promise<void>
+  /** Deliveries that wait or are being recorded. */
+  readonly size: number
+  /** Resolves when nothing waits any more. */
+  idle(): Promise<void>
+}
+
+/** Readings recorded in one transaction: some 20 ms of work, so that a health check never waits long. */
+const PART = 2_000
+
+/** GiB per vCPU: real clouds lie between 1 and 64. Beyond these, RAM is counted in another unit than the meter says. */
+const PLAUSIBLE_RATIO = { least: 0.05, most: 512 }
+
+export function createIntake({
+  ledger,
+  meters,
+  clock,
+  logger,
+  onBilled,
+  onRejected,
+  onChanged,
+}: IntakeOptions): Intake {
+  const queue = new PQueue({ concurrency: 1 })
+  const warnUnit = createUnitWarning(meters, logger)
+
+  async function record(delivery: Delivery): Promise<void> {
+    // A federation may write the lines of a series in any order; a later one would make all earlier ones stale.
+    const readings = delivery.readings.toSorted((a, b) => a.at - b.at)
+    const verdicts = judgeSites(readings, await ledger.stored(readings.map(({ series }) => series)))
+    const outcomes: Partial<Record<Outcome, number>> = {}
+    const changed = new Set<string>()
+    try {
+      for (let start = 0; start < readings.length; start += PART) {
+        if (start > 0) await nextTurn()
+        await recordPart(readings.slice(start, start + PART), { verdicts, outcomes, changed })
+      }
+    } finally {
+      // A group has readings in several parts: told after each, it would be published more than once.
+      if (changed.size > 0) onChanged([...changed])
+    }
+    onRejected?.(delivery.rejected)
+    warnUnit(readings)
+    const level = (outcomes.held ?? 0) + (outcomes.rebased ?? 0) > 0 ? 'warn' : 'debug'
+    logger[level]({ source: delivery.source, readings: readings.length, outcomes }, 'Delivery recorded')
+  }
+
+  async function recordPart(part: readonly Reading[], { verdicts, outcomes, changed }: Progress): Promise<void> {
+    let decided: Partial<Record<Outcome, number>> = {}
+    const { groups } = await ledger.record(
+      part.map(({ series }) => series),
+      (stored) => {
+        const billed = bill(part, stored, { meters, verdicts, now: clock.now() })
+        decided = billed.outcomes
+        return billed.recording
+      },
+    )
+    onBilled?.(decided)
+    addUp(outcomes, decided)
+    for (const group of groups) changed.add(group)
+  }
+
+  return {
+    take: (delivery) => queue.add(() => record(delivery)),
+    get size() {
+      return queue.size + queue.pending
+    },
+    idle: () => queue.onIdle(),
+  }
+}
+
+function addUp(total: Partial<Record<Outcome, number>>, part: Partial<Record<Outcome, number>>): void {
+  for (const [outcome, count] of Object.entries(part) as [Outcome, number][]) {
+    total[outcome] = (total[outcome] ?? 0) + count
+  }
+}
+
+/** Warns once for each site whose RAM looks as if it were counted in another unit: old exporters count MiB·h. */
+function createUnitWarning(meters: Meters, logger: Logger): (readings: readonly Reading[]) => void {
+  const cpu = [...meters.values()].find(({ unit }) => unit === 'vCPU·h')
+  const ram = [...meters.values()].find(({ unit }) => unit === 'GiB·h' || unit === 'MiB·h')
+  const warned = new Set<string>()
+  return (readings) => {
+    if (cpu === undefined || ram === undefined) return
+    for (const [site, own] of Map.groupBy(readings, ({ series }) => series.site)) {
+      const ratio = warned.has(site) ? undefined : ramPerCpu(own, cpu.metric, ram.metric)
+      if (ratio === undefined) continue
+      const inGiB = ram.unit === 'GiB·h' ? ratio : ratio / 1_024
+      if (inGiB >= PLAUSIBLE_RATIO.least && inGiB <= PLAUSIBLE_RATIO.most) continue
+      warned.add(site)
+      logger.warn(
+        { site, ratio: Math.round(ratio * 100) / 100, unit: ram.unit },
+        `Site ${site} reports ${ratio.toPrecision(3)} times as much ${ram.metric} as ${cpu.metric}: its exporter seems to count another unit than the ${ram.unit} of meter ${ram.name}`,
+      )
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Opens the ledger's file: locked for this process, durable, at the newest version of its tables.
+ */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { LedgerError } from '../ledger.ts'
+
+export interface Database {
+  readonly db: DatabaseSync
+  close(): void
+}
+
+/**
+ * @param path A file, made with its folder when it is missing, or `:memory:`.
+ * @throws {LedgerError} if another worker has it open, it cannot be read or written, or it is newer than this program.
+ */
+export function openDatabase(path: string): Database {
+  const lock = path === ':memory:' ? undefined : lockFile(path)
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(path, { timeout: 5_000 })
+    // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
+    db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000',
+    )
+    migrate(db)
+  } catch (error) {
+    db?.close()
+    lock?.close()
+    throw error instanceof LedgerError ? error : cannotOpen(path, error)
+  }
+  const opened = db
+  return {
+    db: opened,
+    close() {
+      opened.close()
+      lock?.close()
+    },
+  }
+}
+
+/**
+ * Keeps a second worker away for as long as this process lives. The lock is a write transaction on a small file beside the
+ * ledger that is never committed: the system drops it when the process ends, however it ends, and the ledger itself stays
+ * readable for backups and checks.
+ */
+function lockFile(path: string): DatabaseSync {
+  let lock: DatabaseSync | undefined
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    lock = new DatabaseSync(`${path}.lock`)
+    lock.exec('CREATE TABLE IF NOT EXISTS owner (pid INTEGER NOT NULL, since TEXT NOT NULL)')
+    lock.exec(`DELETE FROM owner; INSERT INTO owner VALUES (${process.pid}, '${new Date().toISOString()}')`)
+    lock.exec('BEGIN IMMEDIATE')
+    return lock
+  } catch (error) {
+    const owner = lock === undefined ? '' : ownerOf(lock)
+    lock?.close()
+    if (!isBusy(error)) throw cannotOpen(path, error)
+    throw new LedgerError(
+      `The ledger ${path} is in use by another worker${owner}. One worker at a time writes a ledger: stop the other one, or give this one its own OS_CREDITS_LEDGER.`,
+    )
+  }
+}
+
+/** The other worker, if it can be read just now. */
+function ownerOf(lock: DatabaseSync): string {
+  try {
+    const owner = lock.prepare('SELECT pid, since FROM owner').get()
+    return owner === undefined ? '' : ` (process ${owner.pid}, since ${owner.since})`
+  } catch {
+    return ''
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5
+}
+
+function cannotOpen(path: string, cause: unknown): LedgerError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new LedgerError(`The ledger ${path} cannot be opened: ${why}. Its folder must exist and be writable.`, {
+    cause,
+  })
+}
+
+/** Brings the tables to the newest version: each numbered file runs once, in order, in a transaction of its own. */
+function migrate(db: DatabaseSync): void {
+  const folder = join(import.meta.dirname, 'migrations')
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+  const version = Number(db.prepare('PRAGMA user_version').get()!.user_version)
+  if (version > files.length) {
+    throw new LedgerError(
+      `The ledger has version ${version}, this program knows ${files.length}: it was written by a newer one.`,
+    )
+  }
+  for (const [index, file] of files.entries()) {
+    if (index < version) continue
+    db.exec(`BEGIN IMMEDIATE; ${readFileSync(join(folder, file), 'utf8')}; PRAGMA user_version = ${index + 1}; COMMIT`)
+  }
+}

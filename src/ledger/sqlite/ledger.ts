@@ -1,0 +1,77 @@
+/**
+ * The ledger in a SQLite file: one process, no server, durable at each commit (see `../ledger.ts` for what is promised).
+ *
+ * SQLite works while we wait for it, so a transaction can never meet another one.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import type { Ledger } from '../ledger.ts'
+import { createAccounts } from './accounts.ts'
+import { openDatabase } from './database.ts'
+import { createReader } from './reader.ts'
+import { createRecorder } from './recorder.ts'
+import { createRegistry } from './registry.ts'
+import { createSettler } from './settler.ts'
+
+export interface SqliteOptions {
+  /** Told how long each commit took, in seconds. */
+  readonly onCommit?: (seconds: number) => void
+}
+
+/** @throws {LedgerError} if the file cannot be opened or another worker has it. */
+export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {}): Ledger {
+  const database = openDatabase(path)
+  const { db } = database
+  const registry = createRegistry(db)
+  const recorder = createRecorder(db, registry)
+  const accounts = createAccounts(db)
+  const settler = createSettler(accounts.settle, inTransaction)
+
+  function inTransaction<Result>(work: () => Result): Result {
+    const begun = performance.now()
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      db.exec('COMMIT')
+      registry.keep()
+      onCommit?.((performance.now() - begun) / 1_000)
+      return result
+    } catch (error) {
+      registry.forget()
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  return {
+    ...createReader(db),
+    async record(series, decide) {
+      const groups = inTransaction(() => recorder.write(decide(recorder.load(series))))
+      return { groups: [...groups] }
+    },
+    stored: async (series) => recorder.load(series),
+    async dirtyGroups() {
+      settler.flush()
+      return accounts.dirty()
+    },
+    async account(group) {
+      if (settler.isWaiting(group)) settler.flush()
+      return accounts.account(group)
+    },
+    settle: settler.settle,
+    check: async () => writable(db),
+    async close() {
+      settler.flush()
+      db.exec('PRAGMA optimize')
+      database.close()
+    },
+  }
+}
+
+function writable(db: DatabaseSync): string | undefined {
+  try {
+    db.exec('BEGIN IMMEDIATE; ROLLBACK')
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}

@@ -1,0 +1,176 @@
+/** Answers questions about the ledger. */
+import type { DatabaseSync } from 'node:sqlite'
+import type { Credits } from '../../core/credits.ts'
+import { decimal } from '../../core/decimals.ts'
+import type { Instant } from '../../core/time.ts'
+import type {
+  Contact,
+  GroupRow,
+  HistoryPoint,
+  HoldKind,
+  LedgerReader,
+  Note,
+  SeriesRow,
+  StoredEntry,
+  StoredHold,
+} from '../ledger.ts'
+import { toSeriesState } from './recorder.ts'
+import { type SeriesColumns, seriesOf } from './registry.ts'
+
+type Row = Record<string, unknown>
+
+export function createReader(db: DatabaseSync): LedgerReader {
+  const prepare = (sql: string) => {
+    const statement = db.prepare(sql)
+    statement.setReadBigInts(true)
+    return (...parameters: (string | number | bigint | null)[]) => statement.all(...parameters) as Row[]
+  }
+  const groupColumns = `name, used, dirty, granted, published, published_at, (SELECT json_group_array(json_object(
+      'site', site, 'contact', contact, 'charged', CAST(charged AS TEXT))) FROM accounts WHERE group_name = name) AS sites,
+    (SELECT json_group_array(DISTINCT kind) FROM holds WHERE group_name = name AND closed_at IS NULL) AS holds,
+    (SELECT max(at) FROM series WHERE project_name = name) AS last_reading_at`
+  const listGroups = prepare(`SELECT ${groupColumns} FROM groups
+    WHERE (?1 IS NULL OR instr(lower(name), lower(?1)) > 0) AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT ?3`)
+  const countGroups = prepare(
+    'SELECT count(*) AS count FROM groups WHERE ?1 IS NULL OR instr(lower(name), lower(?1)) > 0',
+  )
+  const oneGroup = prepare(`SELECT ${groupColumns} FROM groups WHERE name = ?`)
+  const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
+  const listEntries =
+    prepare(`SELECT entries.*, series.metric, series.project_id FROM entries LEFT JOIN series ON series.id = series_id
+    WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
+  const groupExists = prepare('SELECT 1 FROM groups WHERE name = ?')
+  const groupHistory = prepare(`SELECT * FROM (SELECT entries.at, entries.number, coalesce(metric, kind) AS metric,
+      sum(amount) OVER (ORDER BY entries.at, number) AS used
+      FROM entries LEFT JOIN series ON series.id = series_id WHERE group_name = ?1 AND entries.at <= ?3)
+    WHERE at >= ?2 ORDER BY at DESC, number DESC`)
+  const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
+    FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
+  const listHolds = prepare(
+    `SELECT * FROM holds WHERE closed_at IS NULL AND (?1 IS NULL OR group_name = ?1) ORDER BY id DESC LIMIT ?2`,
+  )
+  const counts =
+    prepare(`SELECT (SELECT count(*) FROM groups) AS groups, (SELECT count(*) FROM groups WHERE dirty = 1) AS dirty,
+    (SELECT count(*) FROM series) AS series, (SELECT coalesce(max(number), 0) FROM entries) AS entries`)
+  const holdCounts = prepare('SELECT kind AS name, count(*) AS count FROM holds WHERE closed_at IS NULL GROUP BY kind')
+  const contactCounts = prepare('SELECT contact AS name, count(*) AS count FROM accounts GROUP BY contact')
+
+  return {
+    async groups({ search, after, limit }) {
+      const rows = listGroups(search ?? null, after ?? null, limit).map(toGroupRow)
+      return { rows, total: Number(countGroups(search ?? null)[0]!.count) }
+    },
+    async group(name) {
+      const row = oneGroup(name)[0]
+      return row === undefined ? undefined : { ...toGroupRow(row), series: groupSeries(name).map(toSeriesRow) }
+    },
+    async entries(group, { before, limit }) {
+      return listEntries(group, before ?? null, limit).map(toEntry)
+    },
+    async history(group, { from, to }) {
+      if (groupExists(group).length === 0) return undefined
+      return groupHistory(group, from, to).map(toHistoryPoint)
+    },
+    async notes(group, limit) {
+      return listNotes(group, limit).map(toNote)
+    },
+    async holds({ group, limit }) {
+      return listHolds(group ?? null, limit).map(toHold)
+    },
+    async summary() {
+      const [total] = counts()
+      return {
+        groups: Number(total!.groups),
+        dirty: Number(total!.dirty),
+        series: Number(total!.series),
+        entries: Number(total!.entries),
+        holds: toCounts<HoldKind>(holdCounts()),
+        contacts: toCounts<Contact>(contactCounts()),
+      }
+    },
+  }
+}
+
+function toCounts<Name extends string>(rows: Row[]): Partial<Record<Name, number>> {
+  return Object.fromEntries(rows.map(({ name, count }) => [name, Number(count)])) as Partial<Record<Name, number>>
+}
+
+function toGroupRow(row: Row): GroupRow {
+  const sites = JSON.parse(row.sites as string) as { site: string; contact: Contact; charged: string }[]
+  return {
+    group: row.name as string,
+    used: row.used as Credits,
+    dirty: row.dirty === 1n,
+    sites: sites.map(({ site, contact, charged }) => ({ site, contact, charged: BigInt(charged) })),
+    holds: JSON.parse(row.holds as string) as HoldKind[],
+    ...(row.published !== null && { published: row.published as Credits }),
+    ...(row.published_at !== null && { publishedAt: Number(row.published_at) }),
+    ...(row.granted !== null && { granted: row.granted as string }),
+    ...(row.last_reading_at !== null && { lastReadingAt: Number(row.last_reading_at) }),
+  }
+}
+
+function toSeriesRow(row: Row): SeriesRow {
+  const state = toSeriesState({
+    at: Number(row.at),
+    value: row.value as string,
+    pace: row.pace as number,
+    former_lines: row.former_lines as string | null,
+  })
+  return { ...seriesOf(row as unknown as SeriesColumns), state }
+}
+
+function toEntry(row: Row): StoredEntry {
+  const facts = {
+    number: Number(row.number),
+    at: Number(row.at) as Instant,
+    id: row.id as string,
+    group: row.group_name as string,
+    amount: row.amount as Credits,
+    recordedAt: Number(row.recorded_at),
+  }
+  if (row.kind === 'opening') {
+    return { ...facts, kind: 'opening', site: (row.site as string | null) ?? '', reason: row.reason as string }
+  }
+  if (row.kind === 'adjustment') {
+    const site = row.site === null ? {} : { site: row.site as string }
+    return { ...facts, ...site, kind: 'adjustment', reason: row.reason as string, actor: row.actor as string }
+  }
+  return {
+    ...facts,
+    kind: 'charge',
+    series: seriesOf({ ...row, project_name: row.group_name } as unknown as SeriesColumns),
+    from: { at: Number(row.from_at), value: decimal(row.from_value as string) },
+    to: { at: facts.at, value: decimal(row.to_value as string) },
+    priceVersion: row.price_version as string,
+    perUnit: decimal(row.per_unit as string),
+    carryIn: decimal(row.carry_in as string),
+    carryOut: decimal(row.carry_out as string),
+  }
+}
+
+function toHistoryPoint(row: Row): HistoryPoint {
+  return { at: Number(row.at), metric: row.metric as string, used: row.used as Credits }
+}
+
+function toNote(row: Row): Note {
+  return {
+    kind: row.kind as Note['kind'],
+    series: seriesOf(row as unknown as SeriesColumns),
+    at: Number(row.at),
+    text: row.text as string,
+  }
+}
+
+function toHold(row: Row): StoredHold {
+  return {
+    id: Number(row.id),
+    key: row.key as string,
+    kind: row.kind as HoldKind,
+    site: row.site as string,
+    reason: row.reason as string,
+    openedAt: Number(row.opened_at),
+    seenAt: Number(row.seen_at),
+    ...(row.group_name !== null && { group: row.group_name as string }),
+  }
+}

@@ -1,0 +1,196 @@
+/** Writes what readings made of their series: watermarks, entries, totals, notes and holds, in one transaction. */
+import type { DatabaseSync } from 'node:sqlite'
+import type { Credits } from '../../core/credits.ts'
+import type { FormerLine, SeriesState } from '../../core/decide.ts'
+import { decimal, formatDecimal } from '../../core/decimals.ts'
+import { type ChargeEntry, windowOf } from '../../core/entries.ts'
+import type { Series } from '../../core/series.ts'
+import type { HeldGrowth, Hold, Note, Posting, Recording, SeriesChange, StoredSeries } from '../ledger.ts'
+import type { Registry } from './registry.ts'
+
+export interface Recorder {
+  /** What is stored of each series, in their order. */
+  load(series: readonly Series[]): (StoredSeries | undefined)[]
+  /** Writes it all; the caller has begun a transaction. Returns the groups whose total or sites changed. */
+  write(recording: Recording): Set<string>
+}
+
+interface SeriesStateRow {
+  readonly id: number
+  readonly at: number
+  readonly value: string
+  readonly carry: string
+  readonly pace: number
+  readonly former_lines: string | null
+  readonly open_number: number | null
+  readonly open_window: number | null
+  readonly open_price: string | null
+}
+
+export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
+  const selectSeries =
+    db.prepare(`SELECT series.id, series.at, series.value, carry, pace, former_lines, open_number, open_window, open_price
+    FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
+  const insertSeries = db.prepare(`INSERT INTO series (site, metric, project_id, project_name, at, value, carry, pace)
+    VALUES (?, ?, ?, ?, 0, '0', '0', 0)`)
+  const updateSeries = db.prepare(
+    'UPDATE series SET at = ?, value = ?, carry = ?, pace = ?, former_lines = ? WHERE id = ?',
+  )
+  const openEntry = db.prepare('UPDATE series SET open_number = ?, open_window = ?, open_price = ? WHERE id = ?')
+  const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
+  const insertAccount = db.prepare('INSERT OR IGNORE INTO accounts (group_name, site) VALUES (?, ?)')
+  const addToAccount = db.prepare('UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ?')
+  const addToGroup = db.prepare('UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ?')
+  const insertCharge = db.prepare(`INSERT INTO entries (id, kind, group_name, site, at, amount, recorded_at,
+    series_id, from_at, from_value, to_value, price_version, per_unit, carry_in, carry_out)
+    VALUES (?, 'charge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const extendEntry = db.prepare(
+    "UPDATE entries SET at = ?, to_value = ?, amount = amount + ?, carry_out = ? WHERE number = ? AND kind = 'charge'",
+  )
+  const insertNote = db.prepare('INSERT INTO notes (kind, series_id, at, text) VALUES (?, ?, ?, ?)')
+  const insertGrowth = db.prepare(`INSERT OR IGNORE INTO held_growths
+    SELECT id, ?, ?, ?, ?, ? FROM holds WHERE key = ? AND closed_at IS NULL`)
+  const saveHold = createHoldWriter(db)
+
+  function load(series: readonly Series[]): (StoredSeries | undefined)[] {
+    const ids = series.map((each) => registry.find(each))
+    const known = JSON.stringify(ids.filter((id) => id !== undefined))
+    const rows = new Map<number, SeriesStateRow>()
+    for (const row of selectSeries.all(known) as unknown as SeriesStateRow[]) rows.set(row.id, row)
+    return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!)))
+  }
+
+  function write({ at, changes, notes, holds, heldGrowths }: Recording): Set<string> {
+    const totals = createTotals()
+    for (const change of changes) writeChange(change, at, totals)
+    for (const { group, site, amount } of totals.all()) {
+      addToAccount.run(amount, group, site)
+      addToGroup.run(amount, group)
+    }
+    for (const hold of holds) saveHold(hold, at)
+    for (const growth of heldGrowths) writeGrowth(growth)
+    for (const note of notes) writeNote(note)
+    return totals.groups
+  }
+
+  function writeChange({ series, state, carry, postings, closes }: SeriesChange, at: number, totals: Totals): void {
+    const id = registry.find(series) ?? addSeries(series, totals)
+    updateSeries.run(
+      state.watermark.at,
+      formatDecimal(state.watermark.value),
+      formatDecimal(carry),
+      state.pace,
+      state.formerLines === undefined ? null : JSON.stringify(state.formerLines.map(formatLine)),
+      id,
+    )
+    for (const posting of postings) totals.add(series, post(posting, id, at))
+    if (closes) openEntry.run(null, null, null, id)
+  }
+
+  function post(posting: Posting, seriesId: number, at: number): Credits {
+    if (posting.kind === 'append') return append(posting.entry, seriesId, at)
+    const { to, amount, carryOut, number } = posting
+    extendEntry.run(to.at, formatDecimal(to.value), amount, formatDecimal(carryOut), number)
+    return amount
+  }
+
+  function append(entry: ChargeEntry, seriesId: number, at: number): Credits {
+    const { from, to } = entry
+    const { lastInsertRowid } = insertCharge.run(
+      entry.id,
+      entry.group,
+      entry.series.site,
+      to.at,
+      entry.amount,
+      at,
+      seriesId,
+      from.at,
+      formatDecimal(from.value),
+      formatDecimal(to.value),
+      entry.priceVersion,
+      formatDecimal(entry.perUnit),
+      formatDecimal(entry.carryIn),
+      formatDecimal(entry.carryOut),
+    )
+    openEntry.run(lastInsertRowid, windowOf(to.at), entry.priceVersion, seriesId)
+    return entry.amount
+  }
+
+  function addSeries(series: Series, totals: Totals): number {
+    const { site, metric, projectId, projectName } = series
+    const id = Number(insertSeries.run(site, metric, projectId, projectName).lastInsertRowid)
+    insertGroup.run(projectName)
+    insertAccount.run(projectName, site)
+    registry.add(series, id)
+    totals.add(series, 0n)
+    return id
+  }
+
+  function writeNote({ kind, series, at, text }: Note): void {
+    const id = registry.find(series)
+    if (id !== undefined) insertNote.run(kind, id, at, text)
+  }
+
+  function writeGrowth({ holdKey, series, from, to }: HeldGrowth): void {
+    const id = registry.find(series)
+    if (id === undefined) return
+    insertGrowth.run(id, from.at, formatDecimal(from.value), to.at, formatDecimal(to.value), holdKey)
+  }
+
+  return { load, write }
+}
+
+/** Writes a hold, or notes that an open one with its key is still seen. */
+export function createHoldWriter(db: DatabaseSync): (hold: Hold, at: number) => void {
+  const upsert =
+    db.prepare(`INSERT INTO holds (key, kind, site, group_name, reason, opened_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) WHERE closed_at IS NULL DO UPDATE SET seen_at = excluded.seen_at, reason = excluded.reason`)
+  return ({ key, kind, site, group, reason }, at) => {
+    upsert.run(key, kind, site, group ?? null, reason, at, at)
+  }
+}
+
+interface Totals {
+  readonly groups: Set<string>
+  add(series: Series, amount: Credits): void
+  all(): { group: string; site: string; amount: Credits }[]
+}
+
+/** Sums the amounts of a transaction by group and site, so that each is updated once. */
+function createTotals(): Totals {
+  const bySite = new Map<string, Map<string, Credits>>()
+  const groups = new Set<string>()
+  return {
+    groups,
+    add({ site, projectName }, amount) {
+      const sums = bySite.get(site) ?? new Map<string, Credits>()
+      bySite.set(site, sums)
+      sums.set(projectName, (sums.get(projectName) ?? 0n) + amount)
+      groups.add(projectName)
+    },
+    all: () => [...bySite].flatMap(([site, sums]) => [...sums].map(([group, amount]) => ({ group, site, amount }))),
+  }
+}
+
+function toStoredSeries(row: SeriesStateRow): StoredSeries {
+  const stored = { state: toSeriesState(row), carry: decimal(row.carry) }
+  if (row.open_number === null || row.open_window === null || row.open_price === null) return stored
+  return { ...stored, open: { number: row.open_number, window: row.open_window, priceVersion: row.open_price } }
+}
+
+export function toSeriesState(row: Pick<SeriesStateRow, 'at' | 'value' | 'pace' | 'former_lines'>): SeriesState {
+  const state = { watermark: { at: row.at, value: decimal(row.value) }, pace: row.pace }
+  if (row.former_lines === null) return state
+  return { ...state, formerLines: (JSON.parse(row.former_lines) as LineText[]).map(parseLine) }
+}
+
+/** A former line as it is stored: decimals are text. */
+type LineText = Omit<FormerLine, 'value' | 'charged'> & { readonly value: string; readonly charged: string }
+
+function formatLine(line: FormerLine): LineText {
+  return { ...line, value: formatDecimal(line.value), charged: formatDecimal(line.charged) }
+}
+
+function parseLine(line: LineText): FormerLine {
+  return { ...line, value: decimal(line.value), charged: decimal(line.charged) }
+}
