@@ -1,0 +1,185 @@
+/**
+ * What Perun shows of groups, read in bulk.
+ *
+ * One call returns all groups that are assigned to a site with their attributes, so a round over ten thousand groups reads
+ * once. What was read is used for `maxAge`; after that a group is read again by itself, or the whole site if many wait.
+ */
+import type { Clock, Instant } from '../../core/time.ts'
+import { MINUTE } from '../../core/time.ts'
+import { type AttributeBean, type AttributeNames, fullName } from './attributes.ts'
+import { PerunError, type PerunRpc } from './rpc.ts'
+
+/** A group as Perun shows it at a site. */
+export interface GroupView {
+  readonly id: number
+  readonly used?: string
+  readonly usedModifiedAt?: string
+  readonly usedModifiedBy?: string
+  readonly granted?: string
+  /** By the exporter's name of the metric, in Perun's notation. */
+  readonly timestamps: Readonly<Record<string, string>>
+  /** Not older than this. */
+  readonly readAt: Instant
+}
+
+/** Perun has no such group, or does not have it at this site. */
+export type Absence = 'unknown group' | 'not assigned'
+
+export interface Groups {
+  /** @throws {PerunError} if Perun cannot tell now. */
+  view(site: string, group: string): Promise<GroupView | Absence>
+  /** Notes what we wrote, so that it need not be read again. */
+  written(site: string, group: string, values: { used: string; timestamps: Readonly<Record<string, string>> }): void
+  /** Forgets what we know of a group, because a write of it may or may not have happened. */
+  doubt(group: string): void
+}
+
+export interface GroupsOptions {
+  readonly rpc: PerunRpc
+  readonly voId: number
+  readonly names: AttributeNames
+  /** Milliseconds a view may be old when it is used. */
+  readonly maxAge: number
+  readonly clock: Clock
+  /** How many groups wait to be published: decides between reading one and reading all. */
+  readonly demand: () => number
+}
+
+interface Snapshot {
+  readonly groups: Map<string, GroupView>
+  /** When the reading of the site began. */
+  readonly readAt: Instant
+}
+
+/** From this many waiting groups on, reading a whole site is cheaper than reading each of them. */
+const MANY = 10
+
+/** A group that is read by itself does not show that it lost its site; so the whole site is read this often. */
+const SNAPSHOT_MAX_AGE = 5 * MINUTE
+
+/** A site that Perun refuses to read is not asked for again before this. */
+const REFUSAL_MEMORY = MINUTE
+
+export function createGroups({ rpc, voId, names, maxAge, clock, demand }: GroupsOptions): Groups {
+  const attrNames = [names.used, names.granted, names.timestamps]
+  const snapshots = new Map<string, Snapshot>()
+  const underWay = new Map<string, Promise<Snapshot>>()
+  const refusals = new Map<string, { error: PerunError; until: Instant }>()
+
+  async function view(site: string, group: string): Promise<GroupView | Absence> {
+    const snapshot = await recentSnapshot(site, group)
+    const known = snapshot.groups.get(group)
+    if (known === undefined) return absence(group)
+    if (clock.now() - known.readAt <= maxAge) return known
+    const read = await readOne(site, known.id)
+    const { groups } = snapshots.get(site) ?? snapshot
+    if (typeof read === 'string') groups.delete(group)
+    else groups.set(group, read)
+    return read
+  }
+
+  /** A snapshot to look the group up in; fresh if it is worth reading the whole site, or the group was not there. */
+  async function recentSnapshot(site: string, group: string): Promise<Snapshot> {
+    const snapshot = snapshots.get(site)
+    if (snapshot !== undefined) {
+      const age = clock.now() - snapshot.readAt
+      if (age <= maxAge || (age <= SNAPSHOT_MAX_AGE && demand() < MANY && snapshot.groups.has(group))) return snapshot
+    }
+    const refusal = refusals.get(site)
+    if (refusal !== undefined && clock.now() < refusal.until) throw refusal.error
+    const reading = underWay.get(site) ?? readSite(site)
+    underWay.set(site, reading)
+    return reading.finally(() => underWay.delete(site))
+  }
+
+  async function readSite(site: string): Promise<Snapshot> {
+    const readAt = clock.now()
+    const groups = new Map<string, GroupView>()
+    const parameters = { resource: Number(site), attrNames }
+    try {
+      await rpc.each('groupsManager/getRichGroupsAssignedToResourceWithAttributesByNames', parameters, (element) => {
+        const { name, id, attributes } = element as { name: string; id: number; attributes: AttributeBean[] }
+        groups.set(name, toView(id, attributes, names, readAt))
+      })
+    } catch (error) {
+      // A site that Perun does not know would otherwise be asked for by each of its groups.
+      if (error instanceof PerunError && error.failure === 'refused')
+        refusals.set(site, { error, until: readAt + REFUSAL_MEMORY })
+      throw error
+    }
+    refusals.delete(site)
+    keepWhatWeWrote(groups, snapshots.get(site), readAt)
+    const snapshot = { groups, readAt }
+    snapshots.set(site, snapshot)
+    return snapshot
+  }
+
+  async function readOne(site: string, id: number): Promise<GroupView | Absence> {
+    const readAt = clock.now()
+    const parameters = { group: id, resource: Number(site), attrNames, workWithGroupAttributes: true }
+    try {
+      const attributes = (await rpc.call('attributesManager/getAttributes', parameters)) as AttributeBean[]
+      return toView(id, attributes, names, readAt)
+    } catch (error) {
+      if (isUnknownGroup(error)) return 'unknown group'
+      throw error
+    }
+  }
+
+  async function absence(group: string): Promise<Absence> {
+    try {
+      await rpc.call('groupsManager/getGroupByName', { vo: voId, name: group })
+      return 'not assigned'
+    } catch (error) {
+      if (isUnknownGroup(error)) return 'unknown group'
+      throw error
+    }
+  }
+
+  return {
+    view,
+    written(site, group, { used, timestamps }) {
+      const readAt = clock.now()
+      for (const [each, { groups }] of snapshots) {
+        const known = groups.get(group)
+        // Used credits belong to the group, so all its sites show them.
+        if (known !== undefined) groups.set(group, { ...known, used, ...(each === site && { timestamps }), readAt })
+      }
+    },
+    doubt(group) {
+      for (const { groups } of snapshots.values()) {
+        const known = groups.get(group)
+        if (known !== undefined) groups.set(group, { ...known, readAt: Number.NEGATIVE_INFINITY })
+      }
+    },
+  }
+}
+
+function isUnknownGroup(error: unknown): boolean {
+  return error instanceof PerunError && error.exception === 'GroupNotExistsException'
+}
+
+/** A reading of the site that began before our write may show the value before it. */
+function keepWhatWeWrote(groups: Map<string, GroupView>, before: Snapshot | undefined, readAt: Instant): void {
+  if (before === undefined) return
+  for (const [name, known] of before.groups) if (known.readAt >= readAt && groups.has(name)) groups.set(name, known)
+}
+
+function toView(id: number, attributes: readonly AttributeBean[], names: AttributeNames, readAt: Instant): GroupView {
+  const bean = (name: string) => attributes.find((each) => fullName(each) === name)
+  const text = (value: unknown) =>
+    typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined
+  const usedBean = bean(names.used)
+  const used = text(usedBean?.value)
+  const granted = text(bean(names.granted)?.value)
+  const timestamps = bean(names.timestamps)?.value
+  return {
+    id,
+    readAt,
+    timestamps: typeof timestamps === 'object' && timestamps !== null ? (timestamps as Record<string, string>) : {},
+    ...(used !== undefined && { used }),
+    ...(granted !== undefined && { granted }),
+    ...(typeof usedBean?.valueModifiedAt === 'string' && { usedModifiedAt: usedBean.valueModifiedAt }),
+    ...(typeof usedBean?.valueModifiedBy === 'string' && { usedModifiedBy: usedBean.valueModifiedBy }),
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * Calls Perun's RPC: POST with a JSON object, one session for all calls, both shapes of its errors.
+ *
+ * Without its cookie every call builds a new session in Perun, which costs it a database write and a lock that all its
+ * users share; so the cookie is kept.
+ */
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import got, { RequestError } from 'got'
+import { CookieJar } from 'tough-cookie'
+import { createCutter } from './elements.ts'
+
+/** What can be done about a failed call. */
+export type PerunFailure =
+  /** Perun or the way to it is down, or it could not do it now. The outcome of a write is unknown. */
+  | 'unavailable'
+  /** The login is not accepted or has no right to do this. */
+  | 'forbidden'
+  /** Perun understood and says no: asking again changes nothing. */
+  | 'refused'
+
+/** A call failed. `exception` is Perun's own word for it, such as `GroupNotExistsException`, or ours where it has none. */
+export class PerunError extends Error {
+  override readonly name = 'PerunError'
+  readonly code = 'ERR_PERUN'
+  readonly failure: PerunFailure
+  readonly exception: string
+  readonly call: string
+
+  constructor(call: string, failure: PerunFailure, exception: string, options?: ErrorOptions) {
+    // Perun's own message repeats values such as mail addresses, so it is not ours.
+    super(`Perun ${failure === 'unavailable' ? 'could not answer' : 'refused'} ${call} (${exception})`, options)
+    this.call = call
+    this.failure = failure
+    this.exception = exception
+  }
+
+  /** Whether Perun itself says that something went wrong while it did this; it may be well otherwise. */
+  get isTrouble(): boolean {
+    return troubles.has(this.exception)
+  }
+}
+
+export interface PerunRpcOptions {
+  /** Up to and including `/rpc/json`. */
+  readonly url: string
+  readonly login: string
+  readonly password: string
+  /** Milliseconds until a call is given up; its outcome is unknown then. */
+  readonly timeout: number
+  /** At most this many calls at a time. */
+  readonly connections: number
+  readonly onCall?: (call: { method: string; outcome: 'ok' | PerunFailure; seconds: number }) => void
+}
+
+export interface PerunRpc {
+  /**
+   * @param method Manager and method, such as `groupsManager/getGroupByName`.
+   * @throws {PerunError}
+   */
+  call(method: string, parameters: object): Promise<unknown>
+  /** The same for a method that answers with a long array: `visit` gets one element after another. */
+  each(method: string, parameters: object, visit: (element: unknown) => void): Promise<void>
+  close(): void
+}
+
+const forbidden = new Set([
+  'PrivilegeException',
+  'UserNotExistsException',
+  'MfaPrivilegeException',
+  'MFAuthenticationException',
+  'MfaTimeoutException',
+  'MfaRoleTimeoutException',
+])
+
+/** Perun's words for "something went wrong in here": its database, mostly. */
+const troubles = new Set(['InternalErrorException', 'ConsistencyErrorException', 'UNCATCHED_EXCEPTION'])
+
+/** An error of Perun is one object; more than this is a page of somebody else's. */
+const MOST_PIECES_OF_AN_ERROR = 16
+
+export function createPerunRpc({ url, login, password, timeout, connections, onCall }: PerunRpcOptions): PerunRpc {
+  const jar = new CookieJar()
+  const agentOptions = { keepAlive: true, maxSockets: connections }
+  const agent = { http: new HttpAgent(agentOptions), https: new HttpsAgent(agentOptions) }
+  const client = got.extend({
+    method: 'POST',
+    username: login,
+    password,
+    agent,
+    cookieJar: jar,
+    timeout: { request: timeout },
+    retry: { limit: 0 },
+    followRedirect: false,
+    throwHttpErrors: false,
+    headers: { 'user-agent': 'credits-worker' },
+  })
+
+  /** Makes a call and hands its answer over piece by piece. */
+  async function post(method: string, parameters: object, take: (piece: Buffer) => void): Promise<void> {
+    const answer = await send(method, parameters, take, {})
+    if (answer === undefined) return
+    // A front end with CSRF protection hands its token out as a cookie and wants it back as a header.
+    const cookies = answer.status === 403 ? await jar.getCookies(url) : []
+    const token = cookies.find(({ key }) => key === 'XSRF-TOKEN')
+    if (token === undefined) throw errorOf(method, answer)
+    const second = await send(method, parameters, take, { 'x-xsrf-token': token.value })
+    if (second !== undefined) throw errorOf(method, second)
+  }
+
+  /** Returns the answer if it is an error; its pieces are not handed over then. */
+  async function send(
+    method: string,
+    parameters: object,
+    take: (piece: Buffer) => void,
+    headers: Record<string, string>,
+  ): Promise<Answer | undefined> {
+    const stream = client.stream(`${url}/${method}`, { json: parameters, headers })
+    const error: Buffer[] = []
+    try {
+      for await (const piece of stream as AsyncIterable<Buffer>) {
+        if (stream.response?.statusCode === 200) take(piece)
+        else if (error.length < MOST_PIECES_OF_AN_ERROR) error.push(piece)
+      }
+    } catch (cause) {
+      if (cause instanceof RequestError) throw new PerunError(method, 'unavailable', cause.code, { cause })
+      throw cause
+    }
+    const status = stream.response!.statusCode
+    return status === 200 ? undefined : { status, body: Buffer.concat(error) }
+  }
+
+  async function answerTo(method: string, parameters: object): Promise<unknown> {
+    const pieces: Buffer[] = []
+    await post(method, parameters, (piece) => pieces.push(piece))
+    return parse(method, Buffer.concat(pieces))
+  }
+
+  async function observed<Result>(method: string, work: () => Promise<Result>): Promise<Result> {
+    const begun = performance.now()
+    const tell = (outcome: 'ok' | PerunFailure) =>
+      onCall?.({ method, outcome, seconds: (performance.now() - begun) / 1_000 })
+    try {
+      const result = await work()
+      tell('ok')
+      return result
+    } catch (error) {
+      if (error instanceof PerunError) tell(error.failure)
+      throw error
+    }
+  }
+
+  return {
+    call: (method, parameters) => observed(method, () => answerTo(method, parameters)),
+    each: (method, parameters, visit) =>
+      observed(method, async () => {
+        const cutter = createCutter((element) => visit(parse(method, element)))
+        await post(method, parameters, cutter.push)
+        if (!cutter.isWhole()) throw new PerunError(method, 'unavailable', 'not a whole JSON array')
+      }),
+    close() {
+      agent.http.destroy()
+      agent.https.destroy()
+    },
+  }
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: Buffer
+}
+
+function errorOf(method: string, { status, body }: Answer): PerunError {
+  const exception = exceptionOf(body)
+  if (exception === undefined) {
+    const failure = status === 401 || status === 403 ? 'forbidden' : 'unavailable'
+    return new PerunError(method, failure, `HTTP ${status}`)
+  }
+  if (forbidden.has(exception)) return new PerunError(method, 'forbidden', exception)
+  return new PerunError(method, troubles.has(exception) ? 'unavailable' : 'refused', exception)
+}
+
+/** Perun's checked exceptions carry a `name`, its runtime exceptions only a `type`. */
+function exceptionOf(body: Buffer): string | undefined {
+  try {
+    const error = JSON.parse(body.toString()) as { name?: unknown; type?: unknown } | null
+    const name = error?.name ?? error?.type
+    return typeof name === 'string' ? name : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** An answer that is cut short or no JSON leaves the outcome open: Perun's status may be 200 before it fails. */
+function parse(method: string, body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString())
+  } catch (cause) {
+    throw new PerunError(method, 'unavailable', 'not JSON', { cause })
+  }
+}
