@@ -1,0 +1,131 @@
+/**
+ * The HTTP face of the worker: who watches it, who asks for credits, who changes what it logs.
+ *
+ * It only reads: nothing that is asked here changes an amount. Routes say who may ask (`auth.ts`), errors come as
+ * problem documents (`errors.ts`). A request that takes too long to arrive or is too large is cut off, so that nobody can
+ * keep the worker busy by being slow.
+ */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import Router from '@koa/router'
+import Koa from 'koa'
+import { SECOND } from '../core/time.ts'
+import { createGate, type Gate } from './auth.ts'
+import { answerErrors } from './errors.ts'
+import { checkAddress, observe, refuse, setHeaders } from './middleware.ts'
+import type { HttpParts } from './parts.ts'
+import type { Route, RouteContext } from './route.ts'
+import { allRoutes } from './routes/all.ts'
+
+export interface HttpServer {
+  /**
+   * Answers from when the promise resolves.
+   *
+   * @throws {HttpListenError} if the address cannot be had.
+   */
+  listen(): Promise<Address>
+  /**
+   * Accepts nothing more and resolves when the requests under way are answered, or cut off after `grace` milliseconds.
+   * Does nothing if it does not listen.
+   */
+  stop(grace: number): Promise<void>
+}
+
+interface Address {
+  readonly host: string
+  readonly port: number
+  /** `http://127.0.0.1:8000` */
+  readonly url: string
+}
+
+/** The address to listen on cannot be had: said to the operator as it is. */
+export class HttpListenError extends Error {
+  override readonly name = 'HttpListenError'
+  readonly code = 'ERR_HTTP_LISTEN'
+}
+
+/** How long a request may take to arrive, and how large its head may be. */
+const LIMITS = {
+  headersTimeout: 10 * SECOND,
+  requestTimeout: 30 * SECOND,
+  keepAliveTimeout: 5 * SECOND,
+  connectionsCheckingInterval: 5 * SECOND,
+  maxHeaderSize: 16_384,
+}
+
+export function createHttpServer(parts: HttpParts): HttpServer {
+  let isStopping = false
+  const app = createApp(parts, () => isStopping)
+  const server = createServer(LIMITS, app.callback())
+
+  return {
+    async listen() {
+      await begin(server, parts)
+      server.on('error', (err) => parts.logger.error({ err }, 'The HTTP server has an error'))
+      return addressOf(server)
+    },
+    async stop(grace) {
+      if (!server.listening) return
+      isStopping = true
+      const closed = once(server, 'close')
+      server.close()
+      const deadline = setTimeout(() => server.closeAllConnections(), grace)
+      await closed
+      clearTimeout(deadline)
+    },
+  }
+}
+
+function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
+  const { logger } = parts
+  const app = new Koa()
+  // What handlers throw is caught before; here is only what happens when an answer is written. A code comes from the
+  // system: the client is gone.
+  app.on('error', (err: Error) => logger['code' in err ? 'debug' : 'error']({ err }, 'An answer could not be written'))
+  app.use(observe(parts))
+  app.use(setHeaders(isStopping))
+  app.use(answerErrors(logger))
+  app.use(checkAddress)
+  app.use(createRouter(allRoutes(parts), createGate(parts.keys)).routes())
+  app.use(refuse)
+  return app
+}
+
+/** One address for one thing: no other case, no slash at the end. */
+function createRouter(routes: readonly Route[], gate: Gate): Router {
+  const router = new Router({ sensitive: true, strict: true })
+  for (const { method, path, who, handle } of routes) {
+    router[method](path, async (ctx) => {
+      gate(who, ctx.req)
+      await handle(ctx as unknown as RouteContext)
+    })
+  }
+  return router
+}
+
+async function begin(server: Server, { host, port }: HttpParts): Promise<void> {
+  try {
+    server.listen({ host, port })
+    await once(server, 'listening')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = refusals[code ?? ''] ?? message
+    throw new HttpListenError(`Cannot listen on ${host}, port ${port} (CREDITS_HOST, CREDITS_PORT): ${why}`, {
+      cause: error,
+    })
+  }
+}
+
+const refusals: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program does already. Stop it or choose another port.',
+  EADDRNOTAVAIL: 'this machine does not have that address.',
+  ENOTFOUND: 'there is no host of that name.',
+  EACCES: 'this user may not use that port. Choose one from 1024 on.',
+}
+
+function addressOf(server: Server): Address {
+  const { address, family, port } = server.address() as AddressInfo
+  const host = family === 'IPv6' ? `[${address}]` : address
+  return { host: address, port, url: `http://${host}:${port}` }
+}

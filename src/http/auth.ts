@@ -1,0 +1,117 @@
+/**
+ * Who may ask what.
+ *
+ * With keys, a request has to carry one: `X-API-KEY: <key>` or `Authorization: Bearer <key>`. The operator's key opens
+ * everything, the reader's key opens what only looks at groups.
+ *
+ * Without a key that could open a route, it answers only programs and browsers on this machine. A browser there also runs
+ * pages of strangers, so requests that such a page could have caused are refused: from another site, or to a host name
+ * that is not this machine's (a stranger's name may point to 127.0.0.1). What this cannot see is a proxy on this machine
+ * that hides that it is one: behind a proxy, set a key.
+ */
+import { hash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import { BlockList, isIPv6 } from 'node:net'
+import { ForbiddenError, UnauthorizedError } from './errors.ts'
+
+/** Who a route is for. An operator may also do what a reader may. */
+export type Who = 'all' | 'reader' | 'operator'
+
+type Role = Exclude<Who, 'all'>
+
+/** The keys that are configured; an empty one is none. */
+export interface Keys {
+  readonly operator?: string | undefined
+  readonly reader?: string | undefined
+}
+
+/** The part of an `IncomingMessage` that tells who asks. */
+export interface Asked {
+  readonly headers: IncomingHttpHeaders
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
+/** Lets a request pass, or throws why not. */
+export type Gate = (who: Who, request: Asked) => void
+
+/**
+ * @returns A gate that throws {UnauthorizedError} if the key is missing or wrong, and {ForbiddenError} if the key is not
+ *   enough or, without keys, the request is not from here.
+ */
+export function createGate(keys: Keys): Gate {
+  const known = [fingerprint('operator', keys.operator), fingerprint('reader', keys.reader)].flat()
+  const opens = (role: Role, who: Role) => role === 'operator' || who === 'reader'
+
+  return (who, request) => {
+    if (who === 'all') return
+    if (!known.some(({ role }) => opens(role, who))) return checkIsFromHere(who, request)
+    const presented = keysOf(request).map(digest)
+    const roles = known
+      .filter(({ key }) => presented.some((each) => timingSafeEqual(each, key)))
+      .map(({ role }) => role)
+    if (roles.some((role) => opens(role, who))) return
+    if (roles.length > 0)
+      throw new ForbiddenError('This needs the key of an operator; the one that was sent is that of a reader.')
+    throw new UnauthorizedError(
+      presented.length === 0
+        ? 'This needs a key: send it as X-API-KEY or as Authorization: Bearer.'
+        : 'The key that was sent is not known here.',
+    )
+  }
+}
+
+function fingerprint(role: Role, key: string | undefined): { role: Role; key: Buffer }[] {
+  return key === undefined || key === '' ? [] : [{ role, key: digest(key) }]
+}
+
+/** Digests have the same length whatever the key, so comparing them takes the same time. */
+function digest(key: string): Buffer {
+  return hash('sha256', key, 'buffer')
+}
+
+function keysOf({ headers }: Asked): string[] {
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
+  return [headers['x-api-key'], bearer].filter((key) => typeof key === 'string')
+}
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+/** What a proxy adds to a request that it passes on. */
+const FORWARDING = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip']
+
+/** This machine as a browser on it may call it. */
+const ownHost = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i
+
+function checkIsFromHere(who: Role, request: Asked): void {
+  const setting = who === 'operator' ? 'API_KEY' : 'API_KEY or API_READER_KEY'
+  const { headers } = request
+  if (!isLoopback(request.socket.remoteAddress)) {
+    throw new ForbiddenError(`Without a key only this machine is answered: set ${setting} and send that key.`)
+  }
+  if (FORWARDING.some((name) => headers[name] !== undefined)) {
+    throw new ForbiddenError(
+      `Without a key requests through a proxy are not answered: set ${setting} and send that key.`,
+    )
+  }
+  if (!ownHost.test(headers.host ?? '')) {
+    throw new ForbiddenError(
+      `Without a key this is only answered as localhost or 127.0.0.1: use that name or set ${setting}.`,
+    )
+  }
+  if (isCrossSite(request)) {
+    throw new ForbiddenError(`Without a key requests from pages of other sites are not answered: set ${setting}.`)
+  }
+}
+
+function isLoopback(address: string | undefined): boolean {
+  // An IPv4 address that arrived over IPv6 (`::ffff:127.0.0.1`) is found in the IPv4 list.
+  return address !== undefined && loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+}
+
+function isCrossSite({ headers }: Asked): boolean {
+  const site = headers['sec-fetch-site']
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true
+  return headers.origin !== undefined && headers.origin.toLowerCase() !== `http://${headers.host}`.toLowerCase()
+}

@@ -1,0 +1,108 @@
+/**
+ * What goes wrong in a request, and how it is said: every error is answered as `application/problem+json` (RFC 9457) with
+ * a sentence a person can act on.
+ *
+ * A handler throws; one place turns what was thrown into the answer. Only what was thrown for the client is told to the
+ * client. Anything else is a mistake of ours: it is logged with its stack, and the answer names nothing but the task
+ * under which it stands in the log.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { Context, Middleware } from 'koa'
+import { currentTask } from '../telemetry/context.ts'
+import type { Logger } from '../telemetry/logger.ts'
+
+/** An error that is the answer: its message is for the client. */
+class HttpError extends Error {
+  override readonly name: string = 'HttpError'
+  /** 400 to 599. */
+  readonly status: number
+  /** Sent along with it, such as `Allow`. */
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
+    super(detail)
+    this.status = status
+    this.headers = headers
+  }
+}
+
+export class BadRequestError extends HttpError {
+  override readonly name = 'BadRequestError'
+  constructor(detail: string) {
+    super(400, detail)
+  }
+}
+
+/** Nobody we know asks: a key is missing or wrong. */
+export class UnauthorizedError extends HttpError {
+  override readonly name = 'UnauthorizedError'
+  constructor(detail: string) {
+    super(401, detail, { 'WWW-Authenticate': 'Bearer realm="credits worker"' })
+  }
+}
+
+/** Whoever asks may not have it. */
+export class ForbiddenError extends HttpError {
+  override readonly name = 'ForbiddenError'
+  constructor(detail: string) {
+    super(403, detail)
+  }
+}
+
+export class NotFoundError extends HttpError {
+  override readonly name = 'NotFoundError'
+  constructor(detail: string) {
+    super(404, detail)
+  }
+}
+
+export class MethodNotAllowedError extends HttpError {
+  override readonly name = 'MethodNotAllowedError'
+  constructor(detail: string, allowed: readonly string[]) {
+    super(405, detail, { Allow: allowed.join(', ') })
+  }
+}
+
+export class BodyTooLargeError extends HttpError {
+  override readonly name = 'BodyTooLargeError'
+  constructor(detail: string) {
+    super(413, detail)
+  }
+}
+
+export class UnsupportedBodyError extends HttpError {
+  override readonly name = 'UnsupportedBodyError'
+  constructor(detail: string) {
+    super(415, detail)
+  }
+}
+
+/** Answers what the middleware after it throws. */
+export function answerErrors(logger: Logger): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+    } catch (error) {
+      answer(ctx, error instanceof HttpError ? error : unexpected(error, logger))
+    }
+  }
+}
+
+function unexpected(error: unknown, logger: Logger): HttpError {
+  logger.error({ err: error }, 'A request failed for a reason that was not expected')
+  return new HttpError(500, 'Something went wrong in here. The log tells what, under this task.')
+}
+
+function answer(ctx: Context, { status, message, headers }: HttpError): void {
+  const title = STATUS_CODES[status] ?? 'Error'
+  const task = currentTask()
+  ctx.status = status
+  ctx.set(headers)
+  ctx.body = { type: problemType(title), title, status, detail: message, instance: ctx.path, task }
+  ctx.type = 'application/problem+json'
+}
+
+/** Names the kind of problem for programs: `urn:credits-worker:problem:not-found`. */
+function problemType(title: string): string {
+  return `urn:credits-worker:problem:${title.toLowerCase().replaceAll(' ', '-')}`
+}

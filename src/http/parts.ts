@@ -1,0 +1,65 @@
+/** What the HTTP face needs of the other parts of the worker, cut down to what it shows. */
+import type { Meters } from '../core/meters.ts'
+import type { Clock, Instant } from '../core/time.ts'
+import type { Ledger, LedgerReader } from '../ledger/ledger.ts'
+import type { Logger, Logging } from '../telemetry/logger.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { Keys } from './auth.ts'
+
+export interface HttpParts {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly keys: Keys
+  /** How many groups are worked on at the same time. */
+  readonly workers: number
+  /** Decimals of credits where they are rounded, 0 to 6. */
+  readonly precision: number
+  readonly version: string
+  readonly startedAt: Instant
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly logging: Pick<Logging, 'levels' | 'setLevel'>
+  readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'httpSeconds'>
+  readonly ledger: LedgerReader & Pick<Ledger, 'check'>
+  readonly meters: Meters
+  targets(): readonly Target[]
+  readonly lanes: Lanes
+  /** Absent if nothing is published. */
+  readonly outbox: { readonly status: Publishing } | undefined
+  stopping(): boolean
+  /** Every setting as it may be shown, by name. */
+  describeSettings(): Readonly<Record<string, string>>
+}
+
+/** A scraped target; all counts are of the last scrape that worked. */
+export interface Target {
+  /** Its address without login and query. */
+  readonly target: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Whether the last scrape worked; `undefined` before the first one. */
+  readonly up: boolean | undefined
+  readonly lastScrape: Instant | undefined
+  readonly lastSuccess: Instant | undefined
+  /** In milliseconds. */
+  readonly lastDuration: number | undefined
+  readonly lastError: string | undefined
+  readonly samples: number
+  readonly readings: number
+  readonly rejected: Readonly<Record<string, number>>
+  /** The first lines that could not be read. */
+  readonly errors: readonly unknown[]
+  /** Scrapes that failed since the last that worked. */
+  readonly failures: number
+  readonly next: Instant | undefined
+}
+
+interface Lanes {
+  readonly waiting: number
+  readonly working: number
+  status(): readonly { readonly group: string; readonly state: string; readonly again: boolean }[]
+}
+
+export type Publishing =
+  | { readonly state: 'publishing' }
+  | { readonly state: 'waiting' | 'stopped'; readonly reason: string; readonly since: Instant; readonly until: Instant }

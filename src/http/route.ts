@@ -1,0 +1,77 @@
+/**
+ * A route is data and a handler. The data says who may ask, what for and which answers there are: the app guards it by
+ * that, and the description of the API is made from it.
+ */
+import type { Context } from 'koa'
+import type { Who } from './auth.ts'
+import { BadRequestError } from './errors.ts'
+
+export interface Route {
+  readonly method: 'get' | 'post'
+  /** With parameters as `:name`. */
+  readonly path: string
+  readonly who: Who
+  readonly summary: string
+  /** What each query parameter means. */
+  readonly query?: Readonly<Record<string, string>>
+  /** What the JSON body has to be. */
+  readonly body?: string
+  /** What each status means, besides those of every route: 401, 403, 405, 500. */
+  readonly answers: Readonly<Record<number, string>>
+  /** Answers by setting the body; throws an `HttpError` for anything but success. */
+  handle(ctx: RouteContext): void | Promise<void>
+}
+
+/** The parameters of the path are decoded. */
+export type RouteContext = Context & { readonly params: Readonly<Record<string, string>> }
+
+/**
+ * A parameter of the query, if it is given.
+ *
+ * @throws {BadRequestError} if it is given more than once.
+ */
+export function queryText({ query }: Context, name: string): string | undefined {
+  const given = query[name]
+  if (Array.isArray(given)) throw new BadRequestError(`${name}: expected one value, got ${given.length}.`)
+  return given
+}
+
+/**
+ * A parameter of the query that is a whole number.
+ *
+ * @throws {BadRequestError} if it is none from `min` to `max`.
+ */
+export function queryNumber(
+  ctx: Context,
+  name: string,
+  { min, max }: { min: number; max: number },
+): number | undefined {
+  const given = queryText(ctx, name)
+  if (given === undefined) return undefined
+  const number = /^\d{1,16}$/.test(given) ? Number(given) : Number.NaN
+  if (number >= min && number <= max) return number
+  throw new BadRequestError(`${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(given)}.`)
+}
+
+const DEFAULT_LIMIT = 100
+const LARGEST_LIMIT = 1_000
+
+/** What `limit` means, for the descriptions of routes. */
+export const limitSummary = `How many at most, 1 to ${LARGEST_LIMIT}; ${DEFAULT_LIMIT} if not given`
+
+/** @throws {BadRequestError} if `limit` is not a whole number from 1 to 1000. */
+export function queryLimit(ctx: Context): number {
+  return queryNumber(ctx, 'limit', { min: 1, max: LARGEST_LIMIT }) ?? DEFAULT_LIMIT
+}
+
+/** The rows of one page, of one row more than it holds; `last` is given if there is a next page. */
+export function cutPage<Row>(rows: readonly Row[], limit: number): { page: readonly Row[]; last: Row | undefined } {
+  const page = rows.slice(0, limit)
+  return { page, last: rows.length > limit ? page.at(-1) : undefined }
+}
+
+/** An address here with a query; parameters without a value are left out. */
+export function link(path: string, query: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined)
+  return `${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`
+}

@@ -1,0 +1,27 @@
+/** Every route there is. */
+import type { HttpParts } from '../parts.ts'
+import type { Route } from '../route.ts'
+import { creditsHistoryRoute } from './creditsHistory.ts'
+import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
+import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
+import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
+import { costsRoute, metersRoute } from './prices.ts'
+import { statsRoute } from './stats.ts'
+
+export function allRoutes(parts: HttpParts): Route[] {
+  return [
+    pingRoute(),
+    livezRoute(),
+    readyzRoute(parts),
+    metricsRoute(parts),
+    statsRoute(parts),
+    showLogLevelsRoute(parts),
+    changeLogLevelsRoute(parts),
+    metersRoute(parts),
+    costsRoute(parts),
+    creditsHistoryRoute(parts),
+    groupsRoute(parts),
+    groupRoute(parts),
+    entriesRoute(parts),
+  ]
+}

@@ -1,0 +1,86 @@
+/** Groups and what the ledger says about them. */
+import { NotFoundError } from '../errors.ts'
+import { entryJson, groupJson, holdJson, noteJson, seriesJson } from '../groupJson.ts'
+import type { HttpParts } from '../parts.ts'
+import { cutPage, limitSummary, link, queryLimit, queryNumber, queryText, type Route } from '../route.ts'
+
+/** How many of the newest notes and holds come with a group. */
+const NOTES = 20
+const HOLDS = 100
+
+/** `GET /api/groups`, by name. */
+export function groupsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
+  return {
+    method: 'get',
+    path: '/api/groups',
+    who: 'reader',
+    summary: 'The groups that are charged',
+    query: {
+      search: 'Only groups with this in their name, in capitals or not',
+      after: 'Only groups whose name comes after this one',
+      limit: limitSummary,
+    },
+    answers: {
+      200: 'A page of groups, how many there are in all, and the address of the next page',
+      400: 'No such page',
+    },
+    async handle(ctx) {
+      const [search, after, limit] = [queryText(ctx, 'search'), queryText(ctx, 'after'), queryLimit(ctx)]
+      const wanted = { ...(search !== undefined && { search }), ...(after !== undefined && { after }) }
+      const { rows, total } = await ledger.groups({ ...wanted, limit: limit + 1 })
+      const { page, last } = cutPage(rows, limit)
+      const next = last === undefined ? null : link('/api/groups', { search, after: last.group, limit })
+      ctx.body = { groups: page.map(groupJson), total, next }
+    },
+  }
+}
+
+/** `GET /api/groups/:name`: a group with its series, newest notes and open holds. */
+export function groupRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
+  return {
+    method: 'get',
+    path: '/api/groups/:name',
+    who: 'reader',
+    summary: 'A group, with its series, newest notes and open holds',
+    answers: { 200: 'The group', 404: 'There is no such group' },
+    async handle(ctx) {
+      const name = ctx.params.name!
+      const group = await ledger.group(name)
+      if (group === undefined) throw unknownGroup(name)
+      const [notes, holds] = await Promise.all([ledger.notes(name, NOTES), ledger.holds({ group: name, limit: HOLDS })])
+      ctx.body = {
+        ...groupJson(group),
+        series: group.series.map(seriesJson),
+        notes: notes.map(noteJson),
+        open_holds: holds.map(holdJson),
+      }
+    },
+  }
+}
+
+/** `GET /api/groups/:name/entries`, newest first. */
+export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'meters'>): Route {
+  return {
+    method: 'get',
+    path: '/api/groups/:name/entries',
+    who: 'reader',
+    summary: 'The entries of a group, newest first',
+    query: { before: 'Only entries with a smaller number', limit: limitSummary },
+    answers: { 200: 'A page of entries and the address of the next one', 400: 'No such page', 404: 'No such group' },
+    async handle(ctx) {
+      const name = ctx.params.name!
+      const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })
+      const limit = queryLimit(ctx)
+      const rows = await ledger.entries(name, { ...(before !== undefined && { before }), limit: limit + 1 })
+      if (rows.length === 0 && (await ledger.group(name)) === undefined) throw unknownGroup(name)
+      const { page, last } = cutPage(rows, limit)
+      const path = `/api/groups/${encodeURIComponent(name)}/entries`
+      const next = last === undefined ? null : link(path, { before: last.number, limit })
+      ctx.body = { items: page.map((entry) => entryJson(entry, meters)), next }
+    },
+  }
+}
+
+function unknownGroup(name: string): NotFoundError {
+  return new NotFoundError(`There is no group ${JSON.stringify(name)}.`)
+}

@@ -1,0 +1,75 @@
+/** For whoever watches the process: container engines, load balancers, Prometheus. */
+import type { HttpParts } from '../parts.ts'
+import type { Route } from '../route.ts'
+
+/** `GET /ping`: kept from the old service, whose container image asks for it. */
+export function pingRoute(): Route {
+  return {
+    method: 'get',
+    path: '/ping',
+    who: 'all',
+    summary: 'Whether somebody answers',
+    answers: { 200: 'Pong' },
+    handle(ctx) {
+      ctx.body = 'Pong'
+    },
+  }
+}
+
+/** `GET /livez`: a process that does not answer this is to be started again. */
+export function livezRoute(): Route {
+  return {
+    method: 'get',
+    path: '/livez',
+    who: 'all',
+    summary: 'Whether the process lives',
+    answers: { 200: 'It lives' },
+    handle(ctx) {
+      ctx.body = { alive: true }
+    },
+  }
+}
+
+/** `GET /readyz`: whether it does its work. That Perun or some exporter is down is no reason to take it away. */
+export function readyzRoute(parts: Pick<HttpParts, 'ledger' | 'targets' | 'stopping'>): Route {
+  return {
+    method: 'get',
+    path: '/readyz',
+    who: 'all',
+    summary: 'Whether the worker does its work',
+    answers: { 200: 'It does', 503: 'It does not, with the reasons' },
+    async handle(ctx) {
+      const reasons = await reasonsAgainst(parts)
+      ctx.status = reasons.length === 0 ? 200 : 503
+      ctx.body = reasons.length === 0 ? { ready: true } : { ready: false, reasons }
+    },
+  }
+}
+
+async function reasonsAgainst({
+  ledger,
+  targets,
+  stopping,
+}: Pick<HttpParts, 'ledger' | 'targets' | 'stopping'>): Promise<string[]> {
+  const reasons: string[] = []
+  if (stopping()) reasons.push('The worker is stopping.')
+  const trouble = await ledger.check().catch((error: Error) => error.message)
+  if (trouble !== undefined) reasons.push(`The ledger cannot be written: ${trouble}.`)
+  if (targets().every(({ lastSuccess }) => lastSuccess === undefined)) reasons.push('No scrape has worked yet.')
+  return reasons
+}
+
+/** `GET /metrics`, as Prometheus reads it. */
+export function metricsRoute({ metrics: { registry } }: Pick<HttpParts, 'metrics'>): Route {
+  return {
+    method: 'get',
+    path: '/metrics',
+    who: 'all',
+    summary: 'Metrics of the worker in Prometheus text',
+    answers: { 200: 'The metrics' },
+    async handle(ctx) {
+      ctx.body = await registry.metrics()
+      ctx.type = registry.contentType
+    },
+  }
+}

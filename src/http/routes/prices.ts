@@ -1,0 +1,86 @@
+/** What is charged for, and what a machine would cost. */
+import {
+  add,
+  compare,
+  type Decimal,
+  decimal,
+  formatDecimal,
+  isNegative,
+  multiply,
+  parseDecimal,
+  round,
+  zero,
+} from '../../core/decimals.ts'
+import { type Meter, priceAt } from '../../core/meters.ts'
+import type { Instant } from '../../core/time.ts'
+import { BadRequestError, NotFoundError } from '../errors.ts'
+import { describe, exactNumber, objectOf, readJson } from '../json.ts'
+import type { HttpParts } from '../parts.ts'
+import type { Route } from '../route.ts'
+
+/** `GET /api/metrics`: the keys of the old service, and the price. */
+export function metersRoute({ meters, clock }: Pick<HttpParts, 'meters' | 'clock'>): Route {
+  return {
+    method: 'get',
+    path: '/api/metrics',
+    who: 'all',
+    summary: 'What is charged for, at which price',
+    answers: { 200: 'The meters by their friendly name' },
+    handle(ctx) {
+      const now = clock.now()
+      ctx.body = Object.fromEntries([...meters.values()].map((meter) => [meter.name, meterJson(meter, now)]))
+    },
+  }
+}
+
+function meterJson(meter: Meter, now: Instant) {
+  const price = priceAt(meter, now)
+  return {
+    type: 'str',
+    description: meter.description,
+    name: meter.metric,
+    metric_name: meter.metric,
+    friendly_name: meter.name,
+    unit: meter.unit,
+    /** Credits per unit. */
+    price: formatDecimal(price.perUnit),
+    price_version: price.version,
+  }
+}
+
+/** `POST /api/costs_per_hour`: the answer is a number and nothing else, as of the old service. */
+export function costsRoute({ meters, precision, clock }: Pick<HttpParts, 'meters' | 'precision' | 'clock'>): Route {
+  return {
+    method: 'post',
+    path: '/api/costs_per_hour',
+    who: 'all',
+    summary: 'What machines of this size cost in an hour, at the price of today',
+    body: 'How much of each meter they have: {"cpu": 16, "ram": "32.5"}',
+    answers: { 200: 'Credits', 400: 'Not such sizes', 404: 'There is no such meter', 413: 'Too long', 415: 'No JSON' },
+    async handle(ctx) {
+      const sizes = Object.entries(objectOf(await readJson(ctx), 'The body'))
+      const now = clock.now()
+      const costs = sizes.map(([name, size]) => multiply(readSize(name, size), priceAt(find(name), now).perUnit))
+      ctx.body = exactNumber(formatDecimal(round(costs.reduce(add, zero), precision)))
+    },
+  }
+
+  function find(name: string): Meter {
+    const all = [...meters.values()]
+    const meter = all.find((each) => each.name === name)
+    if (meter !== undefined) return meter
+    const known = all.map((each) => each.name).join(', ')
+    throw new NotFoundError(`There is no meter ${describe(name)}; there are ${known}.`)
+  }
+}
+
+/** Beyond this a size is a mistake. */
+const LARGEST_SIZE = decimal('1e12')
+
+function readSize(name: string, given: unknown): Decimal {
+  const size = typeof given === 'string' ? parseDecimal(given) : undefined
+  if (size !== undefined && !isNegative(size) && compare(size, LARGEST_SIZE) <= 0) return size
+  throw new BadRequestError(
+    `${name}: expected a number from 0 to ${formatDecimal(LARGEST_SIZE)}, got ${describe(given)}.`,
+  )
+}

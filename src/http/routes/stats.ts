@@ -1,0 +1,75 @@
+/** What the worker is doing, for operators. */
+import { formatDuration, formatInstant } from '../../core/time.ts'
+import type { LedgerSummary } from '../../ledger/ledger.ts'
+import { instantOrNull } from '../groupJson.ts'
+import type { HttpParts, Publishing, Target } from '../parts.ts'
+import { queryText, type Route } from '../route.ts'
+
+/** `GET /stats`: the four keys of the old service first, under their old names. */
+export function statsRoute(parts: HttpParts): Route {
+  return {
+    method: 'get',
+    path: '/stats',
+    who: 'operator',
+    summary: 'What the worker is doing',
+    query: { verbose: 'Also each lane, the settings and the process: any value but "false"' },
+    answers: { 200: 'The state of the worker' },
+    async handle(ctx) {
+      const verbose = queryText(ctx, 'verbose') ?? ''
+      const summary = await parts.ledger.summary()
+      const more = verbose === '' || verbose === 'false' ? {} : details(parts)
+      ctx.body = { ...overview(parts, summary), ...more }
+    },
+  }
+}
+
+function overview({ workers, lanes, startedAt, clock, version, targets, outbox }: HttpParts, summary: LedgerSummary) {
+  const now = clock.now()
+  return {
+    number_of_workers: workers,
+    queue_size: lanes.waiting,
+    number_of_locks: lanes.working,
+    uptime: formatDuration(now - startedAt),
+    version,
+    now: formatInstant(now),
+    started_at: formatInstant(startedAt),
+    targets: targets().map(targetJson),
+    groups: { total: summary.groups, waiting: summary.dirty, at_sites: summary.contacts },
+    ledger: { series: summary.series, entries: summary.entries, holds: summary.holds },
+    perun: publishingJson(outbox?.status),
+  }
+}
+
+function details({ lanes, describeSettings }: HttpParts) {
+  return {
+    lanes: lanes.status(),
+    settings: describeSettings(),
+    memory: process.memoryUsage(),
+    node: process.version,
+  }
+}
+
+function targetJson(target: Target) {
+  return {
+    url: target.target,
+    labels: target.labels,
+    up: target.up ?? null,
+    last_scrape: instantOrNull(target.lastScrape),
+    last_success: instantOrNull(target.lastSuccess),
+    last_duration_ms: target.lastDuration ?? null,
+    last_error: target.lastError ?? null,
+    failures: target.failures,
+    next_scrape: instantOrNull(target.next),
+    samples: target.samples,
+    readings: target.readings,
+    rejected: target.rejected,
+    unreadable_lines: target.errors,
+  }
+}
+
+function publishingJson(status: Publishing | undefined) {
+  if (status === undefined) return { state: 'off', reason: 'OS_CREDITS_PERUN_URL is not set.' }
+  if (status.state === 'publishing') return { state: status.state }
+  const { state, reason, since, until } = status
+  return { state, reason, since: formatInstant(since), until: formatInstant(until) }
+}
