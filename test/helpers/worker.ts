@@ -1,0 +1,67 @@
+/** A whole worker inside the test's process, started from settings as `main.ts` does it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadSettings } from '#src/config/settings.ts'
+import type { Clock } from '#src/core/time.ts'
+import type { PerunSimulator } from '#src/demo/perun/simulator.ts'
+import { startService } from '#src/service.ts'
+import { createLogging } from '#src/telemetry/logger.ts'
+import { createMetrics } from '#src/telemetry/metrics.ts'
+
+export interface WorkerOptions {
+  readonly env: Readonly<Record<string, string>>
+  readonly perun?: Pick<PerunSimulator, 'url' | 'voId'>
+  /** Files that the settings name. */
+  readonly files?: Readonly<Record<string, string>>
+  readonly clock?: Clock
+}
+
+export type TestWorker = Awaited<ReturnType<typeof startWorker>>
+
+/** The ledger is in a folder of its own, removed in the end. */
+export async function startWorker({ env, perun, files = {}, clock }: WorkerOptions) {
+  const folder = mkdtempSync(join(tmpdir(), 'worker-'))
+  const lines: string[] = []
+  const logging = createLogging({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
+  const login = { OS_CREDITS_PERUN_LOGIN: 'credits', OS_CREDITS_PERUN_PASSWORD: 'secret' }
+  const publishing =
+    perun === undefined ? {} : { ...login, OS_CREDITS_PERUN_URL: perun.url, OS_CREDITS_PERUN_VO_ID: `${perun.voId}` }
+  const defaults = { CREDITS_PORT: '0', OS_CREDITS_LEDGER: `sqlite:${folder}/credits.db` }
+  const { settings } = loadSettings({ ...defaults, ...publishing, ...env }, (path) => files[path] ?? '')
+  const start = () =>
+    startService({
+      settings,
+      version: 'test',
+      logging,
+      metrics: createMetrics({ version: 'test' }),
+      ...(clock !== undefined && { clock }),
+    })
+  let service = await start()
+  return {
+    get url() {
+      return service.url
+    },
+    get: (path: string) => fetch(service.url + path),
+    /** All that was logged so far. */
+    log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+    async restart() {
+      await service.stop()
+      service = await start()
+    },
+    stop: () => service.stop(),
+    async [Symbol.asyncDispose]() {
+      await service.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Looks again and again until it is so; a test that waits in vain fails by its time limit, saying for what. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
+  const deadline = performance.now() + limitMs
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`Waited ${limitMs} ms in vain until ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
