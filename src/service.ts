@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createIntake, type Intake } from './billing/intake.ts'
 import { createLanes, type Lanes } from './billing/lanes.ts'
 import { describeSettings, type PerunSettings, type Settings } from './config/settings.ts'
+import { formatCredits } from './core/credits.ts'
 import { type Clock, SECOND, systemClock } from './core/time.ts'
 import { createHttpServer } from './http/app.ts'
 import type { Ledger } from './ledger/ledger.ts'
@@ -136,7 +137,10 @@ function buildPublishing(
     clock,
     logger: logging.logger('perun'),
     demand: () => lanes.waiting,
-    onDrift: () => metrics.drifts.inc(),
+    onEntry: ({ kind, isDrift }) => {
+      metrics.entries.inc({ kind })
+      if (isDrift) metrics.drifts.inc()
+    },
   })
   const outbox = createOutbox({
     ledger,
@@ -164,7 +168,9 @@ function buildIntake(
     clock,
     logger: logging.logger('billing'),
     onChanged,
-    onBilled: (outcomes) => {
+    onBilled: ({ outcomes, charged, begun }) => {
+      metrics.chargedCredits.inc(Number(formatCredits(charged)))
+      metrics.entries.inc({ kind: 'charge' }, begun)
       for (const [decision, count] of Object.entries(outcomes)) metrics.readings.inc({ decision }, count)
     },
     onRejected: (rejected) => {

@@ -5,7 +5,7 @@
  * and hands back what to write. It runs inside the ledger's transaction and does not wait for anything.
  */
 import { classify, type SiteVerdict, type Step } from '../core/classify.ts'
-import { formatCredits, LARGEST_AMOUNT } from '../core/credits.ts'
+import { type Credits, LARGEST_AMOUNT } from '../core/credits.ts'
 import { type Decision, decide, describePoint, type HeldReason, type Point, type SeriesState } from '../core/decide.ts'
 import { add, approximate, type Decimal, formatDecimal, isZero, subtract, zero } from '../core/decimals.ts'
 import { type ChargeEntry, continues, type OpenEntry, type ReadCharge, windowOf } from '../core/entries.ts'
@@ -24,23 +24,37 @@ export type Verdicts = ReadonlyMap<string, SiteVerdict>
 export interface Billed {
   readonly recording: Recording
   readonly outcomes: Readonly<Partial<Record<Outcome, number>>>
+  /** The sum of the charges. */
+  readonly charged: Credits
+  /** Charge entries that begin here. */
+  readonly begun: number
 }
 
 /** A single charge beyond this is a mistake: the sum of a million of them must still fit a ledger. */
 const LARGEST_CHARGE = LARGEST_AMOUNT / 1_000_000n
 
+export interface Judge {
+  /** Takes some readings of a delivery and what is stored of the series of each. */
+  look(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): void
+  verdicts(): Verdicts
+}
+
 /** Looks at all readings of a delivery together; see `core/classify.ts`. */
-export function judgeSites(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): Verdicts {
+export function createJudge(): Judge {
   const steps = new Map<string, Step[]>()
-  for (const [index, reading] of readings.entries()) {
-    const before = stored[index]?.state
-    if (before === undefined) continue
-    const key = siteKey(reading.series)
-    const list = steps.get(key)
-    if (list === undefined) steps.set(key, [{ before, reading }])
-    else list.push({ before, reading })
+  return {
+    look(readings, stored) {
+      for (const [index, reading] of readings.entries()) {
+        const before = stored[index]?.state
+        if (before === undefined) continue
+        const key = siteKey(reading.series)
+        const list = steps.get(key)
+        if (list === undefined) steps.set(key, [{ before, reading }])
+        else list.push({ before, reading })
+      }
+    },
+    verdicts: () => new Map([...steps].map(([key, list]) => [key, classify(list)])),
   }
-  return new Map([...steps].map(([key, list]) => [key, classify(list)]))
 }
 
 /**
@@ -66,10 +80,34 @@ export function bill(
   }
   const changes = [...drafts.values()].flatMap(toChange)
   const { notes, holds, heldGrowths } = collected
-  return { recording: { at: now, changes, notes, holds: [...holds.values()], heldGrowths }, outcomes }
+  const released = changes.length === 0 ? [] : agreeingClocks(readings, holds)
+  const recording = { at: now, changes, notes, holds: [...holds.values()], released, heldGrowths }
+  return { recording, outcomes, ...sumOf(changes) }
 }
 
-export function siteKey({ site, metric }: Series): string {
+/** Clocks agree again at a site whose readings are taken: a hold about them is over. */
+function agreeingClocks(readings: readonly Reading[], holds: ReadonlyMap<string, Hold>): string[] {
+  const keys = new Set(readings.map(({ series }) => clockKey(series)))
+  return [...keys].filter((key) => !holds.has(key))
+}
+
+function clockKey({ site, metric }: Series): string {
+  return `clock ahead/${site}/${metric}`
+}
+
+function sumOf(changes: readonly SeriesChange[]): { charged: Credits; begun: number } {
+  let charged = 0n
+  let begun = 0
+  for (const { postings } of changes) {
+    for (const posting of postings) {
+      charged += posting.kind === 'append' ? posting.entry.amount : posting.amount
+      if (posting.kind === 'append') begun += 1
+    }
+  }
+  return { charged, begun }
+}
+
+function siteKey({ site, metric }: Series): string {
   return `${site} ${metric}`
 }
 
@@ -101,9 +139,9 @@ function createDraft(series: Series, before: StoredSeries | undefined): Draft {
 }
 
 function toChange({ series, before, state, carry, open, postings }: Draft): SeriesChange[] {
-  return state === undefined || state === before?.state
-    ? []
-    : [{ series, state, carry, postings, closes: open === undefined }]
+  if (state === undefined || state === before?.state) return []
+  const closes = open === undefined && (before?.open !== undefined || postings.length > 0)
+  return [{ series, ...(before !== undefined && { number: before.number }), state, carry, postings, closes }]
 }
 
 /** Applies one reading to the draft of its series. */
@@ -206,7 +244,7 @@ function hold(
   const { series } = draft
   const { site, metric, projectName } = series
   if (reason === 'clock ahead') {
-    const key = `clock ahead/${site}/${metric}`
+    const key = clockKey(series)
     const sentence = `Readings of site ${site} (${metric}) are later than our clock, the last one at ${formatInstant(to.at)}. They are dropped until the clocks agree: check NTP on both machines.`
     holds.set(key, { key, kind: reason, site, reason: sentence })
     return 'held'
@@ -232,12 +270,6 @@ function hold(
 function describeRecovery({ from, to, former }: Extract<Decision, { kind: 'recovered' }>): string {
   const excess = formatDecimal(subtract(to.value, from.value))
   return `Back on the line it left at ${describePoint(former)}, now ${describePoint(to)}: ${formatDecimal(former.charged)} was charged since, ${excess} is charged now.`
-}
-
-/** `cpu: 12.5 vCPU·h = 12.5 credits`, for logs. */
-export function describeCharge(entry: ChargeEntry, meter: Meter): string {
-  const consumption = formatDecimal(subtract(entry.to.value, entry.from.value))
-  return `${meter.name}: ${consumption} ${meter.unit} = ${formatCredits(entry.amount)} credits`
 }
 
 /** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both. */

@@ -13,15 +13,15 @@ import type { Clock } from '../core/time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Delivery } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { bill, judgeSites, type Outcome, ramPerCpu, type Verdicts } from './biller.ts'
+import { type Billed, bill, createJudge, type Outcome, ramPerCpu, type Verdicts } from './biller.ts'
 
 export interface IntakeOptions {
   readonly ledger: Pick<Ledger, 'record' | 'stored'>
   readonly meters: Meters
   readonly clock: Clock
   readonly logger: Logger
-  /** Told what became of readings. */
-  readonly onBilled?: (outcomes: Partial<Record<Outcome, number>>) => void
+  /** Told what became of readings, when it is durable. */
+  readonly onBilled?: (billed: Omit<Billed, 'recording'>) => void
   readonly onRejected?: (rejected: Readonly<Rejections>) => void
   /** Told which groups have a new total. */
   readonly onChanged: (groups: readonly string[]) => void
@@ -61,15 +61,14 @@ export function createIntake({
   const warnUnit = createUnitWarning(meters, logger)
 
   async function record(delivery: Delivery): Promise<void> {
-    // A federation may write the lines of a series in any order; a later one would make all earlier ones stale.
-    const readings = delivery.readings.toSorted((a, b) => a.at - b.at)
-    const verdicts = judgeSites(readings, await ledger.stored(readings.map(({ series }) => series)))
+    const readings = delivery.readings.toSorted(byGroupAndTime)
+    const verdicts = await judge(readings)
     const outcomes: Partial<Record<Outcome, number>> = {}
     const changed = new Set<string>()
     try {
-      for (let start = 0; start < readings.length; start += PART) {
-        if (start > 0) await nextTurn()
-        await recordPart(readings.slice(start, start + PART), { verdicts, outcomes, changed })
+      for (const part of parts(readings)) {
+        await recordPart(part, { verdicts, outcomes, changed })
+        await nextTurn()
       }
     } finally {
       // A group has readings in several parts: told after each, it would be published more than once.
@@ -81,19 +80,27 @@ export function createIntake({
     logger[level]({ source: delivery.source, readings: readings.length, outcomes }, 'Delivery recorded')
   }
 
+  async function judge(readings: readonly Reading[]): Promise<Verdicts> {
+    const judge = createJudge()
+    for (const part of parts(readings)) judge.look(part, await ledger.stored(part.map(({ series }) => series)))
+    return judge.verdicts()
+  }
+
   async function recordPart(part: readonly Reading[], { verdicts, outcomes, changed }: Progress): Promise<void> {
-    let decided: Partial<Record<Outcome, number>> = {}
-    const { groups } = await ledger.record(
+    let billed: Billed | undefined
+    const { groups, opened } = await ledger.record(
       part.map(({ series }) => series),
       (stored) => {
-        const billed = bill(part, stored, { meters, verdicts, now: clock.now() })
-        decided = billed.outcomes
+        billed = bill(part, stored, { meters, verdicts, now: clock.now() })
         return billed.recording
       },
     )
-    onBilled?.(decided)
-    addUp(outcomes, decided)
+    if (billed !== undefined) {
+      onBilled?.(billed)
+      addUp(outcomes, billed.outcomes)
+    }
     for (const group of groups) changed.add(group)
+    for (const { kind, site, group, reason } of opened) logger.warn({ hold: kind, site, group }, reason)
   }
 
   return {
@@ -103,6 +110,19 @@ export function createIntake({
     },
     idle: () => queue.onIdle(),
   }
+}
+
+function* parts(readings: readonly Reading[]): Generator<readonly Reading[]> {
+  for (let start = 0; start < readings.length; start += PART) yield readings.slice(start, start + PART)
+}
+
+/**
+ * The readings of a group together, so that its total is written once; those of a series in order of time, because a later
+ * one would make all earlier ones stale.
+ */
+function byGroupAndTime(a: Reading, b: Reading): number {
+  const [left, right] = [a.series.projectName, b.series.projectName]
+  return left === right ? a.at - b.at : left < right ? -1 : 1
 }
 
 function addUp(total: Partial<Record<Outcome, number>>, part: Partial<Record<Outcome, number>>): void {

@@ -29,7 +29,7 @@ export interface Lanes {
   status(): LaneStatus[]
   /** Resolves when no group waits or is worked on. */
   idle(): Promise<void>
-  /** Forgets the groups that wait and resolves when nothing is worked on. */
+  /** Forgets the groups that wait, takes no further ones, and resolves when nothing is worked on. */
   stop(): Promise<void>
 }
 
@@ -43,6 +43,7 @@ export interface LaneOptions {
 export function createLanes({ workers, work }: LaneOptions): Lanes {
   const queue = new PQueue({ concurrency: workers })
   const lanes = new Map<string, { state: LaneStatus['state']; again: boolean }>()
+  let isStopped = false
 
   async function run(group: string): Promise<void> {
     const lane = lanes.get(group)
@@ -57,6 +58,7 @@ export function createLanes({ workers, work }: LaneOptions): Lanes {
   }
 
   function request(group: string): void {
+    if (isStopped) return
     const lane = lanes.get(group)
     if (lane !== undefined) {
       lane.again ||= lane.state === 'working'
@@ -82,9 +84,8 @@ export function createLanes({ workers, work }: LaneOptions): Lanes {
     status: () => [...lanes].map(([group, lane]) => ({ group, ...lane })),
     idle: () => queue.onIdle(),
     async stop() {
-      queue.pause()
+      isStopped = true
       queue.clear()
-      for (const lane of lanes.values()) lane.again = false
       while (queue.pending > 0) await queue.onPendingZero()
       lanes.clear()
     },

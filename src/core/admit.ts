@@ -9,7 +9,7 @@ import type { Reading } from './series.ts'
 import type { Instant } from './time.ts'
 
 /** Labels by name; a `Map` is one. */
-export interface Labels {
+interface Labels {
   get(name: string): string | undefined
 }
 

@@ -38,8 +38,13 @@ const NEARLY_ALL = 0.8
 const SAME_FACTOR = 0.02
 /** What is left of a total when its origin is now. */
 const NEAR_ZERO = 0.01
-/** Growth beyond this many times the pace of a series is a jump. */
+/** Growth beyond this many times the pace of a series is a jump, */
 const JUMP = 3
+/**
+ * if it is also more than this part of its total. When an exporter stood still for hours, all totals catch up at once by
+ * much more than their pace and by nearly the same factor, one that is hardly above 1: that is consumption.
+ */
+const JUMP_OF_TOTAL = 0.05
 const JUMP_ALLOWANCE = 15 * MINUTE
 
 /** @param steps All readings of one site and metric in one delivery whose series are known and which are not stale. */
@@ -53,10 +58,12 @@ export function classify(steps: readonly Step[]): SiteVerdict {
 }
 
 function isJump({ before, reading }: Step): boolean {
-  const growth = approximate(reading.value) - approximate(before.watermark.value)
-  const elapsed = reading.at - before.watermark.at
+  const total = approximate(before.watermark.value)
+  const growth = approximate(reading.value) - total
+  const elapsed = reading.at - (before.stillSince ?? before.watermark.at)
   // A series that has not grown yet has no pace: nothing can be said about its growth.
-  return before.pace > 0 && growth > (JUMP * before.pace * (elapsed + JUMP_ALLOWANCE)) / HOUR
+  const explained = (JUMP * before.pace * (elapsed + JUMP_ALLOWANCE)) / HOUR
+  return before.pace > 0 && growth > Math.max(explained, JUMP_OF_TOTAL * total)
 }
 
 function fallCause(fallen: readonly Step[], moving: readonly Step[]): FallCause {

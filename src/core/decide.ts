@@ -4,12 +4,23 @@
  * What the exporter publishes is a total, but recomputed each time: it falls when a machine drops out of the sum, when
  * history is weighted anew, when the start date moves, and it jumps for the same reasons. Treating a fall as a reset to
  * zero, as counters do, would charge consumption again that was charged before. So a fall charges nothing, and the series
- * remembers the line it left: when it comes back to it, only what exceeds the former height is charged.
+ * remembers the line it left: when it comes back to it, only what exceeds the former height is charged. It may leave
+ * several lines one after another (a machine is deleted, next week an error drops others for a minute), so each is kept.
  *
  * Everything here is a pure function of the stored state and the reading. Approximate numbers (the pace) only choose
  * between outcomes; what is charged is the exact difference of two readings.
  */
-import { add, approximate, compare, type Decimal, formatDecimal, subtract, zero } from './decimals.ts'
+import {
+  add,
+  approximate,
+  compare,
+  type Decimal,
+  decimal,
+  formatDecimal,
+  multiply,
+  subtract,
+  zero,
+} from './decimals.ts'
 import type { Meter } from './meters.ts'
 import type { Reading } from './series.ts'
 import { DAY, HOUR, type Instant, MINUTE } from './time.ts'
@@ -33,7 +44,10 @@ export interface SeriesState {
   readonly watermark: Point
   /** How fast the series has grown lately, in units per hour; 0 until it has grown. A rule of thumb, never charged. */
   readonly pace: number
-  readonly formerLine?: FormerLine
+  /** Since when its value is the same, if it did not grow at the last reading: growth after that took all this time. */
+  readonly stillSince?: Instant
+  /** The lines it left and has not come back to, in the order it left them. */
+  readonly formerLines?: readonly FormerLine[]
 }
 
 export type HeldReason =
@@ -90,8 +104,11 @@ const UPDATE_ALLOWANCE = 10 * MINUTE
 /** A series that has not come back after this long has gone its own way. */
 const LINE_MEMORY = 30 * DAY
 
+/** A series that leaves line after line forgets the oldest ones. */
+const LINES_KEPT = 8
+
 /** Sums of doubles differ in their last digits when they are added up in another order; such a fall is none. */
-const SUMMATION_NOISE = 1e-10
+const SUMMATION_NOISE = decimal('1e-10')
 
 export function decide(state: SeriesState | undefined, reading: Reading, circumstances: Circumstances): Decision {
   const to: Point = { at: reading.at, value: reading.value }
@@ -100,7 +117,7 @@ export function decide(state: SeriesState | undefined, reading: Reading, circums
   const from = state.watermark
   const difference = compare(to.value, from.value)
   if (to.at <= from.at) return { kind: 'stale', conflict: to.at === from.at && difference !== 0 }
-  if (difference === 0) return { kind: 'unchanged', state: moved(state, to) }
+  if (difference === 0) return { kind: 'unchanged', state: still(state, to) }
   return difference < 0 ? fell(state, to, circumstances) : grew(state, to, circumstances)
 }
 
@@ -112,31 +129,31 @@ function aheadOfTheClock(state: SeriesState | undefined, to: Point): Decision {
 
 function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision {
   const from = state.watermark
-  if (approximate(subtract(from.value, to.value)) <= approximate(from.value) * SUMMATION_NOISE) {
-    return { kind: 'unchanged', state: moved(state, { at: to.at, value: from.value }) }
+  if (compare(subtract(from.value, to.value), multiply(from.value, SUMMATION_NOISE)) <= 0) {
+    return { kind: 'unchanged', state: still(state, { at: to.at, value: from.value }) }
   }
-  const line = rememberedLine(state, to.at)
-  if (line !== undefined && whereabouts(line, state, to) === 'on the former line')
-    return recovered(state, line, to, meter)
-  return { kind: 'rebased', from, to, state: leftLine(state, to) }
+  const line = rememberedLines(state, to.at).find((each) => whereabouts(each, state, to) === 'on the former line')
+  return line === undefined
+    ? { kind: 'rebased', from, to, state: leftLine(state, to) }
+    : recovered(state, line, to, meter)
 }
 
 function grew(state: SeriesState, to: Point, { meter, siteJumped }: Circumstances): Decision {
   const from = state.watermark
   const held = (reason: HeldReason): Decision => ({ kind: 'held', reason, from, to, state: leftLine(state, to) })
-  const line = rememberedLine(state, to.at)
-  const below = line !== undefined && compare(from.value, line.value) < 0
-  if (below) {
-    const place = whereabouts(line, state, to)
-    if (place === 'on the former line') return recovered(state, line, to, meter)
-    if (place === 'above the former line') return held('unclear after a fall')
-  }
+  const lines = rememberedLines(state, to.at)
+  const above = lines.filter((line) => compare(from.value, line.value) < 0)
+  const places = above.map((line) => whereabouts(line, state, to))
+  // Back on the line that was left first means back from all that were left after it.
+  const reached = above[places.indexOf('on the former line')]
+  if (reached !== undefined) return recovered(state, reached, to, meter)
+  if (places.includes('above the former line')) return held('unclear after a fall')
   if (siteJumped === true) return held('site jump')
-  if (!isPlausible(meter, from, to)) return held('implausible growth')
-  const passed = below && compare(to.value, line.value) >= 0
-  const formerLine =
-    line === undefined || passed ? undefined : { ...line, charged: add(line.charged, subtract(to.value, from.value)) }
-  return { kind: 'charged', from, to, state: withLine(moved(state, to), formerLine) }
+  if (!isPlausible(meter, { at: state.stillSince ?? from.at, value: from.value }, to)) return held('implausible growth')
+  const passed = above.filter((line) => compare(to.value, line.value) >= 0)
+  const open = lines.filter((line) => !passed.includes(line))
+  const growth = subtract(to.value, from.value)
+  return { kind: 'charged', from, to, state: withLines(moved(state, to), chargedSince(open, growth)) }
 }
 
 /** Only what exceeds the former height, less what was charged since; a plausible amount of it. */
@@ -144,11 +161,14 @@ function recovered(state: SeriesState, former: FormerLine, to: Point, meter: Met
   const accounted = add(former.value, former.charged)
   const start = compare(accounted, to.value) < 0 ? accounted : to.value
   const from: Point = { at: state.watermark.at, value: start }
+  const lines = rememberedLines(state, to.at)
+  const leftBefore = lines.slice(0, lines.indexOf(former))
   const next: SeriesState = { watermark: to, pace: former.pace }
   if (!isPlausible(meter, { at: former.at, value: start }, to)) {
-    return { kind: 'held', reason: 'implausible growth', from, to, state: next }
+    return { kind: 'held', reason: 'implausible growth', from, to, state: withLines(next, leftBefore) }
   }
-  return { kind: 'recovered', from, to, former, state: next }
+  const after = withLines(next, chargedSince(leftBefore, subtract(to.value, start)))
+  return { kind: 'recovered', from, to, former, state: after }
 }
 
 /**
@@ -185,19 +205,26 @@ function isPlausible(meter: Meter, from: Point, to: Point): boolean {
   )
 }
 
-function rememberedLine(state: SeriesState, at: Instant): FormerLine | undefined {
-  return state.formerLine !== undefined && at - state.formerLine.at <= LINE_MEMORY ? state.formerLine : undefined
+function rememberedLines({ formerLines = [] }: SeriesState, at: Instant): readonly FormerLine[] {
+  return formerLines.filter((line) => at - line.at <= LINE_MEMORY)
 }
 
-/** The state after the series left its line. The first line it left stays the one to come back to. */
+/** The state after the series left its line. */
 function leftLine(state: SeriesState, to: Point): SeriesState {
-  const formerLine = rememberedLine(state, to.at) ?? { ...state.watermark, pace: state.pace, charged: zero }
-  return { watermark: to, pace: state.pace, formerLine }
+  const left: FormerLine = { ...state.watermark, pace: state.pace, charged: zero }
+  return withLines({ watermark: to, pace: state.pace }, [...rememberedLines(state, to.at), left].slice(-LINES_KEPT))
 }
 
-function withLine(state: SeriesState, formerLine: FormerLine | undefined): SeriesState {
-  const { formerLine: _, ...rest } = state
-  return formerLine === undefined ? rest : { ...rest, formerLine }
+function chargedSince(lines: readonly FormerLine[], growth: Decimal): readonly FormerLine[] {
+  return lines.map((line) => ({ ...line, charged: add(line.charged, growth) }))
+}
+
+function withLines({ watermark, pace }: SeriesState, lines: readonly FormerLine[]): SeriesState {
+  return lines.length === 0 ? { watermark, pace } : { watermark, pace, formerLines: lines }
+}
+
+function still(state: SeriesState, to: Point): SeriesState {
+  return { ...moved(state, to), stillSince: state.stillSince ?? state.watermark.at }
 }
 
 /** The state after the series moved along its line; its pace follows over about ten minutes. */
@@ -206,7 +233,7 @@ function moved(state: SeriesState, to: Point): SeriesState {
   const growth = approximate(subtract(to.value, state.watermark.value))
   const memory = state.pace === 0 ? 0 : hours(UPDATE_ALLOWANCE)
   const pace = (state.pace * memory + growth) / (memory + elapsed)
-  return withLine({ watermark: to, pace }, rememberedLine(state, to.at))
+  return withLines({ watermark: to, pace }, rememberedLines(state, to.at))
 }
 
 function hours(ms: number): number {

@@ -17,6 +17,8 @@ import type { Instant } from '../core/time.ts'
 
 /** What is stored of a series beside its entries. */
 export interface StoredSeries {
+  /** The ledger's number of the series. */
+  readonly number: number
   readonly state: SeriesState
   /** What was left of a micro-credit, carried into the next charge. */
   readonly carry: Decimal
@@ -38,6 +40,8 @@ export type Posting =
 /** What a reading made of its series. */
 export interface SeriesChange {
   readonly series: Series
+  /** Its number, unless it is new. */
+  readonly number?: number
   readonly state: SeriesState
   readonly carry: Decimal
   /** In order of time; an appended entry becomes the open one. */
@@ -96,7 +100,16 @@ export interface Recording {
   readonly changes: readonly SeriesChange[]
   readonly notes: readonly Note[]
   readonly holds: readonly Hold[]
+  /** Keys of holds that are over, if there are any. */
+  readonly released: readonly string[]
   readonly heldGrowths: readonly HeldGrowth[]
+}
+
+export interface Recorded {
+  /** The groups whose total or sites changed. */
+  readonly groups: readonly string[]
+  /** The holds that were not there before. */
+  readonly opened: readonly Hold[]
 }
 
 /**
@@ -216,7 +229,7 @@ export interface Ledger extends LedgerReader {
   record(
     series: readonly Series[],
     decide: (stored: readonly (StoredSeries | undefined)[]) => Recording,
-  ): Promise<{ readonly groups: readonly string[] }>
+  ): Promise<Recorded>
   /** What is stored of each series, in the same order. */
   stored(series: readonly Series[]): Promise<(StoredSeries | undefined)[]>
   /** The groups whose total Perun has not been told, oldest first. */

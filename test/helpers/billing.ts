@@ -1,12 +1,13 @@
 /** Pieces that tests of billing and publishing need: prices, readings, a clock that stands still, a silent logger. */
 import { pino } from 'pino'
+import { createJudge, type Verdicts } from '#src/billing/biller.ts'
 import { createIntake } from '#src/billing/intake.ts'
 import { noRejections } from '#src/core/admit.ts'
 import { decimal } from '#src/core/decimals.ts'
 import type { Meter, Meters } from '#src/core/meters.ts'
 import type { Reading } from '#src/core/series.ts'
 import type { Clock, Instant } from '#src/core/time.ts'
-import type { Ledger } from '#src/ledger/ledger.ts'
+import type { Ledger, StoredSeries } from '#src/ledger/ledger.ts'
 
 export const T0: Instant = Date.UTC(2026, 0, 1)
 
@@ -65,4 +66,11 @@ export function recorder(ledger: Ledger, clock: Clock, onChanged: (groups: reado
       readings: readings.map(reading),
       rejected: noRejections(),
     })
+}
+
+/** What a delivery says about its sites. */
+export function judged(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): Verdicts {
+  const judge = createJudge()
+  judge.look(readings, stored)
+  return judge.verdicts()
 }

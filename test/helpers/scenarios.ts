@@ -5,7 +5,7 @@
  * puts a line into the same delivery as the line above. Each delivery goes the way of a scrape: sample → reading → bill →
  * ledger. `used` is the total of the line's project after the delivery, in credits.
  */
-import { bill, judgeSites } from '#src/billing/biller.ts'
+import { bill } from '#src/billing/biller.ts'
 import { admit } from '#src/core/admit.ts'
 import { formatCredits } from '#src/core/credits.ts'
 import { decimal } from '#src/core/decimals.ts'
@@ -13,7 +13,7 @@ import type { Meter, Meters } from '#src/core/meters.ts'
 import type { Reading } from '#src/core/series.ts'
 import { HOUR, MINUTE } from '#src/core/time.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
-import { cpu, ram, T0 } from './billing.ts'
+import { cpu, judged, ram, T0 } from './billing.ts'
 
 export type Row = Readonly<Record<string, string>>
 
@@ -60,7 +60,7 @@ export async function runScenario(text: string): Promise<{ expected: Came[]; cam
     await ledger.record(
       readings.map(({ series }) => series),
       (stored) => {
-        const { recording, outcomes } = bill(readings, stored, { meters, verdicts: judgeSites(readings, stored), now })
+        const { recording, outcomes } = bill(readings, stored, { meters, verdicts: judged(readings, stored), now })
         const reason = recording.holds[0]?.kind
         const names = Object.entries(outcomes).map(
           ([name, count]) => [name === 'held' ? `held: ${reason}` : name, count] as const,

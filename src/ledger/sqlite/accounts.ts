@@ -1,7 +1,7 @@
 /** What publishing reads and writes of a group. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Contact, GroupAccount, Settlement, SiteAccount } from '../ledger.ts'
-import { createHoldWriter } from './recorder.ts'
+import { createHoldWriter, RELEASE_HOLD } from './recorder.ts'
 
 export interface Accounts {
   dirty(): string[]
@@ -50,7 +50,7 @@ export function createAccounts(db: DatabaseSync): Accounts {
   const setPublished = db.prepare('UPDATE groups SET published = ?, intended = NULL, published_at = ? WHERE name = ?')
   const setPublishedUpTo = db.prepare('UPDATE accounts SET published_up_to = ? WHERE group_name = ? AND site = ?')
   const setClean = db.prepare('UPDATE groups SET dirty = 0 WHERE name = ? AND used = ?')
-  const releaseHold = db.prepare('UPDATE holds SET closed_at = ?, closed_why = ? WHERE key = ? AND closed_at IS NULL')
+  const releaseHold = db.prepare(RELEASE_HOLD)
   const saveHold = createHoldWriter(db)
 
   function account(group: string): GroupAccount | undefined {

@@ -21,13 +21,11 @@ export function openDatabase(path: string): Database {
   try {
     db = new DatabaseSync(path, { timeout: 5_000 })
     // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
-    db.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000',
-    )
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000')
     migrate(db)
   } catch (error) {
     db?.close()
-    lock?.close()
+    unlock(lock)
     throw error instanceof LedgerError ? error : cannotOpen(path, error)
   }
   const opened = db
@@ -35,9 +33,18 @@ export function openDatabase(path: string): Database {
     db: opened,
     close() {
       opened.close()
-      lock?.close()
+      unlock(lock)
     },
   }
+}
+
+/** The locks of this process. A lock that nothing refers to would be collected as garbage, and with it dropped. */
+const locks = new Set<DatabaseSync>()
+
+function unlock(lock: DatabaseSync | undefined): void {
+  if (lock === undefined) return
+  locks.delete(lock)
+  lock.close()
 }
 
 /**
@@ -53,6 +60,7 @@ function lockFile(path: string): DatabaseSync {
     lock.exec('CREATE TABLE IF NOT EXISTS owner (pid INTEGER NOT NULL, since TEXT NOT NULL)')
     lock.exec(`DELETE FROM owner; INSERT INTO owner VALUES (${process.pid}, '${new Date().toISOString()}')`)
     lock.exec('BEGIN IMMEDIATE')
+    locks.add(lock)
     return lock
   } catch (error) {
     const owner = lock === undefined ? '' : ownerOf(lock)

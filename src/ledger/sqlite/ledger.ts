@@ -45,8 +45,7 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
   return {
     ...createReader(db),
     async record(series, decide) {
-      const groups = inTransaction(() => recorder.write(decide(recorder.load(series))))
-      return { groups: [...groups] }
+      return inTransaction(() => recorder.write(decide(recorder.load(series))))
     },
     stored: async (series) => recorder.load(series),
     async dirtyGroups() {

@@ -115,6 +115,7 @@ function toSeriesRow(row: Row): SeriesRow {
     at: Number(row.at),
     value: row.value as string,
     pace: row.pace as number,
+    still_since: row.still_since === null ? null : Number(row.still_since),
     former_lines: row.former_lines as string | null,
   })
   return { ...seriesOf(row as unknown as SeriesColumns), state }

@@ -5,14 +5,14 @@ import type { FormerLine, SeriesState } from '../../core/decide.ts'
 import { decimal, formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, windowOf } from '../../core/entries.ts'
 import type { Series } from '../../core/series.ts'
-import type { HeldGrowth, Hold, Note, Posting, Recording, SeriesChange, StoredSeries } from '../ledger.ts'
+import type { HeldGrowth, Hold, Note, Posting, Recorded, Recording, SeriesChange, StoredSeries } from '../ledger.ts'
 import type { Registry } from './registry.ts'
 
 export interface Recorder {
   /** What is stored of each series, in their order. */
   load(series: readonly Series[]): (StoredSeries | undefined)[]
-  /** Writes it all; the caller has begun a transaction. Returns the groups whose total or sites changed. */
-  write(recording: Recording): Set<string>
+  /** Writes it all; the caller has begun a transaction. */
+  write(recording: Recording): Recorded
 }
 
 interface SeriesStateRow {
@@ -21,6 +21,7 @@ interface SeriesStateRow {
   readonly value: string
   readonly carry: string
   readonly pace: number
+  readonly still_since: number | null
   readonly former_lines: string | null
   readonly open_number: number | null
   readonly open_window: number | null
@@ -29,12 +30,12 @@ interface SeriesStateRow {
 
 export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   const selectSeries =
-    db.prepare(`SELECT series.id, series.at, series.value, carry, pace, former_lines, open_number, open_window, open_price
+    db.prepare(`SELECT series.id, series.at, series.value, carry, pace, still_since, former_lines, open_number, open_window, open_price
     FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
   const insertSeries = db.prepare(`INSERT INTO series (site, metric, project_id, project_name, at, value, carry, pace)
     VALUES (?, ?, ?, ?, 0, '0', '0', 0)`)
   const updateSeries = db.prepare(
-    'UPDATE series SET at = ?, value = ?, carry = ?, pace = ?, former_lines = ? WHERE id = ?',
+    'UPDATE series SET at = ?, value = ?, carry = ?, pace = ?, still_since = ?, former_lines = ? WHERE id = ?',
   )
   const openEntry = db.prepare('UPDATE series SET open_number = ?, open_window = ?, open_price = ? WHERE id = ?')
   const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
@@ -51,6 +52,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   const insertGrowth = db.prepare(`INSERT OR IGNORE INTO held_growths
     SELECT id, ?, ?, ?, ?, ? FROM holds WHERE key = ? AND closed_at IS NULL`)
   const saveHold = createHoldWriter(db)
+  const releaseHold = db.prepare(RELEASE_HOLD)
 
   function load(series: readonly Series[]): (StoredSeries | undefined)[] {
     const ids = series.map((each) => registry.find(each))
@@ -60,26 +62,29 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!)))
   }
 
-  function write({ at, changes, notes, holds, heldGrowths }: Recording): Set<string> {
+  function write({ at, changes, notes, holds, released, heldGrowths }: Recording): Recorded {
     const totals = createTotals()
     for (const change of changes) writeChange(change, at, totals)
     for (const { group, site, amount } of totals.all()) {
       addToAccount.run(amount, group, site)
       addToGroup.run(amount, group)
     }
-    for (const hold of holds) saveHold(hold, at)
+    const opened = holds.filter((hold) => saveHold(hold, at))
+    for (const key of released) releaseHold.run(at, 'No longer so.', key)
     for (const growth of heldGrowths) writeGrowth(growth)
     for (const note of notes) writeNote(note)
-    return totals.groups
+    return { groups: [...totals.groups], opened }
   }
 
-  function writeChange({ series, state, carry, postings, closes }: SeriesChange, at: number, totals: Totals): void {
-    const id = registry.find(series) ?? addSeries(series, totals)
+  function writeChange(change: SeriesChange, at: number, totals: Totals): void {
+    const { series, state, carry, postings, closes } = change
+    const id = change.number ?? registry.find(series) ?? addSeries(series, totals)
     updateSeries.run(
       state.watermark.at,
       formatDecimal(state.watermark.value),
       formatDecimal(carry),
       state.pace,
+      state.stillSince ?? null,
       state.formerLines === undefined ? null : JSON.stringify(state.formerLines.map(formatLine)),
       id,
     )
@@ -140,13 +145,18 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   return { load, write }
 }
 
-/** Writes a hold, or notes that an open one with its key is still seen. */
-export function createHoldWriter(db: DatabaseSync): (hold: Hold, at: number) => void {
-  const upsert =
-    db.prepare(`INSERT INTO holds (key, kind, site, group_name, reason, opened_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (key) WHERE closed_at IS NULL DO UPDATE SET seen_at = excluded.seen_at, reason = excluded.reason`)
+export const RELEASE_HOLD = 'UPDATE holds SET closed_at = ?, closed_why = ? WHERE key = ? AND closed_at IS NULL'
+
+/** Writes a hold, or notes that an open one with its key is still seen. Returns whether it is a new one. */
+export function createHoldWriter(db: DatabaseSync): (hold: Hold, at: number) => boolean {
+  const touch = db.prepare('UPDATE holds SET seen_at = ?, reason = ? WHERE key = ? AND closed_at IS NULL')
+  const insert = db.prepare(
+    'INSERT INTO holds (key, kind, site, group_name, reason, opened_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  )
   return ({ key, kind, site, group, reason }, at) => {
-    upsert.run(key, kind, site, group ?? null, reason, at, at)
+    if (touch.run(at, reason, key).changes !== 0) return false
+    insert.run(key, kind, site, group ?? null, reason, at, at)
+    return true
   }
 }
 
@@ -173,15 +183,20 @@ function createTotals(): Totals {
 }
 
 function toStoredSeries(row: SeriesStateRow): StoredSeries {
-  const stored = { state: toSeriesState(row), carry: decimal(row.carry) }
+  const stored = { number: row.id, state: toSeriesState(row), carry: decimal(row.carry) }
   if (row.open_number === null || row.open_window === null || row.open_price === null) return stored
   return { ...stored, open: { number: row.open_number, window: row.open_window, priceVersion: row.open_price } }
 }
 
-export function toSeriesState(row: Pick<SeriesStateRow, 'at' | 'value' | 'pace' | 'former_lines'>): SeriesState {
-  const state = { watermark: { at: row.at, value: decimal(row.value) }, pace: row.pace }
-  if (row.former_lines === null) return state
-  return { ...state, formerLines: (JSON.parse(row.former_lines) as LineText[]).map(parseLine) }
+type StateColumns = Pick<SeriesStateRow, 'at' | 'value' | 'pace' | 'still_since' | 'former_lines'>
+
+export function toSeriesState({ at, value, pace, still_since, former_lines }: StateColumns): SeriesState {
+  return {
+    watermark: { at, value: decimal(value) },
+    pace,
+    ...(still_since !== null && { stillSince: still_since }),
+    ...(former_lines !== null && { formerLines: (JSON.parse(former_lines) as LineText[]).map(parseLine) }),
+  }
 }
 
 /** A former line as it is stored: decimals are text. */

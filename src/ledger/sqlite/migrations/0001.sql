@@ -12,6 +12,8 @@ CREATE TABLE series (
   -- What was left of a micro-credit.
   carry TEXT NOT NULL,
   pace REAL NOT NULL,
+  -- Since when the value is the same, if it did not grow at the last reading.
+  still_since INTEGER,
   -- The lines it left when it fell or jumped: [{"at","value","pace","charged"}, …].
   former_lines TEXT,
   -- The charge entry that may still grow.

@@ -1,0 +1,66 @@
+/**
+ * How fast readings become credits: from the text of an exposition to a ledger on disk.
+ *
+ *   node bench/ingest.ts [projects=10000]
+ *
+ * The ledger is a SQLite file with synchronous=FULL in a temporary folder. The first delivery opens all series, the second
+ * one appends an entry to each, the further ones extend it: that is what a worker does most of the time.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { createIntake } from '#src/billing/intake.ts'
+import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
+import { expositionOf } from '../test/helpers/cloud.ts'
+import { readings as source } from './readings.ts'
+import { describeMachine, mib, table, timed } from './report.ts'
+
+const projects = Number(process.argv[2] ?? 10_000)
+const start = Date.UTC(2026, 0, 1)
+const folder = mkdtempSync(join(tmpdir(), 'ingest-'))
+let now = start
+const clock = { now: () => now }
+const ledger = openSqliteLedger(join(folder, 'credits.db'))
+const intake = createIntake({
+  ...source.billing,
+  ledger,
+  clock,
+  logger: pino({ level: 'silent' }),
+  onChanged: () => {},
+})
+
+const texts = Array.from({ length: 8 }, (_, scrape) => expositionOf({ projects, hours: 1_000.1234567 + scrape / 60 }))
+const bytes = Buffer.byteLength(texts[0]!)
+
+const parse = await timed(5, () => source.from(texts[0]!, now).readings.length)
+const deliveries: number[] = []
+for (const [scrape, text] of texts.entries()) {
+  now = start + scrape * 60_000
+  const { seconds } = await timed(1, () => deliver(text))
+  deliveries.push(seconds)
+}
+await ledger.close()
+rmSync(folder, { recursive: true })
+
+const readings = projects * 2
+const steady = [...deliveries.slice(2)].sort((a, b) => a - b)[Math.floor((deliveries.length - 2) / 2)]!
+console.log(
+  `Ingest of ${readings} readings (${projects} projects, two meters), ${mib(bytes)} of text. ${describeMachine()}`,
+)
+table([
+  ['what', 'seconds', 'readings/s', 'how obtained'],
+  row('text to readings', parse.seconds, `median of 5; ${(bytes / 1e6 / parse.seconds).toFixed(0)} MB/s`),
+  row('text to ledger, first delivery', deliveries[0]!, 'opens every series'),
+  row('text to ledger, second delivery', deliveries[1]!, 'appends an entry to every series'),
+  row('text to ledger, further deliveries', steady, `median of ${deliveries.length - 2}; extends every entry`),
+])
+console.log(`Peak memory of this process (RSS): ${mib(process.resourceUsage().maxRSS * 1_024)}`)
+
+async function deliver(text: string): Promise<void> {
+  await intake.take(source.from(text, now))
+}
+
+function row(what: string, seconds: number, how: string): string[] {
+  return [what, seconds.toFixed(3), Math.round(readings / seconds).toLocaleString('en'), how]
+}

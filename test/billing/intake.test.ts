@@ -1,0 +1,235 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, suite, test } from 'vitest'
+import type { Outcome } from '#src/billing/biller.ts'
+import { createIntake, type IntakeOptions } from '#src/billing/intake.ts'
+import { noRejections } from '#src/core/admit.ts'
+import { HOUR, MINUTE, SECOND } from '#src/core/time.ts'
+import type { Ledger } from '#src/ledger/ledger.ts'
+import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
+import type { Delivery } from '#src/sources/source.ts'
+import { cpu, type Measured, meters, ram, reading, silent, T0, testClock } from '../helpers/billing.ts'
+import { memoryLog } from '../helpers/log.ts'
+
+function delivery(measured: readonly Measured[], rejected = noRejections()): Delivery {
+  return { id: 'scrape-1', source: 'http://exporter', receivedAt: T0, readings: measured.map(reading), rejected }
+}
+
+suite('the intake', () => {
+  let ledger: Ledger
+  beforeEach(() => {
+    ledger = openSqliteLedger(':memory:')
+  })
+  afterEach(() => ledger.close())
+
+  const intakeOf = (changes: Partial<IntakeOptions> = {}) =>
+    createIntake({ ledger, meters, clock: testClock(T0 + 400 * HOUR), logger: silent, onChanged: () => {}, ...changes })
+  const used = async (group: string) => (await ledger.account(group))?.used
+
+  test('records a delivery and tells what came of it and which groups changed', async () => {
+    const outcomes: Partial<Record<Outcome, number>>[] = []
+    const changed: string[][] = []
+    const rejections: unknown[] = []
+    const intake = intakeOf({
+      onBilled: ({ outcomes: each }) => outcomes.push(each),
+      onRejected: (each) => rejections.push(each),
+      onChanged: (groups) => changed.push([...groups]),
+    })
+    const rejected = { ...noRejections(), unlisted: 7 }
+    await intake.take(
+      delivery(
+        [
+          { project: 'alpha', at: T0, value: '1' },
+          { project: 'beta', at: T0, value: '1' },
+        ],
+        rejected,
+      ),
+    )
+    await intake.take(
+      delivery([
+        { project: 'alpha', at: T0 + HOUR, value: '2' },
+        { project: 'beta', at: T0 + HOUR, value: '1' },
+      ]),
+    )
+    expect(outcomes).toEqual([{ opened: 2 }, { charged: 1, unchanged: 1 }])
+    expect(rejections).toEqual([rejected, noRejections()])
+    expect(changed).toEqual([['alpha', 'beta'], ['alpha']])
+    expect(await used('alpha')).toBe(1_000_000n)
+  })
+
+  test('takes deliveries one after another, in their order', async () => {
+    const order: string[] = []
+    const slow: IntakeOptions['ledger'] = {
+      stored: async (series) => {
+        order.push(`begin ${series[0]!.projectName}`)
+        await nextTurn()
+        return ledger.stored(series)
+      },
+      record: async (series, decide) => {
+        order.push(`record ${series[0]!.projectName}`)
+        return ledger.record(series, decide)
+      },
+    }
+    const intake = intakeOf({ ledger: slow })
+    const taken = ['a', 'b', 'c'].map((project) => intake.take(delivery([{ project, at: T0, value: '1' }])))
+    expect(intake.size).toBe(3)
+    await Promise.all([...taken, intake.idle()])
+    expect(intake.size).toBe(0)
+    expect(order).toEqual(['a', 'b', 'c'].flatMap((each) => [`begin ${each}`, `record ${each}`]))
+  })
+
+  test('records a large delivery in parts, and lets others have a turn in between', async () => {
+    const parts: number[] = []
+    let turns = 0
+    const counting: IntakeOptions['ledger'] = {
+      stored: (series) => ledger.stored(series),
+      record: (series, decide) => {
+        parts.push(series.length)
+        setImmediate(() => {
+          turns += 1
+        })
+        return ledger.record(series, decide)
+      },
+    }
+    const measured = Array.from({ length: 4_500 }, (_, index) => ({ project: `p${index}`, at: T0, value: '1' }))
+    await intakeOf({ ledger: counting }).take(delivery(measured))
+    expect(parts).toEqual([2_000, 2_000, 500])
+    expect(turns).toBeGreaterThanOrEqual(2)
+    expect(await ledger.summary()).toMatchObject({ groups: 4_500, series: 4_500 })
+  })
+
+  test('judges a site by the whole delivery, however many parts it is recorded in', async () => {
+    const at = (time: number, factor: number) =>
+      Array.from({ length: 2_100 }, (_, index) => ({
+        project: `p${index}`,
+        at: T0 + time,
+        value: String((100 + index) * factor),
+      }))
+    const outcomes: Partial<Record<Outcome, number>>[] = []
+    const intake = intakeOf({ onBilled: ({ outcomes: each }) => outcomes.push(each) })
+    for (const [time, factor] of [
+      [0, 1],
+      [HOUR, 1.001],
+      [HOUR + MINUTE, 2],
+    ] as const)
+      await intake.take(delivery(at(time, factor)))
+    expect(outcomes.slice(4)).toEqual([{ held: 2_000 }, { held: 100 }])
+    expect(await ledger.summary()).toMatchObject({ holds: { 'site jump': 1 } })
+  })
+
+  test('takes nothing for nothing', async () => {
+    await intakeOf().take(delivery([]))
+    expect(await ledger.summary()).toMatchObject({ groups: 0 })
+  })
+
+  test('passes on that the ledger failed, and takes the next delivery', async () => {
+    let isBroken = true
+    const failing: IntakeOptions['ledger'] = {
+      stored: (series) => ledger.stored(series),
+      record: (series, decide) => (isBroken ? Promise.reject(new Error('disk full')) : ledger.record(series, decide)),
+    }
+    const changed: unknown[] = []
+    const intake = intakeOf({ ledger: failing, onChanged: (groups) => changed.push(groups) })
+    const one = delivery([{ project: 'alpha', at: T0, value: '1' }])
+    await expect(intake.take(one)).rejects.toThrow('disk full')
+    expect(changed).toEqual([])
+    isBroken = false
+    await intake.take(one)
+    await intake.take(delivery([{ project: 'alpha', at: T0 + HOUR, value: '2' }]))
+    expect(await used('alpha')).toBe(1_000_000n)
+  })
+
+  // Parts are cut from the groups in the order of their names: p999 is in the last one.
+  test('charges a delivery once that was cut short and comes again', async () => {
+    const at = (time: number, value: string) =>
+      Array.from({ length: 2_100 }, (_, index) => ({ project: `p${index}`, at: T0 + time, value }))
+    await intakeOf().take(delivery(at(0, '1')))
+    let calls = 0
+    const dying: IntakeOptions['ledger'] = {
+      stored: (series) => ledger.stored(series),
+      record: (series, decide) => {
+        calls += 1
+        return calls === 2 ? Promise.reject(new Error('killed')) : ledger.record(series, decide)
+      },
+    }
+    await expect(intakeOf({ ledger: dying }).take(delivery(at(HOUR, '3')))).rejects.toThrow('killed')
+    expect([await used('p0'), await used('p999')]).toEqual([2_000_000n, 0n])
+    await intakeOf().take(delivery(at(HOUR, '3')))
+    expect([await used('p0'), await used('p999')]).toEqual([2_000_000n, 2_000_000n])
+  })
+
+  test('holds what is ahead of the clock, says so once, and lets go when the clocks agree again', async () => {
+    const clock = testClock(T0)
+    const warnings: unknown[] = []
+    const logger = { ...silent, warn: (_: unknown, text: string) => warnings.push(text), debug: () => {} }
+    const intake = intakeOf({ clock, logger: logger as unknown as IntakeOptions['logger'] })
+    const kinds = async () => (await ledger.holds({ limit: 10 })).map(({ kind }) => kind)
+    for (const hour of [24, 25]) await intake.take(delivery([{ project: 'alpha', at: T0 + hour * HOUR, value: '1' }]))
+    expect(await kinds()).toEqual(['clock ahead'])
+    expect(warnings.filter((text) => String(text).includes('NTP'))).toHaveLength(1)
+    await intake.take(delivery([{ project: 'alpha', at: T0, value: '1' }]))
+    expect(await kinds()).toEqual([])
+  })
+
+  // Federation writes lines in any order; the first reading of a series is the earliest, not the first one written.
+  test('takes the readings of a delivery in the order of time', async () => {
+    const minutes = fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7], { minLength: 8 })
+    let run = 0
+    await fc.assert(
+      fc.asyncProperty(minutes, async (order) => {
+        const project = `run ${run++}`
+        const values = ['10', '11', '12.5', '6', '7', '12.6', '13', '14']
+        await intakeOf().take(
+          delivery(order.map((minute) => ({ project, at: T0 + minute * MINUTE, value: values[minute]! }))),
+        )
+        expect(await used(project)).toBe(await used('run 0'))
+      }),
+      { numRuns: 30, examples: [[[0, 1, 2, 3, 4, 5, 6, 7]]] },
+    )
+    // 1 and 1.5 before the fall, 1 during the dip; then back at 12.6, below 12.5 + 1, so nothing; then 0.4 and 1.
+    expect(await used('run 0')).toBe(4_900_000n)
+  })
+
+  // The old service rounded each step: 1.20 credits.
+  test('charges one vCPU that is scraped every 15 s for an hour exactly one credit', async () => {
+    const intake = intakeOf()
+    for (let second = 0; second <= 3_600; second += 15) {
+      await intake.take(delivery([{ project: 'alpha', at: T0 + second * SECOND, value: String(second / 3_600) }]))
+    }
+    expect(await used('alpha')).toBe(1_000_000n)
+    expect(await ledger.entries('alpha', { limit: 9 })).toHaveLength(1)
+  })
+
+  suite('warns once for a site', () => {
+    const both = (site: string, minute: number, vcpu: string, memory: string): Measured[] => [
+      { project: 'alpha', site, at: T0 + minute * MINUTE, value: vcpu },
+      { project: 'alpha', site, metric: ram.metric, at: T0 + minute * MINUTE, value: memory },
+    ]
+    const warnings = async (...deliveries: Measured[][]) => {
+      const { logger, lines } = memoryLog('billing')
+      const intake = intakeOf({ logger })
+      for (const each of deliveries) await intake.take(delivery(each))
+      return lines.filter(({ level, msg }) => level === 'warn' && msg.includes('another unit')).map(({ site }) => site)
+    }
+
+    test('whose RAM is counted in MiB·h', async () => {
+      expect(
+        await warnings(both('1', 0, '10', '40960'), both('1', 1, '11', '45056'), both('2', 0, '10', '40')),
+      ).toEqual(['1'])
+    })
+
+    test('but not when only one of both meters is there, or nothing was consumed', async () => {
+      expect(
+        await warnings([{ project: 'alpha', at: T0, value: '1' }], both('1', 0, '0', '40960'), both('2', 0, '5', '0')),
+      ).toEqual([])
+    })
+
+    test('and says which meter and unit', async () => {
+      const { logger, lines } = memoryLog('billing')
+      await intakeOf({ logger }).take(delivery(both('1', 0, '10', '40960')))
+      const said = lines.find(({ level }) => level === 'warn')!
+      expect(said.msg).toContain(`4.10e+3 times as much ${ram.metric} as ${cpu.metric}`)
+      expect(said).toMatchObject({ site: '1', unit: 'GiB·h', ratio: 4_096 })
+    })
+  })
+})

@@ -1,0 +1,321 @@
+import fc from 'fast-check'
+import { expect, suite, test } from 'vitest'
+import { CLOCK_TOLERANCE, type Decision, decide, type SeriesState } from '#src/core/decide.ts'
+import { add, compare, type Decimal, decimal, formatDecimal, subtract, zero } from '#src/core/decimals.ts'
+import { DAY, HOUR, MINUTE } from '#src/core/time.ts'
+import { cpu, reading, T0 } from '../helpers/billing.ts'
+
+/** Feeds values, each so many minutes after the start, and tells what was decided about the last. */
+function follow(
+  points: readonly (readonly [minute: number, value: string])[],
+  { siteJumped = false, limit = '1000000' } = {},
+) {
+  const meter = { ...cpu, maxGrowthPerHour: decimal(limit) }
+  let state: SeriesState | undefined
+  let charged: Decimal = zero
+  let decision: Decision | undefined
+  for (const [minute, value] of points) {
+    const at = T0 + minute * MINUTE
+    decision = decide(state, reading({ project: 'alpha', at, value }), { meter, now: at, siteJumped })
+    if (decision.kind !== 'stale') state = decision.state
+    if (decision.kind === 'charged' || decision.kind === 'recovered') {
+      charged = add(charged, subtract(decision.to.value, decision.from.value))
+    }
+  }
+  return { decision: decision!, charged: formatDecimal(charged), state: state! }
+}
+
+/** One unit an hour, read each minute, until minute 60. */
+const steady = Array.from(
+  { length: 61 },
+  (_, minute) => [minute, formatDecimal(decimal((100 + minute / 60).toFixed(6)))] as const,
+)
+
+suite('a reading', () => {
+  test('that is the first charges nothing', () => {
+    expect(follow([[0, '100']])).toMatchObject({ decision: { kind: 'opened' }, charged: '0' })
+  })
+
+  test('that grew charges the growth', () => {
+    expect(
+      follow([
+        [0, '100'],
+        [60, '112'],
+      ]),
+    ).toMatchObject({ decision: { kind: 'charged' }, charged: '12', state: { pace: 12 } })
+  })
+
+  test('with the same value is unchanged, also if it is written with other digits', () => {
+    expect(
+      follow([
+        [0, '100'],
+        [1, '1.000e2'],
+      ]).decision.kind,
+    ).toBe('unchanged')
+  })
+
+  test('that is late or repeated is stale, and in conflict if it says something else', () => {
+    expect(
+      follow([
+        [0, '100'],
+        [5, '101'],
+        [5, '101'],
+      ]).decision,
+    ).toEqual({ kind: 'stale', conflict: false })
+    expect(
+      follow([
+        [0, '100'],
+        [5, '101'],
+        [5, '102'],
+      ]).decision,
+    ).toEqual({ kind: 'stale', conflict: true })
+    expect(
+      follow([
+        [0, '100'],
+        [5, '101'],
+        [4, '102'],
+      ]).decision,
+    ).toEqual({ kind: 'stale', conflict: false })
+  })
+
+  // Two sums of the same doubles in another order differ in the last digit.
+  test('that fell by less than the noise of a sum is unchanged, and the loss is not charged again', () => {
+    const result = follow([
+      [0, '251241.76000000001'],
+      [1, '251241.75999999998'],
+      [2, '251241.76000000002'],
+    ])
+    expect(result.charged).toBe('0.00000000001')
+  })
+
+  test('that fell to zero is rebased however large the value was', () => {
+    for (const value of ['1', '1e308', '1e1000']) {
+      expect(
+        follow([
+          [0, value],
+          [1, '0'],
+        ]).decision.kind,
+        value,
+      ).toBe('rebased')
+    }
+  })
+})
+
+suite('a fall', () => {
+  test('charges nothing, and growth afterwards is charged from the new value', () => {
+    expect(follow([...steady, [61, '50']])).toMatchObject({ decision: { kind: 'rebased' }, charged: '1' })
+    expect(follow([...steady, [61, '50'], [121, '51']])).toMatchObject({ decision: { kind: 'charged' }, charged: '2' })
+  })
+
+  test('that comes back charges what exceeds the former height', () => {
+    expect(follow([...steady, [61, '50'], [62, '101.04']])).toMatchObject({
+      decision: { kind: 'recovered' },
+      charged: '1.04',
+    })
+  })
+
+  test('that comes back to the same height charges nothing', () => {
+    expect(
+      follow([
+        [0, '110'],
+        [1, '50'],
+        [2, '110'],
+      ]),
+    ).toMatchObject({ decision: { kind: 'recovered' }, charged: '0' })
+  })
+
+  test('of a series without a pace may come back a little higher than it was: by a twentieth of its fall', () => {
+    const back = (value: string) =>
+      follow([
+        [0, '110'],
+        [1, '50'],
+        [2, value],
+      ])
+    expect(back('113')).toMatchObject({ decision: { kind: 'recovered' }, charged: '3' })
+    expect(back('113.1')).toMatchObject({ decision: { kind: 'held', reason: 'unclear after a fall' }, charged: '0' })
+  })
+
+  test('that comes back charges less by what was charged in between', () => {
+    const dip = follow([...steady, [61, '50'], [91, '50.5'], [121, '102']])
+    expect(dip).toMatchObject({ decision: { kind: 'recovered' }, charged: '2' })
+  })
+
+  test('in several steps is one fall', () => {
+    expect(follow([...steady, [61, '80'], [62, '40'], [63, '20'], [64, '101.06']])).toMatchObject({ charged: '1.06' })
+  })
+
+  test('that comes back much higher than the old pace explains is held', () => {
+    const back = follow([...steady, [61, '50'], [62, '140']])
+    expect(back).toMatchObject({ decision: { kind: 'held', reason: 'unclear after a fall' }, charged: '1' })
+  })
+
+  test('for good is forgotten when the series passes its former height at its own pace', () => {
+    const after = Array.from({ length: 61 }, (_, hour) => [61 + 60 * hour, String(50 + hour)] as const)
+    const gone = follow([...steady, ...after])
+    expect(gone).toMatchObject({ decision: { kind: 'charged' }, charged: '61' })
+    expect(gone.state).not.toHaveProperty('formerLines')
+  })
+
+  test('is forgotten after 30 days', () => {
+    const late = 61 + (30 * DAY) / MINUTE
+    expect(follow([...steady, [61, '50'], [late + 2, '101']])).toMatchObject({
+      decision: { kind: 'charged' },
+      charged: '52',
+    })
+  })
+
+  // A machine was deleted for good; days later an error of the cloud drops others for a minute.
+  test('is remembered beside an older one', () => {
+    const deleted = Array.from({ length: 121 }, (_, index) => [61 + index, (60 + index / 60).toFixed(6)] as const)
+    const both = follow([...steady, ...deleted, [182, '20'], [183, '62.05']])
+    expect(both).toMatchObject({ decision: { kind: 'recovered' }, charged: '3.05' })
+    expect(both.state.formerLines).toHaveLength(1)
+    const all = follow([...steady, ...deleted, [182, '20'], [183, '62.05'], [184, '103.1']])
+    expect(all).toMatchObject({ decision: { kind: 'recovered' }, charged: '3.1' })
+    expect(all.state).not.toHaveProperty('formerLines')
+  })
+
+  test('after fall is remembered eight times at most', () => {
+    const falls = Array.from({ length: 40 }, (_, index) => [index, String(1_000 - index)] as const)
+    expect(follow(falls).state.formerLines).toHaveLength(8)
+  })
+})
+
+suite('held', () => {
+  test('is growth beyond the limit of the meter, which allows for an exporter that computes seldom', () => {
+    const limit = '600'
+    expect(
+      follow(
+        [
+          [0, '0'],
+          [60, '700'],
+        ],
+        { limit },
+      ),
+    ).toMatchObject({ decision: { kind: 'charged' } })
+    expect(
+      follow(
+        [
+          [0, '0'],
+          [60, '700.1'],
+        ],
+        { limit },
+      ),
+    ).toMatchObject({ decision: { kind: 'held', reason: 'implausible growth' }, charged: '0' })
+  })
+
+  test('growth is not charged, the growth after it is', () => {
+    expect(
+      follow(
+        [
+          [0, '0'],
+          [60, '9000'],
+          [120, '9001'],
+        ],
+        { limit: '600' },
+      ),
+    ).toMatchObject({ decision: { kind: 'charged' }, charged: '1' })
+  })
+
+  test('growth that is taken back leaves no trace', () => {
+    const spike = follow(
+      [
+        [0, '100'],
+        [60, '101'],
+        [61, '9000'],
+        [62, '101.05'],
+      ],
+      { limit: '600' },
+    )
+    expect(spike).toMatchObject({ decision: { kind: 'recovered' }, charged: '1.05' })
+  })
+
+  test('is growth of a series whose site jumped', () => {
+    expect(
+      follow(
+        [
+          [0, '100'],
+          [60, '200'],
+        ],
+        { siteJumped: true },
+      ).decision,
+    ).toMatchObject({ kind: 'held', reason: 'site jump' })
+    expect(
+      follow(
+        [
+          [0, '100'],
+          [60, '90'],
+        ],
+        { siteJumped: true },
+      ).decision.kind,
+    ).toBe('rebased')
+  })
+
+  test('is a reading from the future, and the watermark stays', () => {
+    const state: SeriesState = { watermark: { at: T0, value: decimal('100') }, pace: 1 }
+    const future = (at: number) =>
+      decide(state, reading({ project: 'alpha', at, value: '101' }), { meter: cpu, now: T0 })
+    expect(future(T0 + CLOCK_TOLERANCE).kind).toBe('charged')
+    expect(future(T0 + CLOCK_TOLERANCE + 1)).toMatchObject({ kind: 'held', reason: 'clock ahead', state })
+    const first = reading({ project: 'alpha', at: T0 + HOUR, value: '101' })
+    expect(decide(undefined, first, { meter: cpu, now: T0 })).toMatchObject({ kind: 'held', reason: 'clock ahead' })
+  })
+})
+
+const value = fc
+  .tuple(fc.nat({ max: 10_000 }), fc.integer({ min: 0, max: 3 }))
+  .map(([digits, scale]) => formatDecimal({ digits: BigInt(digits), scale }))
+const walk = fc.array(fc.tuple(fc.integer({ min: -10, max: 3_000 }), value), { maxLength: 40 })
+
+suite('whatever an exporter shows', () => {
+  test('charged growth lies below the reading and is never negative, and the watermark never goes back', () => {
+    fc.assert(
+      fc.property(walk, (steps) => {
+        let state: SeriesState | undefined
+        let at = T0
+        for (const [minutes, text] of steps) {
+          at += minutes * MINUTE
+          const decision = decide(state, reading({ project: 'alpha', at, value: text }), { meter: cpu, now: at })
+          if (decision.kind === 'stale') continue
+          if (decision.kind === 'charged' || decision.kind === 'recovered') {
+            expect(compare(decision.from.value, decision.to.value)).toBeLessThanOrEqual(0)
+            expect(compare(decision.to.value, decimal(text))).toBe(0)
+            expect(decision.from.at).toBe(state!.watermark.at)
+          }
+          expect(decision.state.watermark.at).toBeGreaterThanOrEqual(state?.watermark.at ?? 0)
+          expect(Number.isFinite(decision.state.pace)).toBe(true)
+          state = decision.state
+        }
+      }),
+    )
+  })
+
+  test('a series that only falls is charged nothing', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(), { minLength: 1, maxLength: 30 }), (values) => {
+        const falling = values.sort((a, b) => b - a).map((each, minute) => [minute, String(each)] as const)
+        expect(follow(falling).charged).toBe('0')
+      }),
+    )
+  })
+
+  // Machines A and B run at a steady pace; an error drops B from the sum for a while, and it comes back.
+  test('a dip that comes back is charged exactly the net growth', () => {
+    const pace = fc.integer({ min: 1, max: 50 })
+    const total = fc.integer({ min: 1_000, max: 1_000_000 })
+    fc.assert(
+      fc.property(total, total, pace, pace, fc.integer({ min: 1, max: 60 }), (a, b, paceA, paceB, dip) => {
+        // The totals are far larger than what is consumed in a dip, as in a site that has run for some time.
+        const sum = (minute: number, isWithB: boolean) => {
+          const micros =
+            BigInt(a + (isWithB ? b : 0)) * 600_000n + BigInt(minute * (paceA + (isWithB ? paceB : 0))) * 10_000n
+          return formatDecimal({ digits: micros, scale: 6 })
+        }
+        const minutes = Array.from({ length: 181 }, (_, minute) => minute)
+        const points = minutes.map((minute) => [minute, sum(minute, minute < 90 || minute >= 90 + dip)] as const)
+        const net = subtract(decimal(sum(180, true)), decimal(sum(0, true)))
+        expect(follow(points).charged).toBe(formatDecimal(net))
+      }),
+    )
+  })
+})

@@ -1,0 +1,178 @@
+/** The ledger contract: what publishing writes. */
+import { afterEach, beforeEach, expect, suite, test } from 'vitest'
+import { DAY, HOUR } from '#src/core/time.ts'
+import type { Hold, Ledger, Settlement } from '#src/ledger/ledger.ts'
+import { T0 } from '../../helpers/billing.ts'
+import { follow } from '../../helpers/ledger.ts'
+import { audit } from './audit.ts'
+
+export const adjustment = (id: string, amount: bigint, group = 'alpha') =>
+  ({ kind: 'adjustment', id, group, amount, recordedAt: T0, reason: 'a gift', actor: 'somebody' }) as const
+
+export const hold = (key: string, group?: string): Hold => ({
+  key,
+  kind: 'no grant',
+  site: '8676',
+  ...(group !== undefined && { group }),
+  reason: `Because of ${key}.`,
+})
+
+export function settlingContract(open: () => Promise<Ledger>): void {
+  let ledger: Ledger
+  beforeEach(async () => {
+    ledger = await open()
+  })
+  afterEach(() => ledger.close())
+  const used = async (group: string) => (await ledger.account(group))?.used
+  const settle = (group: string, changes: Partial<Settlement>) => ledger.settle({ group, at: T0, ...changes })
+
+  suite('settling', () => {
+    beforeEach(() =>
+      follow(ledger, 'alpha', [
+        [0, '100'],
+        [60, '101'],
+      ]),
+    )
+
+    test('adds an entry once, however often it is told', async () => {
+      await settle('alpha', { entries: [adjustment('gift', -400_000n)] })
+      await settle('alpha', { entries: [adjustment('gift', -400_000n), adjustment('fee', 1n)] })
+      expect(await used('alpha')).toBe(600_001n)
+      expect(await ledger.entries('alpha', { limit: 1 })).toMatchObject([
+        { kind: 'adjustment', id: 'fee', actor: 'somebody', reason: 'a gift' },
+      ])
+      await audit(ledger)
+    })
+
+    test('opens a group by its opening entry only', async () => {
+      await settle('alpha', { entries: [adjustment('gift', 1n)] })
+      expect(await ledger.account('alpha')).toMatchObject({ opened: false, sites: [{ chargedSince: T0 }] })
+      await settle('alpha', {
+        entries: [
+          {
+            kind: 'opening',
+            id: 'opening/alpha',
+            group: 'alpha',
+            site: '8676',
+            amount: 5_000_000n,
+            recordedAt: T0,
+            reason: 'was there',
+          },
+        ],
+      })
+      const account = await ledger.account('alpha')
+      expect(account).toMatchObject({ opened: true, used: 6_000_001n })
+      expect(account!.sites[0]).not.toHaveProperty('chargedSince')
+      await audit(ledger)
+    })
+
+    test('notes how Perun and the group stand at a site, and for how long to leave it alone', async () => {
+      await settle('alpha', { contacts: [{ site: '8676', contact: 'unknown group', retryAt: T0 + HOUR }] })
+      expect((await ledger.account('alpha'))!.sites).toMatchObject([{ contact: 'unknown group', retryAt: T0 + HOUR }])
+      await settle('alpha', { contacts: [{ site: '8676', contact: 'active' }] })
+      expect((await ledger.account('alpha'))!.sites[0]).toMatchObject({ contact: 'active' })
+      expect((await ledger.account('alpha'))!.sites[0]).not.toHaveProperty('retryAt')
+      expect(await ledger.summary()).toMatchObject({ contacts: { active: 1 } })
+    })
+
+    test('keeps one open hold of a key, and a new one after it was released', async () => {
+      await settle('alpha', { holds: [hold('a', 'alpha')] })
+      await settle('alpha', {
+        at: T0 + HOUR,
+        holds: [{ ...hold('a', 'alpha'), reason: 'Still.' }, hold('b', 'alpha'), hold('c')],
+      })
+      const open = await ledger.holds({ limit: 9 })
+      expect(open.map(({ key, group, reason, openedAt, seenAt }) => [key, group, reason, openedAt, seenAt])).toEqual([
+        ['c', undefined, 'Because of c.', T0 + HOUR, T0 + HOUR],
+        ['b', 'alpha', 'Because of b.', T0 + HOUR, T0 + HOUR],
+        ['a', 'alpha', 'Still.', T0, T0 + HOUR],
+      ])
+      expect((await ledger.account('alpha'))!.holds.toSorted()).toEqual(['a', 'b'])
+      await settle('alpha', {
+        at: T0 + DAY,
+        released: [
+          { key: 'a', reason: 'Over.' },
+          { key: 'never opened', reason: 'Over.' },
+        ],
+      })
+      expect((await ledger.holds({ group: 'alpha', limit: 9 })).map(({ key }) => key)).toEqual(['b'])
+      await settle('alpha', { at: T0 + 2 * DAY, holds: [hold('a', 'alpha')] })
+      const [again] = await ledger.holds({ group: 'alpha', limit: 1 })
+      expect(again).toMatchObject({ key: 'a', openedAt: T0 + 2 * DAY })
+      expect(again!.id).not.toBe(open[2]!.id)
+      expect(await ledger.summary()).toMatchObject({ holds: { 'no grant': 3 } })
+    })
+
+    test('remembers what it is about to write until that is known to be shown', async () => {
+      await settle('alpha', { intended: 1_000_000n })
+      expect(await ledger.account('alpha')).toMatchObject({ intended: 1_000_000n })
+      await settle('alpha', {
+        at: T0 + HOUR,
+        published: { used: 1_000_000n, sites: [{ site: '8676', upTo: T0 + HOUR }] },
+      })
+      const account = await ledger.account('alpha')
+      expect(account).toMatchObject({ published: 1_000_000n, sites: [{ publishedAt: T0 + HOUR }] })
+      expect(account).not.toHaveProperty('intended')
+    })
+
+    test('takes the intention as the later one when both are told at once', async () => {
+      await settle('alpha', { published: { used: 1n, sites: [] }, intended: 2n })
+      expect(await ledger.account('alpha')).toMatchObject({ published: 1n, intended: 2n })
+    })
+
+    test('makes a group clean only if its total has not moved on', async () => {
+      await settle('alpha', { dealtWith: 999_999n })
+      expect(await ledger.dirtyGroups()).toEqual(['alpha'])
+      await settle('alpha', { dealtWith: 1_000_000n })
+      expect(await ledger.dirtyGroups()).toEqual([])
+      await follow(ledger, 'alpha', [[61, '101.5']])
+      expect(await ledger.dirtyGroups()).toEqual(['alpha'])
+      await settle('alpha', { entries: [adjustment('gift', -500_000n)], dealtWith: 1_000_000n })
+      expect(await ledger.dirtyGroups()).toEqual([])
+    })
+
+    test('lists the groups that were published longest ago first', async () => {
+      for (const group of ['gamma', 'beta'])
+        await follow(ledger, group, [
+          [0, '1'],
+          [60, '2'],
+        ])
+      await settle('alpha', { at: T0 + 2 * HOUR, published: { used: 0n, sites: [] } })
+      await settle('gamma', { at: T0 + HOUR, published: { used: 0n, sites: [] } })
+      expect(await ledger.dirtyGroups()).toEqual(['beta', 'gamma', 'alpha'])
+    })
+
+    test('of one group fails without the others that are settled at the same time', async () => {
+      const results = await Promise.allSettled([
+        settle('alpha', { entries: [adjustment('one', 1n)] }),
+        settle('nobody', { holds: [hold('x')], entries: [adjustment('two', 1n, 'nobody')] }),
+        settle('alpha', { entries: [adjustment('three', 1n)] }),
+      ])
+      expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+      expect(await used('alpha')).toBe(1_000_002n)
+      expect(await ledger.holds({ limit: 9 })).toEqual([])
+      await audit(ledger)
+    })
+
+    test('that can wait is in what is asked of the group, and written in its turn', async () => {
+      const later = ledger.settle(
+        { group: 'alpha', at: T0, granted: '5', dealtWith: 1_000_000n, intended: 1n },
+        { urgent: false },
+      )
+      expect(await ledger.account('alpha')).toMatchObject({ intended: 1n })
+      await later
+      const dirty = ledger.settle({ group: 'alpha', at: T0, entries: [adjustment('gift', 1n)] }, { urgent: false })
+      const clean = settle('alpha', { dealtWith: 1_000_001n, granted: '6' })
+      expect(await ledger.dirtyGroups()).toEqual([])
+      await Promise.all([dirty, clean])
+      expect(await ledger.group('alpha')).toMatchObject({ used: 1_000_001n, granted: '6', dirty: false })
+    })
+
+    test('that is under way is done before the ledger closes', async () => {
+      const settled = settle('alpha', { granted: '5' })
+      await ledger.close()
+      await expect(settled).resolves.toBeUndefined()
+      ledger = await open()
+    })
+  })
+}

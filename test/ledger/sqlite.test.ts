@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, expect, suite, test } from 'vitest'
+import { HOUR, MINUTE } from '#src/core/time.ts'
+import { LedgerError } from '#src/ledger/ledger.ts'
+import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
+import { T0 } from '../helpers/billing.ts'
+import { deliver, follow } from '../helpers/ledger.ts'
+import { audit } from './contract/audit.ts'
+import { ledgerContract } from './contract.ts'
+import { measuredAt } from './worker.ts'
+
+ledgerContract('the SQLite ledger in memory', async () => openSqliteLedger(':memory:'))
+
+suite('the SQLite ledger on a disk', () => {
+  let folder: string
+  let path: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ledger-'))
+    path = join(folder, 'data', 'credits.db')
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  const openingFails = (where: string) => {
+    try {
+      openSqliteLedger(where)
+    } catch (error) {
+      return error
+    }
+    return undefined
+  }
+
+  /** A worker of its own; says a line for each thing it did. */
+  async function startWorker(...args: string[]) {
+    const script = join(import.meta.dirname, 'worker.ts')
+    const child = spawn(process.execPath, [script, path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const lines: string[] = []
+    child.stdout.setEncoding('utf8').on('data', (text: string) => lines.push(...text.split('\n').filter(Boolean)))
+    const said = async (count: number) => {
+      while (lines.length < count && child.exitCode === null) await once(child.stdout, 'data')
+    }
+    await said(1)
+    return { child, lines, said }
+  }
+
+  async function kill({ child }: { child: ReturnType<typeof spawn> }) {
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  }
+
+  test('makes its folder, and remembers everything when it is opened again', async () => {
+    const first = openSqliteLedger(path)
+    await follow(first, 'alpha', [
+      [0, '100'],
+      [30, '100.5000001'],
+      [45, '90'],
+      [50, '91'],
+    ])
+    const before = [await first.group('alpha'), await first.entries('alpha', { limit: 9 }), await first.summary()]
+    await first.close()
+    const second = openSqliteLedger(path)
+    expect([await second.group('alpha'), await second.entries('alpha', { limit: 9 }), await second.summary()]).toEqual(
+      before,
+    )
+    await follow(second, 'alpha', [[55, '91.5']])
+    expect(await second.entries('alpha', { limit: 9 })).toHaveLength(2)
+    await audit(second)
+    await second.close()
+  })
+
+  test('tells how long commits take', async () => {
+    const seconds: number[] = []
+    const ledger = openSqliteLedger(path, { onCommit: (each) => seconds.push(each) })
+    await follow(ledger, 'alpha', [[0, '100']])
+    await Promise.all(['a', 'b'].map((granted) => ledger.settle({ group: 'alpha', at: T0, granted })))
+    await ledger.close()
+    expect(seconds).toHaveLength(2)
+  })
+
+  test('refuses a second worker and names the first', async () => {
+    const other = await startWorker('wait')
+    const error = openingFails(path)
+    expect(error).toBeInstanceOf(LedgerError)
+    expect((error as Error).message).toContain(`in use by another worker (process ${other.child.pid}, since 20`)
+    expect((error as Error).message).toContain(path)
+    await kill(other)
+    const ledger = openSqliteLedger(path)
+    expect(openingFails(path)).toMatchObject({ message: expect.stringContaining(`process ${process.pid},`) })
+    await ledger.close()
+    expect(openingFails(path)).toBeUndefined()
+  })
+
+  // Not one instant at which a kill may lose or double a charge: whatever is there adds up, and telling it all again
+  // ends where an undisturbed worker ends.
+  test.each([1, 4, 9])(
+    'loses nothing and charges nothing twice when it is killed after %i deliveries',
+    async (deliveries) => {
+      const worker = await startWorker('bill', '200')
+      await worker.said(deliveries)
+      await kill(worker)
+      const told = worker.lines.length
+      const ledger = openSqliteLedger(path)
+      await audit(ledger)
+      const survived = await ledger.group('project 0')
+      // What the worker said it recorded was durable when it said so.
+      expect(survived!.lastReadingAt).toBeGreaterThanOrEqual(T0 + (told - 1) * MINUTE)
+      for (let minute = 0; minute < 200; minute += 1) await deliver(ledger, ...measuredAt(minute))
+      await audit(ledger)
+      for (let index = 0; index < 5; index += 1) {
+        expect(await ledger.account(`project ${index}`)).toMatchObject({ used: BigInt(199 * (index + 1)) * 100_000n })
+      }
+      await ledger.close()
+    },
+  )
+
+  test('refuses a file that a newer program wrote', () => {
+    openSqliteLedger(join(folder, 'new.db')).close()
+    const db = new DatabaseSync(join(folder, 'new.db'))
+    db.exec('PRAGMA user_version = 99')
+    db.close()
+    const error = openingFails(join(folder, 'new.db'))
+    expect(error).toBeInstanceOf(LedgerError)
+    expect((error as Error).message).toMatch(/version 99.*newer/)
+  })
+
+  test('refuses what it cannot read or write, with the path', () => {
+    writeFileSync(join(folder, 'file'), 'This is not a database, whatever its name says. '.repeat(40))
+    mkdirSync(join(folder, 'folder'))
+    for (const bad of [join(folder, 'file'), join(folder, 'file', 'credits.db'), join(folder, 'folder')]) {
+      const error = openingFails(bad)
+      expect(error, bad).toBeInstanceOf(LedgerError)
+      expect((error as LedgerError).code).toBe('ERR_LEDGER')
+      expect((error as Error).message).toContain(bad)
+    }
+    // A refusal leaves nothing locked.
+    rmSync(join(folder, 'file'))
+    expect(openingFails(join(folder, 'file'))).toBeUndefined()
+  })
+
+  test('is a file that others may read while it is open', async () => {
+    const ledger = openSqliteLedger(path)
+    await follow(ledger, 'alpha', [
+      [0, '100'],
+      [60, '101'],
+    ])
+    const reader = new DatabaseSync(path, { readOnly: true })
+    expect(reader.prepare('SELECT sum(amount) AS total FROM entries').get()).toEqual({ total: 1_000_000 })
+    expect(reader.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
+    reader.close()
+    expect(await ledger.account('alpha')).toMatchObject({ sites: [{ watermarks: { project_vcpu_usage: T0 + HOUR } }] })
+    await ledger.close()
+  })
+})
