@@ -5,6 +5,7 @@
  * way round: no new scrape, then what was scraped is recorded, then lanes finish, then the ledger closes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createHoldDesk } from './billing/holds.ts'
 import { createIntake, type Intake } from './billing/intake.ts'
 import { createLanes, type Lanes } from './billing/lanes.ts'
 import { describeSettings, type PerunSettings, type Settings } from './config/settings.ts'
@@ -55,7 +56,15 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     onCommit: (seconds) => metrics.commitSeconds.observe(seconds),
   })
   const publishing = settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock)
-  const intake = buildIntake(parts, ledger, clock, (groups) => publishing?.outbox.wake(groups))
+  const onChanged = (groups: readonly string[]) => publishing?.outbox.wake(groups)
+  const intake = buildIntake(parts, ledger, clock, onChanged)
+  const decideHold = createHoldDesk({
+    ledger,
+    meters: settings.meters,
+    clock,
+    logger: logging.logger('billing'),
+    onChanged,
+  })
   const source = buildSource(parts, intake, clock)
   let stopping = false
   const http = createHttpServer({
@@ -73,6 +82,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     targets: () => source.targets(),
     lanes: publishing?.lanes ?? idleLanes,
     outbox: publishing?.outbox,
+    decideHold,
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })

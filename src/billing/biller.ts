@@ -6,14 +6,31 @@
  */
 import { classify, type SiteVerdict, type Step } from '../core/classify.ts'
 import { type Credits, LARGEST_AMOUNT } from '../core/credits.ts'
-import { type Decision, decide, describePoint, type HeldReason, type Point, type SeriesState } from '../core/decide.ts'
+import {
+  type Decision,
+  decide,
+  describePoint,
+  type HeldReason,
+  type Point,
+  type SeriesState,
+  withAccepted,
+} from '../core/decide.ts'
 import { add, approximate, type Decimal, formatDecimal, isZero, subtract, zero } from '../core/decimals.ts'
 import { type ChargeEntry, continues, type OpenEntry, type ReadCharge, windowOf } from '../core/entries.ts'
 import type { Meter, Meters } from '../core/meters.ts'
 import { type Charge, rate } from '../core/rating.ts'
 import { type Reading, type Series, seriesKey } from '../core/series.ts'
 import { formatInstant, type Instant } from '../core/time.ts'
-import type { HeldGrowth, Hold, Note, Posting, Recording, SeriesChange, StoredSeries } from '../ledger/ledger.ts'
+import type {
+  HeldBack,
+  HeldGrowth,
+  Hold,
+  Note,
+  Posting,
+  Recording,
+  SeriesChange,
+  StoredSeries,
+} from '../ledger/ledger.ts'
 
 /** What came of a reading, for logs and metrics. */
 export type Outcome = Decision['kind'] | 'conflict'
@@ -32,6 +49,45 @@ export interface Billed {
 
 /** A single charge beyond this is a mistake: the sum of a million of them must still fit a ledger. */
 const LARGEST_CHARGE = LARGEST_AMOUNT / 1_000_000n
+
+/**
+ * What to record when a person accepts held growth: exactly that growth is charged, in entries of its own.
+ *
+ * @throws {RangeError} if there is no meter for it any more, or no ledger could sum it up.
+ */
+export function accept(
+  { growths, stored }: HeldBack,
+  accepted: { readonly actor: string; readonly reason: string },
+  { meters, now }: { meters: Meters; now: Instant },
+): Recording {
+  const drafts = new Map<string, Draft>()
+  for (const [index, { series, from, to }] of growths.entries()) {
+    const key = seriesKey(series)
+    const draft = drafts.get(key) ?? createDraft(series, stored[index])
+    drafts.set(key, draft)
+    const meter = meters.get(series.metric)
+    if (meter === undefined) throw new RangeError(`Nothing is charged for ${series.metric} any more`)
+    draft.open = undefined
+    if (!charge(draft, { from, to }, meter, now)) throw new RangeError('The growth is more than a ledger can sum up')
+    draft.state = withAccepted(draft.state!, from, subtract(to.value, from.value))
+  }
+  for (const draft of drafts.values()) {
+    draft.open = undefined
+    draft.postings.splice(0, Number.POSITIVE_INFINITY, ...draft.postings.map((posting) => withActor(posting, accepted)))
+  }
+  return {
+    at: now,
+    changes: [...drafts.values()].flatMap(toChange),
+    notes: [],
+    holds: [],
+    released: [],
+    heldGrowths: [],
+  }
+}
+
+function withActor(posting: Posting, accepted: { readonly actor: string; readonly reason: string }): Posting {
+  return posting.kind === 'append' ? { ...posting, entry: { ...posting.entry, accepted } } : posting
+}
 
 export interface Judge {
   /** Takes some readings of a delivery and what is stored of the series of each. */

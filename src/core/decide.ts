@@ -240,6 +240,17 @@ function hours(ms: number): number {
   return ms / HOUR
 }
 
+/**
+ * The state after held growth that began at `from` was charged after all: a series that comes back to the line it left
+ * there is not charged for it again.
+ */
+export function withAccepted(state: SeriesState, from: Point, growth: Decimal): SeriesState {
+  const lines = (state.formerLines ?? []).map((line) =>
+    line.at === from.at ? { ...line, charged: add(line.charged, growth) } : line,
+  )
+  return { ...state, ...(lines.length > 0 && { formerLines: lines }) }
+}
+
 /** A point in words: `251241.76 at 2026-11-21T03:31:31.689Z`. */
 export function describePoint({ at, value }: Point): string {
   return `${formatDecimal(value)} at ${new Date(at).toISOString()}`

@@ -33,6 +33,8 @@ export interface ChargeEntry extends EntryFacts {
   readonly perUnit: Decimal
   readonly carryIn: Decimal
   readonly carryOut: Decimal
+  /** Who accepted growth that was held, and why. */
+  readonly accepted?: { readonly actor: string; readonly reason: string }
 }
 
 /** A correction of the group's total with its reason: positive charges, negative gives back. */

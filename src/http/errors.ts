@@ -63,6 +63,14 @@ export class MethodNotAllowedError extends HttpError {
   }
 }
 
+/** It cannot be done as things stand. */
+export class ConflictError extends HttpError {
+  override readonly name = 'ConflictError'
+  constructor(detail: string) {
+    super(409, detail)
+  }
+}
+
 export class BodyTooLargeError extends HttpError {
   override readonly name = 'BodyTooLargeError'
   constructor(detail: string) {

@@ -54,8 +54,8 @@ export function noteJson({ kind, series, at, text }: Note) {
   return { at: formatInstant(at), kind, site: series.site, metric: series.metric, project_id: series.projectId, text }
 }
 
-export function holdJson({ id, kind, site, reason, openedAt, seenAt }: StoredHold) {
-  return { id, kind, site, reason, opened_at: formatInstant(openedAt), seen_at: formatInstant(seenAt) }
+export function holdJson({ id, kind, site, group, reason, openedAt, seenAt }: StoredHold) {
+  return { id, kind, site, group: group ?? null, reason, opened_at: formatInstant(openedAt), seen_at: formatInstant(seenAt) }
 }
 
 export function entryJson(entry: StoredEntry, meters: Meters) {
@@ -88,6 +88,8 @@ function chargeJson(entry: ChargeEntry, meters: Meters) {
     price_version: entry.priceVersion,
     carry_in: formatDecimal(inCredits(entry.carryIn)),
     carry_out: formatDecimal(inCredits(entry.carryOut)),
+    // Only of growth that was held and accepted.
+    ...(entry.accepted !== undefined && { actor: entry.accepted.actor, reason: entry.accepted.reason }),
   }
 }
 

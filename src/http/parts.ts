@@ -1,7 +1,7 @@
 /** What the HTTP face needs of the other parts of the worker, cut down to what it shows. */
 import type { Meters } from '../core/meters.ts'
 import type { Clock, Instant } from '../core/time.ts'
-import type { Ledger, LedgerReader } from '../ledger/ledger.ts'
+import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Keys } from './auth.ts'
@@ -27,6 +27,8 @@ export interface HttpParts {
   readonly lanes: Lanes
   /** Absent if nothing is published. */
   readonly outbox: { readonly status: Publishing } | undefined
+  /** Closes a hold that a person decided about. */
+  decideHold(id: number, decision: HoldDecision): Promise<HoldResolution>
   stopping(): boolean
   /** Every setting as it may be shown, by name. */
   describeSettings(): Readonly<Record<string, string>>
@@ -63,3 +65,14 @@ interface Lanes {
 export type Publishing =
   | { readonly state: 'publishing' }
   | { readonly state: 'waiting' | 'stopped'; readonly reason: string; readonly since: Instant; readonly until: Instant }
+
+export interface HoldDecision {
+  readonly verdict: 'accept' | 'dismiss'
+  readonly actor: string
+  readonly reason: string
+}
+
+export type HoldResolution =
+  | { readonly kind: 'closed'; readonly hold: StoredHold }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'refused'; readonly why: string }

@@ -94,6 +94,14 @@ export interface StoredHold extends Hold {
   readonly seenAt: Instant
 }
 
+/** A hold with all that it holds back. */
+export interface HeldBack {
+  readonly hold: StoredHold
+  readonly growths: readonly HeldGrowth[]
+  /** What is stored of the series of each growth. */
+  readonly stored: readonly (StoredSeries | undefined)[]
+}
+
 /** All that one transaction of readings writes. */
 export interface Recording {
   readonly at: Instant
@@ -230,6 +238,17 @@ export interface Ledger extends LedgerReader {
     series: readonly Series[],
     decide: (stored: readonly (StoredSeries | undefined)[]) => Recording,
   ): Promise<Recorded>
+  /**
+   * Closes an open hold that a person decided about, together with what the decision writes.
+   *
+   * @param decide Called within the transaction; what it throws leaves the hold as it is. Must not wait.
+   * @returns `undefined` if no open hold has this number.
+   */
+  closeHold(
+    id: number,
+    why: string,
+    decide: (held: HeldBack) => Recording,
+  ): Promise<{ readonly hold: StoredHold; readonly groups: readonly string[] } | undefined>
   /** What is stored of each series, in the same order. */
   stored(series: readonly Series[]): Promise<(StoredSeries | undefined)[]>
   /** The groups whose total Perun has not been told, oldest first. */

@@ -162,6 +162,7 @@ suite('/api/groups/:name', () => {
           id: expect.any(Number),
           kind: 'no grant',
           site: '8676',
+          group: 'alpha',
           reason: 'Ask for one.',
           opened_at: '2026-01-01T01:00:00.000Z',
           seen_at: '2026-01-01T01:00:00.000Z',

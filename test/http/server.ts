@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { createHoldDesk } from '#src/billing/holds.ts'
 import { createHttpServer, type HttpServer } from '#src/http/app.ts'
 import type { HttpParts, Target } from '#src/http/parts.ts'
 import type { Ledger } from '#src/ledger/ledger.ts'
@@ -66,6 +67,7 @@ export async function startFace(overrides: Partial<HttpParts> = {}): Promise<Fac
     targets: () => [target()],
     lanes: { waiting: 0, working: 0, status: () => [] },
     outbox: undefined,
+    decideHold: createHoldDesk({ ledger, meters, clock, logger: logging.logger('billing'), onChanged: () => {} }),
     stopping: () => false,
     describeSettings: () => ({}),
     ...overrides,

@@ -4,6 +4,7 @@ import type { Route } from '../route.ts'
 import { creditsHistoryRoute } from './creditsHistory.ts'
 import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
+import { decideHoldRoute, holdsRoute } from './holds.ts'
 import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
 import { costsRoute, metersRoute } from './prices.ts'
 import { statsRoute } from './stats.ts'
@@ -23,5 +24,8 @@ export function allRoutes(parts: HttpParts): Route[] {
     groupsRoute(parts),
     groupRoute(parts),
     entriesRoute(parts),
+    holdsRoute(parts),
+    decideHoldRoute('accept', parts),
+    decideHoldRoute('dismiss', parts),
   ]
 }

@@ -7,6 +7,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
 import { openDatabase } from './database.ts'
+import { createHoldCloser } from './holds.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
 import { createRegistry } from './registry.ts'
@@ -24,6 +25,7 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
   const registry = createRegistry(db)
   const recorder = createRecorder(db, registry)
   const accounts = createAccounts(db)
+  const closeHold = createHoldCloser(db, recorder)
   const settler = createSettler(accounts.settle, inTransaction)
 
   function inTransaction<Result>(work: () => Result): Result {
@@ -47,6 +49,7 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
     async record(series, decide) {
       return inTransaction(() => recorder.write(decide(recorder.load(series))))
     },
+    closeHold: async (id, why, decide) => inTransaction(() => closeHold(id, why, decide)),
     stored: async (series) => recorder.load(series),
     async dirtyGroups() {
       settler.flush()

@@ -147,6 +147,7 @@ function toEntry(row: Row): StoredEntry {
     perUnit: decimal(row.per_unit as string),
     carryIn: decimal(row.carry_in as string),
     carryOut: decimal(row.carry_out as string),
+    ...(row.actor !== null && { accepted: { actor: row.actor as string, reason: row.reason as string } }),
   }
 }
 
@@ -163,7 +164,7 @@ function toNote(row: Row): Note {
   }
 }
 
-function toHold(row: Row): StoredHold {
+export function toHold(row: Row): StoredHold {
   return {
     id: Number(row.id),
     key: row.key as string,

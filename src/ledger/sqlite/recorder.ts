@@ -43,8 +43,8 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   const addToAccount = db.prepare('UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ?')
   const addToGroup = db.prepare('UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ?')
   const insertCharge = db.prepare(`INSERT INTO entries (id, kind, group_name, site, at, amount, recorded_at,
-    series_id, from_at, from_value, to_value, price_version, per_unit, carry_in, carry_out)
-    VALUES (?, 'charge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    series_id, from_at, from_value, to_value, price_version, per_unit, carry_in, carry_out, actor, reason)
+    VALUES (?, 'charge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const extendEntry = db.prepare(
     "UPDATE entries SET at = ?, to_value = ?, amount = amount + ?, carry_out = ? WHERE number = ? AND kind = 'charge'",
   )
@@ -116,6 +116,8 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
       formatDecimal(entry.perUnit),
       formatDecimal(entry.carryIn),
       formatDecimal(entry.carryOut),
+      entry.accepted?.actor ?? null,
+      entry.accepted?.reason ?? null,
     )
     openEntry.run(lastInsertRowid, windowOf(to.at), entry.priceVersion, seriesId)
     return entry.amount

@@ -68,7 +68,7 @@ CREATE TABLE entries (
   per_unit TEXT,
   carry_in TEXT,
   carry_out TEXT,
-  -- Adjustments and openings.
+  -- Adjustments, openings, and charges that a person accepted.
   reason TEXT,
   actor TEXT
 ) STRICT;

@@ -1,0 +1,129 @@
+import { expect, onTestFinished, suite, test } from 'vitest'
+import { HOUR } from '#src/core/time.ts'
+import { T0 } from '../helpers/billing.ts'
+import { startFace } from './server.ts'
+
+interface HoldJson {
+  readonly id: number
+  readonly kind: string
+  readonly group: string | null
+}
+
+/** Alpha stood at 100, then grew by five million in an hour, which is held, then by one, which is not. */
+async function withHeldGrowth() {
+  const face = await startFace()
+  onTestFinished(() => face[Symbol.asyncDispose]())
+  await face.record({ project: 'alpha', at: T0, value: '100' })
+  await face.record({ project: 'alpha', at: T0 + HOUR, value: '5000100' })
+  await face.record({ project: 'alpha', at: T0 + 2 * HOUR, value: '5000101' })
+  const holds = async () => ((await face.get('/api/holds')).json as { holds: HoldJson[] }).holds
+  const used = async () => ((await face.get('/api/groups/alpha')).json as { used: string }).used
+  const [hold] = await holds()
+  return {
+    face,
+    holds,
+    used,
+    decide: (verdict: string, body: unknown) => face.post(`/api/holds/${hold!.id}/${verdict}`, body),
+  }
+}
+
+suite('a hold', () => {
+  test('is listed with what it is about', async () => {
+    const { holds, used } = await withHeldGrowth()
+    expect(await holds()).toMatchObject([{ kind: 'implausible growth', group: 'alpha', site: '8676' }])
+    expect(await used()).toBe('1')
+  })
+
+  test('that is accepted charges exactly what was held, once', async () => {
+    const { face, holds, used, decide } = await withHeldGrowth()
+    const answer = await decide('accept', { reason: 'They rented a supercomputer', actor: 'erika' })
+    expect(answer).toMatchObject({ status: 200, json: { verdict: 'accept', kind: 'implausible growth' } })
+    expect(await used()).toBe('5000001')
+    expect(await holds()).toEqual([])
+    const again = await decide('accept', { reason: 'once more' })
+    expect(again.status).toBe(404)
+    expect(await used()).toBe('5000001')
+    const { items } = (await face.get('/api/groups/alpha/entries')).json as { items: Record<string, unknown>[] }
+    expect(items.find(({ actor }) => actor === 'erika')).toMatchObject({
+      amount: '5000000',
+      reason: 'They rented a supercomputer',
+      from: { value: '100' },
+      to: { value: '5000100' },
+    })
+  })
+
+  test('that is dismissed charges nothing', async () => {
+    const { holds, used, decide } = await withHeldGrowth()
+    expect((await decide('dismiss', { reason: 'A wrong weight table' })).status).toBe(200)
+    expect(await used()).toBe('1')
+    expect(await holds()).toEqual([])
+  })
+
+  // The spike goes away after it was accepted: the line it came from is charged already, and more than that.
+  test('that was accepted by mistake is not charged again when the total comes back', async () => {
+    const { face, used, decide } = await withHeldGrowth()
+    await decide('accept', { reason: 'looks right' })
+    await face.record({ project: 'alpha', at: T0 + 3 * HOUR, value: '101' })
+    expect(await used()).toBe('5000001')
+  })
+
+  test('goes on in the ledger: what comes after it is charged as before', async () => {
+    const { face, used, decide } = await withHeldGrowth()
+    await decide('accept', { reason: 'right' })
+    await face.record({ project: 'alpha', at: T0 + 3 * HOUR, value: '5000103.25' })
+    expect(await used()).toBe('5000003.25')
+  })
+
+  test.each([
+    ['no reason', {}],
+    ['an empty reason', { reason: '  ' }],
+    ['a reason that is no text', { reason: ['right'] }],
+    ['a reason that is a novel', { reason: 'x'.repeat(1_001) }],
+    ['something else beside it', { reason: 'right', force: true }],
+    ['no object', ['right']],
+  ])('is not decided with %s', async (_, body) => {
+    const { holds, decide } = await withHeldGrowth()
+    expect((await decide('accept', body)).status).toBe(400)
+    expect(await holds()).toHaveLength(1)
+  })
+
+  test.each(['0', '999', 'x', '1e3', '99999999999999999999'])('with the number %s does not exist', async (id) => {
+    const { face } = await withHeldGrowth()
+    expect((await face.post(`/api/holds/${id}/dismiss`, { reason: 'right' })).status).toBe(404)
+  })
+
+  test('that ends by itself is not for people to decide', async () => {
+    const { face, holds } = await withHeldGrowth()
+    await face.ledger.record([], () => ({
+      at: T0,
+      changes: [],
+      notes: [],
+      holds: [{ key: 'clock', kind: 'clock ahead', site: '8676', reason: 'The clock is ahead.' }],
+      released: [],
+      heldGrowths: [],
+    }))
+    const [clock] = await holds()
+    const answer = await face.post(`/api/holds/${clock!.id}/accept`, { reason: 'right' })
+    expect(answer).toMatchObject({ status: 409, json: { status: 409 } })
+    expect(await holds()).toHaveLength(2)
+  })
+
+  test('of a whole site is accepted for all its groups', async () => {
+    const face = await startFace()
+    onTestFinished(() => face[Symbol.asyncDispose]())
+    const projects = ['a', 'b', 'c', 'd']
+    for (const [hour, value] of [
+      [0, '100'],
+      [1, '101'],
+      [2, '202'],
+    ] as const) {
+      await face.record(...projects.map((project) => ({ project, at: T0 + hour * HOUR, value })))
+    }
+    const { holds } = (await face.get('/api/holds')).json as { holds: HoldJson[] }
+    expect(holds).toMatchObject([{ kind: 'site jump', group: null }])
+    expect((await face.post(`/api/holds/${holds[0]!.id}/accept`, { reason: 'a new price list' })).status).toBe(200)
+    for (const project of projects) {
+      expect((await face.get(`/api/groups/${project}`)).json).toMatchObject({ used: '102', state: 'new' })
+    }
+  })
+})
