@@ -51,6 +51,8 @@ async function demonstrate(): Promise<void> {
   mkdirSync(FOLDER, { recursive: true })
   const [exporter, perun, port] = await Promise.all([startDemoExporter(), startDemoPerun(), freePort(USUAL_PORT)])
   const worker = startWorker(exporter, perun, port)
+  // Whatever ends this program, an error too, ends the worker.
+  process.once('exit', () => worker.kill('SIGTERM'))
   const ended = once(worker, 'exit').then(() => 'ended' as const)
   introduce(exporter, perun, port)
   const stopping = aSignal().then(() => 'stopped' as const)
@@ -115,7 +117,7 @@ async function tellWhatHappens(perun: PerunSimulator, exporter: Exporter, port: 
     await sleep(LOOK_EVERY_MS)
     const lines = narrator.tell(await askWorker(port))
     if (lines.length > 0)
-      console.log([`${clock()}  group${' '.repeat(20)}grew${' '.repeat(12)}used`, ...lines].join('\n'))
+      console.log([`${clock()}  group${' '.repeat(15)}grew${' '.repeat(12)}used`, ...lines].join('\n'))
     if (look === 5) {
       exporter.deleteMachine('GenomeAssembly', 'bigmem')
       say('A machine of GenomeAssembly is deleted: its total falls. What was charged stays, nothing is charged twice.')
@@ -168,7 +170,10 @@ function tail(path: string): string {
   return readFileSync(path, 'utf8').split('\n').slice(-6).join('\n')
 }
 
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process as usual. */
+/** Resolves at the first signal to end, also that of a terminal that closes; a second one ends the process as usual. */
 async function aSignal(): Promise<void> {
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  const others = new AbortController()
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((name) => once(process, name, { signal: others.signal }))
+  await Promise.race(signals)
+  others.abort()
 }

@@ -17,7 +17,8 @@ export function createNarrator(perun: Pick<PerunSimulator, 'readAll'>) {
     const before = last.get(group)
     if (before === used) return []
     last.set(group, used)
-    const grew = before === undefined ? '' : `+${formatCredits(parseCredits(used) - parseCredits(before))}`
+    const growth = before === undefined ? undefined : parseCredits(used) - parseCredits(before)
+    const grew = growth === undefined ? '' : `${growth > 0n ? '+' : ''}${formatCredits(growth)}`
     const state = perun.readAll().find(({ name }) => name === group)
     const shown =
       holds.length > 0

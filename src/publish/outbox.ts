@@ -17,6 +17,8 @@ interface Lanes {
   request(group: string): void
   pause(): void
   resume(): void
+  /** Forgets the groups that wait. */
+  stop(): Promise<void>
 }
 
 export interface OutboxOptions {
@@ -53,7 +55,9 @@ const FORBIDDEN_RETRY = 15 * MINUTE
 
 export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublished }: OutboxOptions): Outbox {
   const timers = new Set<NodeJS.Timeout>()
-  let failures = 0
+  /** Pauses since something was published, and how often each group failed by itself. */
+  let pauses = 0
+  const failures = new Map<string, number>()
   let status: OutboxState = { state: 'publishing' }
   let stopped = false
 
@@ -69,8 +73,8 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
     try {
       const outcome = await publisher.publish(group)
       if (outcome.kind === 'unavailable') retry(group, outcome)
-      else if (outcome.kind === 'forbidden') halt('stopped', outcome.reason, FORBIDDEN_RETRY, group)
-      else succeeded()
+      else if (outcome.kind === 'forbidden') halt('stopped', outcome.reason, group, () => FORBIDDEN_RETRY)
+      else succeeded(group, outcome)
       return outcome.kind
     } catch (error) {
       logger.error({ group, err: error }, 'Publishing a group failed for a reason that was not expected')
@@ -79,21 +83,33 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
     }
   }
 
-  function succeeded(): void {
-    failures = 0
+  function succeeded(group: string, { kind }: PublishOutcome): void {
+    failures.delete(group)
+    // Groups without news are done without asking anybody, so only a write shows that writing works.
+    if (kind !== 'written' || pauses === 0) return
+    pauses = 0
+    logger.info('Publishing works again')
   }
 
   function retry(group: string, { reason, everyone }: { reason: string; everyone: boolean }): void {
-    failures += 1
-    const delay = backoff(failures)
-    if (everyone) halt('waiting', reason, delay, group)
-    else later(delay, () => lanes().request(group))
+    if (everyone) {
+      halt('waiting', reason, group, () => backoff(pauses))
+      return
+    }
+    const count = (failures.get(group) ?? 0) + 1
+    failures.set(group, count)
+    later(backoff(count), () => lanes().request(group))
   }
 
-  /** Pauses all lanes; whoever comes first begins the pause, the others join it. */
-  function halt(state: 'waiting' | 'stopped', reason: string, delay: number, group: string): void {
+  /** Pauses all lanes; whoever comes first begins the pause, the others only join it. */
+  function halt(state: 'waiting' | 'stopped', reason: string, group: string, howLong: () => number): void {
+    if (stopped) {
+      giveUp(reason)
+      return
+    }
     if (status.state === 'publishing') {
-      const now = clock.now()
+      pauses += 1
+      const [now, delay] = [clock.now(), howLong()]
       status = { state, reason, since: now, until: now + delay }
       lanes().pause()
       const seconds = Math.round(delay / SECOND)
@@ -103,7 +119,16 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
       )
       later(delay, carryOn)
     }
-    if (!stopped) lanes().request(group)
+    lanes().request(group)
+  }
+
+  /** While the worker stops there is no later: what is dirty in the ledger is published after the next start. */
+  function giveUp(reason: string): void {
+    if (status.state !== 'publishing') return
+    const now = clock.now()
+    status = { state: 'stopped', reason, since: now, until: now }
+    logger.warn({ reason }, `Nothing more is published before the end: ${reason}. It will be after the next start.`)
+    void lanes().stop()
   }
 
   function carryOn(): void {
@@ -122,7 +147,8 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
 
   async function sweep(): Promise<void> {
     try {
-      for (const group of await ledger.dirtyGroups()) lanes().request(group)
+      const groups = await ledger.dirtyGroups()
+      if (!stopped) for (const group of groups) lanes().request(group)
     } catch (error) {
       logger.error({ err: error }, 'The ledger could not say what has to be published')
     }

@@ -3,10 +3,13 @@
  *
  * All groups of a large site are some twenty megabytes of JSON. Collected and parsed at once they would take many times
  * their size; cut like this, only one group at a time is more than a piece of the network's.
+ *
+ * What is no array must not look like an empty one: that would mean that a site has lost all its groups.
  */
 const [quote, backslash, open, close, openArray, closeArray] = [...'"\\{}[]'].map((character) =>
   character.charCodeAt(0),
 )
+const blanks = [...' \t\r\n'].map((character) => character.charCodeAt(0))
 
 export interface Cutter {
   /** Takes the next piece of the text. */
@@ -21,24 +24,27 @@ export function createCutter(take: (element: Buffer) => void): Cutter {
   let isInString = false
   let isEscaped = false
   let isOver = false
+  /** Not one array: an error object, a page with a style sheet, an array with an error behind it. */
+  let isSomethingElse = false
   /** The beginning of an element that has not ended yet. */
   let begun: Buffer[] = []
 
   function push(piece: Buffer): void {
     let start = depth > 1 ? 0 : -1
-    for (let index = 0; index < piece.length; index += 1) {
-      const byte = piece[index]
+    for (let index = 0; index < piece.length && !isSomethingElse; index += 1) {
+      const byte = piece[index]!
       if (isInString) {
         if (isEscaped) isEscaped = false
         else if (byte === backslash) isEscaped = true
         else if (byte === quote) isInString = false
-      } else if (byte === quote) isInString = true
+      } else if (depth === 0) goOutside(byte)
+      else if (byte === quote) isInString = true
       else if (byte === open || byte === openArray) {
         depth += 1
         if (depth === 2) start = index
       } else if (byte === close || byte === closeArray) {
         depth -= 1
-        if (depth === 0) isOver = true
+        if (depth === 0) end(byte)
         if (depth !== 1) continue
         take(Buffer.concat([...begun, piece.subarray(start, index + 1)]))
         begun = []
@@ -48,5 +54,17 @@ export function createCutter(take: (element: Buffer) => void): Cutter {
     if (start !== -1) begun.push(piece.subarray(start))
   }
 
-  return { push, isWhole: () => isOver && depth === 0 }
+  /** Before and behind the array stand blanks only. */
+  function goOutside(byte: number): void {
+    if (blanks.includes(byte)) return
+    if (byte === openArray && !isOver) depth = 1
+    else isSomethingElse = true
+  }
+
+  function end(byte: number): void {
+    isOver = byte === closeArray
+    isSomethingElse = !isOver
+  }
+
+  return { push, isWhole: () => isOver && !isSomethingElse }
 }

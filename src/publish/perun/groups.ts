@@ -6,6 +6,7 @@
  */
 import type { Clock, Instant } from '../../core/time.ts'
 import { MINUTE } from '../../core/time.ts'
+import type { Logger } from '../../telemetry/logger.ts'
 import { type AttributeBean, type AttributeNames, fullName } from './attributes.ts'
 import { PerunError, type PerunRpc } from './rpc.ts'
 
@@ -18,8 +19,10 @@ export interface GroupView {
   readonly granted?: string
   /** By the exporter's name of the metric, in Perun's notation. */
   readonly timestamps: Readonly<Record<string, string>>
-  /** Not older than this. */
+  /** When the reading of it began; what we wrote since is in it, what others changed since is not. */
   readonly readAt: Instant
+  /** When we last wrote it, if we did since. */
+  readonly writtenAt?: Instant
 }
 
 /** Perun has no such group, or does not have it at this site. */
@@ -28,7 +31,7 @@ export type Absence = 'unknown group' | 'not assigned'
 export interface Groups {
   /** @throws {PerunError} if Perun cannot tell now. */
   view(site: string, group: string): Promise<GroupView | Absence>
-  /** Notes what we wrote, so that it need not be read again. */
+  /** Notes what we wrote, so that it is not taken for somebody's edit. It makes the view no younger: others write too. */
   written(site: string, group: string, values: { used: string; timestamps: Readonly<Record<string, string>> }): void
   /** Forgets what we know of a group, because a write of it may or may not have happened. */
   doubt(group: string): void
@@ -41,6 +44,7 @@ export interface GroupsOptions {
   /** Milliseconds a view may be old when it is used. */
   readonly maxAge: number
   readonly clock: Clock
+  readonly logger: Logger
   /** How many groups wait to be published: decides between reading one and reading all. */
   readonly demand: () => number
 }
@@ -57,13 +61,28 @@ const MANY = 10
 /** A group that is read by itself does not show that it lost its site; so the whole site is read this often. */
 const SNAPSHOT_MAX_AGE = 5 * MINUTE
 
+/** After so many failures in a row it is not its database. */
+const BULK_ATTEMPTS = 3
+
+const BULK = 'groupsManager/getRichGroupsAssignedToResourceWithAttributesByNames'
+export const READ_ONE = 'attributesManager/getAttributes'
+
+interface Named {
+  readonly name: string
+  readonly id: number
+}
+
 /** A site that Perun refuses to read is not asked for again before this. */
 const REFUSAL_MEMORY = MINUTE
 
-export function createGroups({ rpc, voId, names, maxAge, clock, demand }: GroupsOptions): Groups {
+export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }: GroupsOptions): Groups {
   const attrNames = [names.used, names.granted, names.timestamps]
   const snapshots = new Map<string, Snapshot>()
   const underWay = new Map<string, Promise<Snapshot>>()
+  /** For each site that is being read, the groups that came into doubt meanwhile. */
+  const doubted = new Map<string, Set<string>>()
+  /** How often in a row Perun had trouble with reading a site as a whole. */
+  const troubles = new Map<string, number>()
   const refusals = new Map<string, { error: PerunError; until: Instant }>()
 
   async function view(site: string, group: string): Promise<GroupView | Absence> {
@@ -95,30 +114,66 @@ export function createGroups({ rpc, voId, names, maxAge, clock, demand }: Groups
   async function readSite(site: string): Promise<Snapshot> {
     const readAt = clock.now()
     const groups = new Map<string, GroupView>()
-    const parameters = { resource: Number(site), attrNames }
+    const inDoubt = new Set<string>()
+    doubted.set(site, inDoubt)
     try {
-      await rpc.each('groupsManager/getRichGroupsAssignedToResourceWithAttributesByNames', parameters, (element) => {
-        const { name, id, attributes } = element as { name: string; id: number; attributes: AttributeBean[] }
-        groups.set(name, toView(id, attributes, names, readAt))
-      })
+      for (const [name, view] of await membersOf(site, readAt)) groups.set(name, view)
     } catch (error) {
       // A site that Perun does not know would otherwise be asked for by each of its groups.
       if (error instanceof PerunError && error.failure === 'refused')
         refusals.set(site, { error, until: readAt + REFUSAL_MEMORY })
       throw error
+    } finally {
+      doubted.delete(site)
     }
     refusals.delete(site)
+    for (const name of inDoubt) expire(groups, name)
     keepWhatWeWrote(groups, snapshots.get(site), readAt)
     const snapshot = { groups, readAt }
     snapshots.set(site, snapshot)
     return snapshot
   }
 
+  /**
+   * One value that Perun cannot decode makes it fail for all groups of the site, with the same words as when its database
+   * is down. When it goes on and the groups without their values can be had, each group is read by itself, so that only
+   * the one with that value is in trouble.
+   */
+  async function membersOf(site: string, readAt: Instant): Promise<Iterable<readonly [string, GroupView]>> {
+    try {
+      const members = await bulk(site, readAt)
+      troubles.delete(site)
+      return members
+    } catch (error) {
+      if (!(error instanceof PerunError && error.isTrouble)) throw error
+      const count = (troubles.get(site) ?? 0) + 1
+      troubles.set(site, count)
+      if (count < BULK_ATTEMPTS) throw error
+      const assigned = (await rpc.call('resourcesManager/getAssignedGroups', { resource: Number(site) })) as Named[]
+      if (count === BULK_ATTEMPTS) {
+        logger.warn(
+          { site, err: error },
+          `Perun cannot read all groups of site ${site} at once: each is read by itself`,
+        )
+      }
+      return assigned.map(({ name, id }) => [name, { id, timestamps: {}, readAt: Number.NEGATIVE_INFINITY }] as const)
+    }
+  }
+
+  async function bulk(site: string, readAt: Instant): Promise<[string, GroupView][]> {
+    const members: [string, GroupView][] = []
+    await rpc.each(BULK, { resource: Number(site), attrNames }, (element) => {
+      const { name, id, attributes } = element as Named & { attributes: AttributeBean[] }
+      members.push([name, toView(id, attributes, names, readAt)])
+    })
+    return members
+  }
+
   async function readOne(site: string, id: number): Promise<GroupView | Absence> {
     const readAt = clock.now()
     const parameters = { group: id, resource: Number(site), attrNames, workWithGroupAttributes: true }
     try {
-      const attributes = (await rpc.call('attributesManager/getAttributes', parameters)) as AttributeBean[]
+      const attributes = (await rpc.call(READ_ONE, parameters)) as AttributeBean[]
       return toView(id, attributes, names, readAt)
     } catch (error) {
       if (isUnknownGroup(error)) return 'unknown group'
@@ -139,18 +194,16 @@ export function createGroups({ rpc, voId, names, maxAge, clock, demand }: Groups
   return {
     view,
     written(site, group, { used, timestamps }) {
-      const readAt = clock.now()
+      const writtenAt = clock.now()
       for (const [each, { groups }] of snapshots) {
         const known = groups.get(group)
         // Used credits belong to the group, so all its sites show them.
-        if (known !== undefined) groups.set(group, { ...known, used, ...(each === site && { timestamps }), readAt })
+        if (known !== undefined) groups.set(group, { ...known, used, ...(each === site && { timestamps }), writtenAt })
       }
     },
     doubt(group) {
-      for (const { groups } of snapshots.values()) {
-        const known = groups.get(group)
-        if (known !== undefined) groups.set(group, { ...known, readAt: Number.NEGATIVE_INFINITY })
-      }
+      for (const { groups } of snapshots.values()) expire(groups, group)
+      for (const inDoubt of doubted.values()) inDoubt.add(group)
     },
   }
 }
@@ -159,10 +212,19 @@ function isUnknownGroup(error: unknown): boolean {
   return error instanceof PerunError && error.exception === 'GroupNotExistsException'
 }
 
+/** Has a group read again before it is used. */
+function expire(groups: Map<string, GroupView>, group: string): void {
+  const known = groups.get(group)
+  if (known !== undefined) groups.set(group, { ...known, readAt: Number.NEGATIVE_INFINITY })
+}
+
 /** A reading of the site that began before our write may show the value before it. */
 function keepWhatWeWrote(groups: Map<string, GroupView>, before: Snapshot | undefined, readAt: Instant): void {
   if (before === undefined) return
-  for (const [name, known] of before.groups) if (known.readAt >= readAt && groups.has(name)) groups.set(name, known)
+  for (const [name, known] of before.groups) {
+    const isNewer = Math.max(known.readAt, known.writtenAt ?? known.readAt) >= readAt
+    if (isNewer && groups.has(name)) groups.set(name, known)
+  }
 }
 
 function toView(id: number, attributes: readonly AttributeBean[], names: AttributeNames, readAt: Instant): GroupView {

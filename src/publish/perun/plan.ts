@@ -89,7 +89,7 @@ export function planPublish(
     released: [],
     sites: [...account.sites],
   }
-  const ready: { site: SiteAccount; view: GroupView }[] = []
+  const ready: Ready[] = []
   for (const site of sitesToLookAt(account, now)) {
     const view = views.get(site.site)
     if (view === undefined) continue
@@ -97,8 +97,14 @@ export function planPublish(
     else if (!isPresent(view)) keepAway(draft, site, view)
   }
   const newest = ready.map(({ view }) => view).sort((a, b) => b.readAt - a.readAt)[0]
-  if (newest === undefined || !agree(draft, newest, ready[0]!.site)) return finish(draft, [], newest)
+  if (newest === undefined || !agree(draft, newest, ready)) return finish(draft, [], newest)
   return finish(draft, ready, newest)
+}
+
+/** A site where the group can be charged, and what Perun shows there. */
+interface Ready {
+  readonly site: SiteAccount
+  readonly view: GroupView
 }
 
 interface Draft {
@@ -108,7 +114,7 @@ interface Draft {
   readonly entries: NonNullable<Settlement['entries']>[number][]
   readonly contacts: Map<string, { contact: Contact; retryAt?: Instant }>
   readonly holds: Hold[]
-  readonly released: { key: string; reason: string }[]
+  released: { key: string; reason: string }[]
   sites: SiteAccount[]
 }
 
@@ -192,22 +198,20 @@ function keepAway(draft: Draft, site: SiteAccount, view: Absence | Refusal): voi
 }
 
 /** Makes ledger and Perun agree on what was shown until now. Returns false if only a person can. */
-function agree(draft: Draft, view: GroupView, site: SiteAccount): boolean {
+function agree(draft: Draft, view: GroupView, ready: readonly Ready[]): boolean {
   const { account, entries, now } = draft
+  const { site } = ready[0]!
   const shown = parseShown(view)
   if (shown === 'unreadable') {
-    hold(draft, site, 'refused', `Perun shows used credits of ${account.group} that are no number. Correct them there.`)
-    setContact(draft, site, site.contact, now + HOLD_RETRY)
-    return false
+    const reason = `Perun shows used credits of ${account.group} that are no number. Correct them there.`
+    return holdEverywhere(draft, ready, 'refused', reason)
   }
   const expected = account.opened ? account.published : undefined
-  const weHavePublished = account.opened ? account.published !== undefined : Object.keys(view.timestamps).length > 0
-  if (shown === undefined && weHavePublished) {
-    hold(draft, site, 'used credits missing', missing(account, expected))
-    setContact(draft, site, site.contact, now + HOLD_RETRY)
-    return false
-  }
-  release(draft, site, 'used credits missing')
+  const hasTimes = ready.some(({ view: { timestamps } }) => Object.keys(timestamps).length > 0)
+  const weHavePublished = account.opened ? account.published !== undefined : hasTimes
+  if (shown === undefined && weHavePublished)
+    return holdEverywhere(draft, ready, 'used credits missing', missing(account, expected))
+  for (const each of account.sites) release(draft, each, 'used credits missing')
   const facts = { group: account.group, site: site.site, recordedAt: now }
   if (!account.opened) {
     const reason = opening(view, shown)
@@ -225,6 +229,13 @@ function agree(draft: Draft, view: GroupView, site: SiteAccount): boolean {
     })
   }
   return true
+}
+
+/** Used credits belong to the group: what is wrong with them is one hold, and no site is looked at for a while. */
+function holdEverywhere(draft: Draft, ready: readonly Ready[], kind: HoldKind, reason: string): false {
+  hold(draft, ready[0]!.site, kind, reason)
+  for (const { site } of ready) setContact(draft, site, site.contact, draft.now + HOLD_RETRY)
+  return false
 }
 
 /** Whether an entry follows an edit that somebody made in Perun. */
@@ -258,11 +269,7 @@ function parseShown({ used }: GroupView): Credits | undefined | 'unreadable' {
   }
 }
 
-function finish(
-  draft: Draft,
-  ready: readonly { site: SiteAccount; view: GroupView }[],
-  newest: GroupView | undefined,
-): Plan {
+function finish(draft: Draft, ready: readonly Ready[], newest: GroupView | undefined): Plan {
   const { account, entries, contacts, holds, released, sites, now, precision } = draft
   const total = entries.reduce((sum, { amount }) => sum + amount, account.used)
   const target = publishable({ ...account, used: total, sites })
@@ -320,7 +327,9 @@ function holdKey({ account }: Draft, { site }: SiteAccount, kind: HoldKind): str
 }
 
 function hold(draft: Draft, site: SiteAccount, kind: HoldKind, reason: string): void {
-  draft.holds.push({ key: holdKey(draft, site, kind), kind, site: site.site, group: draft.account.group, reason })
+  const key = holdKey(draft, site, kind)
+  draft.released = draft.released.filter((each) => each.key !== key)
+  draft.holds.push({ key, kind, site: site.site, group: draft.account.group, reason })
 }
 
 function release(draft: Draft, site: SiteAccount, kind: HoldKind): void {

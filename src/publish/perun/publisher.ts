@@ -9,7 +9,7 @@ import type { GroupAccount, Ledger, Settlement } from '../../ledger/ledger.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import type { Publisher, PublishOutcome } from '../publisher.ts'
 import { type AttributeNames, type Definitions, lookUpDefinitions, withValue } from './attributes.ts'
-import { createGroups } from './groups.ts'
+import { createGroups, READ_ONE } from './groups.ts'
 import {
   isDrift,
   isPublished,
@@ -35,9 +35,11 @@ export interface PerunPublisherOptions {
   readonly logger: Logger
   /** How many groups wait to be published. */
   readonly demand: () => number
-  /** Told of each edit of used credits that we did not make. */
-  readonly onDrift?: () => void
+  /** Told of each entry that publishing adds to the ledger; `isDrift` if it follows an edit that we did not make. */
+  readonly onEntry?: (entry: { readonly kind: 'opening' | 'adjustment'; readonly isDrift: boolean }) => void
 }
+
+const SET = 'attributesManager/setAttributes'
 
 /** A write that Perun could not do this often, while it could do others, is the group's own trouble. */
 const ATTEMPTS = 5
@@ -87,8 +89,10 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     try {
       return await groups.view(site, group)
     } catch (error) {
-      if (error instanceof PerunError && error.failure === 'refused') return { refused: error.exception }
-      throw error
+      if (!(error instanceof PerunError)) throw error
+      const isOurs = error.call === READ_ONE && isOwnTrouble(group, error)
+      if (error.failure !== 'refused' && !isOurs) throw error
+      return { refused: error.exception }
     }
   }
 
@@ -99,7 +103,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     announce(account, settlement)
     for (const entry of settlement.entries ?? []) {
       logger.info({ group, site: entry.site, entry: entry.kind }, entry.reason)
-      if (isDrift(entry)) options.onDrift?.()
+      options.onEntry?.({ kind: entry.kind, isDrift: isDrift(entry) })
     }
     if (writes.length === 0) {
       await ledger.settle({ ...settlement, ...done })
@@ -129,12 +133,12 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     const attributes = [withValue(known.used, used), withValue(known.timestamps, { ...timestamps })]
     try {
       const target = { group: groupId, resource: Number(site), workWithGroupAttributes: true }
-      await rpc.call('attributesManager/setAttributes', { ...target, attributes })
+      await rpc.call(SET, { ...target, attributes })
       groups.written(site, group, { used, timestamps })
       logger.debug({ group, site, used }, 'Published')
       return undefined
     } catch (error) {
-      if (!(error instanceof PerunError) || error.failure !== 'refused') throw error
+      if (!(error instanceof PerunError) || !(error.failure === 'refused' || isOwnTrouble(group, error))) throw error
       groups.doubt(group)
       // A definition that was deleted and made again has another id.
       if (error.exception === 'AttributeNotExistsException') definitions = undefined
@@ -159,21 +163,21 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     }
   }
 
-  /** Perun's database trouble and a group that it cannot store look the same; only the second one goes on for one group. */
-  async function failed(group: string, error: PerunError): Promise<PublishOutcome> {
+  /** Perun's database trouble and a group that it cannot read or store look the same; only the second one goes on for one group. */
+  function isOwnTrouble(group: string, error: PerunError): boolean {
+    const count = error.isTrouble ? (attempts.get(group) ?? 0) + 1 : 0
+    attempts.set(group, count)
+    return count >= ATTEMPTS
+  }
+
+  function failed(group: string, error: PerunError): PublishOutcome {
     logger.debug({ group, err: error }, 'Publishing failed')
     if (error.failure === 'forbidden') return { kind: 'forbidden', reason: error.message }
     if (error.failure === 'refused')
       return { kind: 'forbidden', reason: `${error.message}: check the settings of Perun's attributes` }
-    const ownTrouble = error.call === 'attributesManager/setAttributes' && error.isTrouble
-    const count = ownTrouble ? (attempts.get(group) ?? 0) + 1 : 0
-    attempts.set(group, count)
-    if (count >= ATTEMPTS) {
-      const account = await ledger.account(group)
-      const [first] = account?.sites ?? []
-      if (first !== undefined) return refuse(group, first.site, error.exception)
-    }
-    return { kind: 'unavailable', reason: error.message, everyone: !ownTrouble }
+    const everyone = !(error.isTrouble && (error.call === SET || error.call === READ_ONE))
+    if (everyone) attempts.delete(group)
+    return { kind: 'unavailable', reason: error.message, everyone }
   }
 
   return {

@@ -89,6 +89,8 @@ export function createPerunRpc({ url, login, password, timeout, connections, onC
     password,
     agent,
     cookieJar: jar,
+    // A cookie for another domain, of a balancer on the way, says nothing about the answer it came with.
+    ignoreInvalidCookies: true,
     timeout: { request: timeout },
     retry: { limit: 0 },
     followRedirect: false,
@@ -133,7 +135,10 @@ export function createPerunRpc({ url, login, password, timeout, connections, onC
   async function answerTo(method: string, parameters: object): Promise<unknown> {
     const pieces: Buffer[] = []
     await post(method, parameters, (piece) => pieces.push(piece))
-    return parse(method, Buffer.concat(pieces))
+    const body = Buffer.concat(pieces)
+    const result = parse(method, body)
+    if (isError(result)) throw errorOf(method, { status: 200, body })
+    return result
   }
 
   async function observed<Result>(method: string, work: () => Promise<Result>): Promise<Result> {
@@ -172,12 +177,20 @@ interface Answer {
 
 function errorOf(method: string, { status, body }: Answer): PerunError {
   const exception = exceptionOf(body)
-  if (exception === undefined) {
-    const failure = status === 401 || status === 403 ? 'forbidden' : 'unavailable'
-    return new PerunError(method, failure, `HTTP ${status}`)
-  }
-  if (forbidden.has(exception)) return new PerunError(method, 'forbidden', exception)
-  return new PerunError(method, troubles.has(exception) ? 'unavailable' : 'refused', exception)
+  return new PerunError(method, failureOf(status, exception), exception ?? `HTTP ${status}`)
+}
+
+/** Perun itself says no with status 400 (and 200, if it fails late); everything else comes from what stands before it. */
+function failureOf(status: number, exception: string | undefined): PerunFailure {
+  if (status === 401 || status === 403) return 'forbidden'
+  if (exception === undefined || troubles.has(exception)) return 'unavailable'
+  if (forbidden.has(exception)) return 'forbidden'
+  return status === 400 || status === 200 ? 'refused' : 'unavailable'
+}
+
+/** No bean of Perun has an `errorId`; every error has one. */
+function isError(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && 'errorId' in result
 }
 
 /** Perun's checked exceptions carry a `name`, its runtime exceptions only a `type`. */

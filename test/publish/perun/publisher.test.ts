@@ -31,7 +31,7 @@ async function setUp({ password = 'secret', timeout = 2_000, ...options }: Perun
     clock,
     logger: silent,
     demand: () => 0,
-    onDrift: () => drifts.push(clock.now()),
+    onEntry: ({ isDrift }) => isDrift && drifts.push(clock.now()),
   })
   onTestFinished(async () => {
     await publisher.close()
