@@ -55,7 +55,15 @@ export function noteJson({ kind, series, at, text }: Note) {
 }
 
 export function holdJson({ id, kind, site, group, reason, openedAt, seenAt }: StoredHold) {
-  return { id, kind, site, group: group ?? null, reason, opened_at: formatInstant(openedAt), seen_at: formatInstant(seenAt) }
+  return {
+    id,
+    kind,
+    site,
+    group: group ?? null,
+    reason,
+    opened_at: formatInstant(openedAt),
+    seen_at: formatInstant(seenAt),
+  }
 }
 
 export function entryJson(entry: StoredEntry, meters: Meters) {
