@@ -67,7 +67,10 @@ export type Decision =
   | { readonly kind: 'charged'; readonly from: Point; readonly to: Point; readonly state: SeriesState }
   /** The same value, later. */
   | { readonly kind: 'unchanged'; readonly state: SeriesState }
-  /** Not later than the watermark: late or repeated, dropped. A conflict has the watermark's instant but another value. */
+  /**
+   * Not later than the watermark: late or repeated, dropped. A conflict has the watermark's instant but another value.
+   * A value that is a few minutes behind is late too: of two exporters of a site, one always lags behind the other.
+   */
   | { readonly kind: 'stale'; readonly conflict: boolean }
   /** The value fell: nothing is charged, the watermark moves to the new value. */
   | { readonly kind: 'rebased'; readonly from: Point; readonly to: Point; readonly state: SeriesState }
@@ -98,7 +101,10 @@ export interface Circumstances {
 /** A reading may be this much later than our clock: two clocks in a cloud differ by less. */
 export const CLOCK_TOLERANCE = 5 * MINUTE
 
-/** Exporters compute seldomer than they are scraped: a reading may hold the growth of this much more than its interval. */
+/**
+ * Exporters compute seldomer than they are scraped: a value may be this old, and the next one then holds the growth of this
+ * much more than its interval.
+ */
 const UPDATE_ALLOWANCE = 10 * MINUTE
 
 /** A series that has not come back after this long has gone its own way. */
@@ -132,10 +138,17 @@ function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision
   if (compare(subtract(from.value, to.value), multiply(from.value, SUMMATION_NOISE)) <= 0) {
     return { kind: 'unchanged', state: still(state, { at: to.at, value: from.value }) }
   }
+  if (isLagging(state, to)) return { kind: 'stale', conflict: false }
   const line = rememberedLines(state, to.at).find((each) => whereabouts(each, state, to) === 'on the former line')
   return line === undefined
     ? { kind: 'rebased', from, to, state: leftLine(state, to) }
     : recovered(state, line, to, meter)
+}
+
+/** Whether a lower value is what the series was some minutes ago. If it stays lower for longer, it fell. */
+function isLagging({ watermark, pace }: SeriesState, to: Point): boolean {
+  const behind = approximate(subtract(watermark.value, to.value))
+  return to.at - watermark.at <= UPDATE_ALLOWANCE && behind <= pace * hours(UPDATE_ALLOWANCE)
 }
 
 function grew(state: SeriesState, to: Point, { meter, siteJumped }: Circumstances): Decision {

@@ -31,6 +31,50 @@ const steady = Array.from(
   (_, minute) => [minute, formatDecimal(decimal((100 + minute / 60).toFixed(6)))] as const,
 )
 
+suite('two exporters of one site', () => {
+  // Each computes at its own times, so a scrape of one often tells of an earlier instant than the last of the other.
+  test('charge a group exactly what the one that is ahead says', () => {
+    const scrapes = fc.array(
+      fc.record({ gap: fc.integer({ min: 1, max: 120 }), lag: fc.integer({ min: 0, max: 300 }) }),
+      { minLength: 2, maxLength: 60 },
+    )
+    fc.assert(
+      fc.property(scrapes, fc.integer({ min: 1, max: 500 }), (list, pace) => {
+        // Both have been there for an hour, so the pace of the series is known.
+        const points: [number, string][] = [
+          [-60, String(1_000_000 - 3_600 * pace)],
+          [0, '1000000'],
+        ]
+        let second = 0
+        let ahead = 0
+        for (const { gap, lag } of list) {
+          second += gap
+          ahead = Math.max(ahead, second - lag)
+          points.push([second / 60, String(1_000_000 + (second - lag) * pace)])
+        }
+        const { charged } = follow(points, { limit: '1e12' })
+        expect(charged).toBe(String((3_600 + ahead) * pace))
+      }),
+    )
+  })
+
+  test('are not mistaken for each other: a value that stays lower for more than ten minutes fell', () => {
+    const [before, after] = [
+      follow([
+        [0, '100'],
+        [60, '160'],
+        [65, '155'],
+      ]),
+      follow([
+        [0, '100'],
+        [60, '160'],
+        [71, '155'],
+      ]),
+    ]
+    expect([before.decision.kind, after.decision.kind]).toEqual(['stale', 'rebased'])
+  })
+})
+
 suite('a reading', () => {
   test('that is the first charges nothing', () => {
     expect(follow([[0, '100']])).toMatchObject({ decision: { kind: 'opened' }, charged: '0' })
