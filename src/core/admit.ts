@@ -45,6 +45,8 @@ export interface AdmissionRules {
   readonly labels: Labels
   /** Site of samples that neither carry a `location_id` nor come from a target that has one. */
   readonly site?: string | undefined
+  /** Names the exporter, or what passed its samples on; then their label `instance` names it together with this. */
+  readonly origin?: string | undefined
   /** Instant of samples without a timestamp. */
   readonly at: Instant
 }
@@ -64,7 +66,14 @@ export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejectio
   const value = parseDecimal(sample.value)
   if (value === undefined || isNegative(value)) return 'unreadable'
   const projectId = label('project_id', sample, rules) ?? ''
-  return { series: { site, metric: meter.metric, projectId, projectName }, at: sample.at ?? rules.at, value }
+  const series = { site, metric: meter.metric, projectId, projectName }
+  return { series, at: sample.at ?? rules.at, value, ...originOf(sample, rules) }
+}
+
+function originOf({ labels }: Sample, { origin }: AdmissionRules): { origin?: string } {
+  const instance = labels.get('instance')
+  const names = [origin, instance].filter((name) => name !== undefined && name !== '')
+  return names.length === 0 ? {} : { origin: names.join(' ') }
 }
 
 /** The sample's label, else its target's. An empty label is an absent one, as everywhere in Prometheus. */

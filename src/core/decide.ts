@@ -29,6 +29,8 @@ import { DAY, HOUR, type Instant, MINUTE } from './time.ts'
 export interface Point {
   readonly at: Instant
   readonly value: Decimal
+  /** Which exporter said so, as far as that is known. */
+  readonly origin?: string
 }
 
 /** The line a series left when it fell or jumped: where it was, how fast it grew, and what was charged since. */
@@ -69,7 +71,7 @@ export type Decision =
   | { readonly kind: 'unchanged'; readonly state: SeriesState }
   /**
    * Not later than the watermark: late or repeated, dropped. A conflict has the watermark's instant but another value.
-   * A value that is a few minutes behind is late too: of two exporters of a site, one always lags behind the other.
+   * A value that is a few minutes behind that of another exporter is late too: of two exporters, one always lags behind.
    */
   | { readonly kind: 'stale'; readonly conflict: boolean }
   /** The value fell: nothing is charged, the watermark moves to the new value. */
@@ -117,7 +119,8 @@ const LINES_KEPT = 8
 const SUMMATION_NOISE = decimal('1e-10')
 
 export function decide(state: SeriesState | undefined, reading: Reading, circumstances: Circumstances): Decision {
-  const to: Point = { at: reading.at, value: reading.value }
+  const { at, value, origin } = reading
+  const to: Point = { at, value, ...(origin !== undefined && { origin }) }
   if (reading.at > circumstances.now + CLOCK_TOLERANCE) return aheadOfTheClock(state, to)
   if (state === undefined) return { kind: 'opened', state: { watermark: to, pace: 0 } }
   const from = state.watermark
@@ -136,7 +139,7 @@ function aheadOfTheClock(state: SeriesState | undefined, to: Point): Decision {
 function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision {
   const from = state.watermark
   if (compare(subtract(from.value, to.value), multiply(from.value, SUMMATION_NOISE)) <= 0) {
-    return { kind: 'unchanged', state: still(state, { at: to.at, value: from.value }) }
+    return { kind: 'unchanged', state: still(state, { ...to, value: from.value }) }
   }
   if (isLagging(state, to)) return { kind: 'stale', conflict: false }
   const line = rememberedLines(state, to.at).find((each) => whereabouts(each, state, to) === 'on the former line')
@@ -145,8 +148,12 @@ function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision
     : recovered(state, line, to, meter)
 }
 
-/** Whether a lower value is what the series was some minutes ago. If it stays lower for longer, it fell. */
+/**
+ * Whether a lower value is only what another exporter said some minutes ago. If it stays lower for longer, it fell. What one
+ * exporter says falls for a reason: many short-lived machines that drop out of a sum are a fall every few minutes.
+ */
 function isLagging({ watermark, pace }: SeriesState, to: Point): boolean {
+  if (to.origin === watermark.origin) return false
   const behind = approximate(subtract(watermark.value, to.value))
   return to.at - watermark.at <= UPDATE_ALLOWANCE && behind <= pace * hours(UPDATE_ALLOWANCE)
 }

@@ -22,6 +22,8 @@ export interface Reading {
   readonly series: Series
   readonly at: Instant
   readonly value: Decimal
+  /** Which exporter said so, as far as that is known. It is not part of the series: several may report the same one. */
+  readonly origin?: string
 }
 
 /** A text that two series share only if they are the same, whatever characters their names hold. */

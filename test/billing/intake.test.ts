@@ -186,8 +186,8 @@ suite('the intake', () => {
       }),
       { numRuns: 30, examples: [[[0, 1, 2, 3, 4, 5, 6, 7]]] },
     )
-    // The dip is some minutes behind only, so it is passed over: 14 − 10.
-    expect(await used('run 0')).toBe(4_000_000n)
+    // 1 and 1.5 before the fall, 1 during the dip; then back at 12.6, below 12.5 + 1, so nothing; then 0.4 and 1.
+    expect(await used('run 0')).toBe(4_900_000n)
   })
 
   // The old service rounded each step: 1.20 credits.

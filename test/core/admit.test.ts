@@ -24,7 +24,18 @@ suite('admit', () => {
       series: { site: '42', metric: 'project_vcpu_usage', projectId: 'p1', projectName: 'alpha' },
       at: 1_000,
       value: decimal('1004722.1891027555'),
+      origin: 'a:1',
     })
+  })
+
+  test.each([
+    [{}, undefined, undefined],
+    [{}, 'http://one/metrics', 'http://one/metrics'],
+    [{ instance: 'a:1' }, 'http://portal/federate', 'http://portal/federate a:1'],
+    [{ instance: '' }, 'http://one/metrics', 'http://one/metrics'],
+  ])('names the exporter of a sample with %j that came from %s', (labels, origin, named) => {
+    const reading = admit(sample(labels), { ...rules(), origin }) as Reading
+    expect(reading.origin).toBe(named)
   })
 
   test('takes a sample without a timestamp as one of the time of the scrape', () => {

@@ -7,16 +7,20 @@ import { cpu, reading, T0 } from '../helpers/billing.ts'
 
 /** Feeds values, each so many minutes after the start, and tells what was decided about the last. */
 function follow(
-  points: readonly (readonly [minute: number, value: string])[],
+  points: readonly (readonly [minute: number, value: string, origin?: string])[],
   { siteJumped = false, limit = '1000000' } = {},
 ) {
   const meter = { ...cpu, maxGrowthPerHour: decimal(limit) }
   let state: SeriesState | undefined
   let charged: Decimal = zero
   let decision: Decision | undefined
-  for (const [minute, value] of points) {
+  for (const [minute, value, origin] of points) {
     const at = T0 + minute * MINUTE
-    decision = decide(state, reading({ project: 'alpha', at, value }), { meter, now: at, siteJumped })
+    decision = decide(
+      state,
+      { ...reading({ project: 'alpha', at, value }), ...(origin !== undefined && { origin }) },
+      { meter, now: at, siteJumped },
+    )
     if (decision.kind !== 'stale') state = decision.state
     if (decision.kind === 'charged' || decision.kind === 'recovered') {
       charged = add(charged, subtract(decision.to.value, decision.from.value))
@@ -35,43 +39,42 @@ suite('two exporters of one site', () => {
   // Each computes at its own times, so a scrape of one often tells of an earlier instant than the last of the other.
   test('charge a group exactly what the one that is ahead says', () => {
     const scrapes = fc.array(
-      fc.record({ gap: fc.integer({ min: 1, max: 120 }), lag: fc.integer({ min: 0, max: 300 }) }),
+      fc.record({
+        gap: fc.integer({ min: 1, max: 120 }),
+        lag: fc.integer({ min: 0, max: 300 }),
+        origin: fc.constantFrom('one' as const, 'two' as const),
+      }),
       { minLength: 2, maxLength: 60 },
     )
     fc.assert(
       fc.property(scrapes, fc.integer({ min: 1, max: 500 }), (list, pace) => {
         // Both have been there for an hour, so the pace of the series is known.
-        const points: [number, string][] = [
-          [-60, String(1_000_000 - 3_600 * pace)],
-          [0, '1000000'],
+        const points: [number, string, string][] = [
+          [-60, String(1_000_000 - 3_600 * pace), 'one'],
+          [0, '1000000', 'one'],
         ]
+        // When each of them computed what it says.
+        const computed = { one: 0, two: 0 }
         let second = 0
-        let ahead = 0
-        for (const { gap, lag } of list) {
+        for (const { gap, lag, origin } of list) {
           second += gap
-          ahead = Math.max(ahead, second - lag)
-          points.push([second / 60, String(1_000_000 + (second - lag) * pace)])
+          computed[origin] = Math.max(computed[origin], second - lag)
+          points.push([second / 60, String(1_000_000 + computed[origin] * pace), origin])
         }
+        const ahead = Math.max(computed.one, computed.two)
         const { charged } = follow(points, { limit: '1e12' })
         expect(charged).toBe(String((3_600 + ahead) * pace))
       }),
     )
   })
 
-  test('are not mistaken for each other: a value that stays lower for more than ten minutes fell', () => {
-    const [before, after] = [
-      follow([
-        [0, '100'],
-        [60, '160'],
-        [65, '155'],
-      ]),
-      follow([
-        [0, '100'],
-        [60, '160'],
-        [71, '155'],
-      ]),
-    ]
-    expect([before.decision.kind, after.decision.kind]).toEqual(['stale', 'rebased'])
+  test('are not mistaken for each other: what stays lower for more than ten minutes fell, and what one of them says fell at once', () => {
+    const start = [
+      [0, '100', 'one'],
+      [60, '160', 'one'],
+    ] as const
+    const kindOf = (minute: number, origin: string) => follow([...start, [minute, '155', origin]]).decision.kind
+    expect([kindOf(65, 'two'), kindOf(71, 'two'), kindOf(65, 'one')]).toEqual(['stale', 'rebased', 'rebased'])
   })
 })
 

@@ -103,6 +103,7 @@ function toSample(row: Row) {
     ['project_name', project(row)],
     ['project_id', row.id ?? ''],
     ['location_id', row.site ?? ''],
+    ['instance', row.from ?? ''],
   ])
   return { metric: metrics[row.meter ?? 'cpu'] ?? row.meter!, labels, value: row.value!, at: undefined }
 }

@@ -114,6 +114,7 @@ function toSeriesRow(row: Row): SeriesRow {
   const state = toSeriesState({
     at: Number(row.at),
     value: row.value as string,
+    origin: row.origin as string | null,
     pace: row.pace as number,
     still_since: row.still_since === null ? null : Number(row.still_since),
     former_lines: row.former_lines as string | null,

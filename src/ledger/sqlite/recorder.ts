@@ -19,6 +19,7 @@ interface SeriesStateRow {
   readonly id: number
   readonly at: number
   readonly value: string
+  readonly origin: string | null
   readonly carry: string
   readonly pace: number
   readonly still_since: number | null
@@ -30,12 +31,12 @@ interface SeriesStateRow {
 
 export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   const selectSeries =
-    db.prepare(`SELECT series.id, series.at, series.value, carry, pace, still_since, former_lines, open_number, open_window, open_price
+    db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price
     FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
   const insertSeries = db.prepare(`INSERT INTO series (site, metric, project_id, project_name, at, value, carry, pace)
     VALUES (?, ?, ?, ?, 0, '0', '0', 0)`)
   const updateSeries = db.prepare(
-    'UPDATE series SET at = ?, value = ?, carry = ?, pace = ?, still_since = ?, former_lines = ? WHERE id = ?',
+    'UPDATE series SET at = ?, value = ?, origin = ?, carry = ?, pace = ?, still_since = ?, former_lines = ? WHERE id = ?',
   )
   const openEntry = db.prepare('UPDATE series SET open_number = ?, open_window = ?, open_price = ? WHERE id = ?')
   const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
@@ -82,6 +83,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     updateSeries.run(
       state.watermark.at,
       formatDecimal(state.watermark.value),
+      state.watermark.origin ?? null,
       formatDecimal(carry),
       state.pace,
       state.stillSince ?? null,
@@ -190,11 +192,11 @@ function toStoredSeries(row: SeriesStateRow): StoredSeries {
   return { ...stored, open: { number: row.open_number, window: row.open_window, priceVersion: row.open_price } }
 }
 
-type StateColumns = Pick<SeriesStateRow, 'at' | 'value' | 'pace' | 'still_since' | 'former_lines'>
+type StateColumns = Pick<SeriesStateRow, 'at' | 'value' | 'origin' | 'pace' | 'still_since' | 'former_lines'>
 
-export function toSeriesState({ at, value, pace, still_since, former_lines }: StateColumns): SeriesState {
+export function toSeriesState({ at, value, origin, pace, still_since, former_lines }: StateColumns): SeriesState {
   return {
-    watermark: { at, value: decimal(value) },
+    watermark: { at, value: decimal(value), ...(origin !== null && { origin }) },
     pace,
     ...(still_since !== null && { stillSince: still_since }),
     ...(former_lines !== null && { formerLines: (JSON.parse(former_lines) as LineText[]).map(parseLine) }),

@@ -204,7 +204,7 @@ class TargetLoop {
     const { clock, meters, whitelist, site, timeout, token, userAgent } = this.options
     const { url, labels } = this.config
     const at = clock.now()
-    const rules = { meters, whitelist, site, at, labels: new Map(Object.entries(labels)) }
+    const rules = { meters, whitelist, site, at, origin: this.status.target, labels: new Map(Object.entries(labels)) }
     const result = await scrape({ url, timeout, token, userAgent, signal: this.stopping.signal }, rules).catch(asError)
     return { timing: { at, duration: since(at, clock) }, result }
   }

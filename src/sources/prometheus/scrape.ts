@@ -108,9 +108,10 @@ const missingEnd = {
 } as const satisfies Record<Format, string>
 
 /** A part of a string keeps the whole string in memory, here megabytes for a name: readings get copies. */
-function detached({ series, at, value }: Reading): Reading {
+function detached({ series, origin, ...rest }: Reading): Reading {
   const copy = (text: string) => Buffer.from(text).toString()
-  return { series: { ...series, projectId: copy(series.projectId), projectName: copy(series.projectName) }, at, value }
+  const named = { ...series, projectId: copy(series.projectId), projectName: copy(series.projectName) }
+  return { series: named, ...rest, ...(origin !== undefined && { origin: copy(origin) }) }
 }
 
 /** The body of the answer, and the format that it claims to have. */

@@ -9,6 +9,8 @@ CREATE TABLE series (
   -- The watermark: the last reading that counted.
   at INTEGER NOT NULL,
   value TEXT NOT NULL,
+  -- Which exporter said so.
+  origin TEXT,
   -- What was left of a micro-credit.
   carry TEXT NOT NULL,
   pace REAL NOT NULL,
