@@ -1,6 +1,7 @@
 import { expect, suite, test } from 'vitest'
 import { type AdmissionRules, admit, type Sample } from '../../src/core/admit.ts'
 import { decimal } from '../../src/core/decimals.ts'
+import type { Reading } from '../../src/core/series.ts'
 import { cpu } from '../helpers/meters.ts'
 
 function rules(changes: Partial<AdmissionRules> = {}): AdmissionRules {
