@@ -122,8 +122,13 @@ suite('what the worker needs and cannot have ends it with 74', () => {
     expect(worker.output()).not.toContain('    at ')
   })
 
-  // The superuser may write everywhere.
-  test.skipIf(process.getuid?.() === 0)('a folder that may not be written', async () => {
+  test('a folder that may not be written', async ({ skip }) => {
+    if (process.getuid?.() === 0) {
+      process.stderr.write(
+        '\nSKIPPED: "a folder that may not be written": root may write everywhere. Run as another user.\n\n',
+      )
+      skip('root may write everywhere')
+    }
     const folder = temporaryFolder()
     chmodSync(folder, 0o500)
     const worker = runWorker(workerSettings(folder, nowhere))
