@@ -3,7 +3,7 @@
  *
  * Scrapes and pushes come through here, so it makes no difference which way a sample came.
  */
-import { isNegative, parseDecimal } from './decimals.ts'
+import { type Decimal, isNegative, parseDecimal, powerOfTen } from './decimals.ts'
 import type { Meters } from './meters.ts'
 import type { Reading } from './series.ts'
 import type { Instant } from './time.ts'
@@ -64,10 +64,17 @@ export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejectio
   const site = label('location_id', sample, rules) ?? rules.site
   if (site === undefined || !siteNumber.test(site)) return 'incomplete'
   const value = parseDecimal(sample.value)
-  if (value === undefined || isNegative(value)) return 'unreadable'
+  if (value === undefined || isNegative(value) || !isStorable(value)) return 'unreadable'
   const projectId = label('project_id', sample, rules) ?? ''
   const series = { site, metric: meter.metric, projectId, projectName }
   return { series, at: sample.at ?? rules.at, value, ...originOf(sample, rules) }
+}
+
+/** Doubles need no more; a number that is written shorter than it is must not fill a ledger. */
+const MOST_DIGITS = 400
+
+function isStorable({ digits, scale }: Decimal): boolean {
+  return scale <= MOST_DIGITS && digits < powerOfTen(MOST_DIGITS)
 }
 
 function originOf({ labels }: Sample, { origin }: AdmissionRules): { origin?: string } {

@@ -71,7 +71,7 @@ export type Decision =
   | { readonly kind: 'unchanged'; readonly state: SeriesState }
   /**
    * Not later than the watermark: late or repeated, dropped. A conflict has the watermark's instant but another value.
-   * A value that is a few minutes behind that of another exporter is late too: of two exporters, one always lags behind.
+   * A value below that of another exporter is late too: of two exporters, one always lags behind.
    */
   | { readonly kind: 'stale'; readonly conflict: boolean }
   /** The value fell: nothing is charged, the watermark moves to the new value. */
@@ -149,13 +149,12 @@ function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision
 }
 
 /**
- * Whether a lower value is only what another exporter said some minutes ago. If it stays lower for longer, it fell. What one
- * exporter says falls for a reason: many short-lived machines that drop out of a sum are a fall every few minutes.
+ * Whether a lower value is only what another exporter, which computes at other times, has not come to yet. When the one that
+ * is ahead is silent for longer, it counts as a fall. What one exporter says falls for a reason: many short-lived machines
+ * that drop out of a sum are a fall every few minutes.
  */
-function isLagging({ watermark, pace }: SeriesState, to: Point): boolean {
-  if (to.origin === watermark.origin) return false
-  const behind = approximate(subtract(watermark.value, to.value))
-  return to.at - watermark.at <= UPDATE_ALLOWANCE && behind <= pace * hours(UPDATE_ALLOWANCE)
+function isLagging({ watermark }: SeriesState, to: Point): boolean {
+  return to.origin !== watermark.origin && to.at - watermark.at <= UPDATE_ALLOWANCE
 }
 
 function grew(state: SeriesState, to: Point, { meter, siteJumped }: Circumstances): Decision {
@@ -169,7 +168,7 @@ function grew(state: SeriesState, to: Point, { meter, siteJumped }: Circumstance
   if (reached !== undefined) return recovered(state, reached, to, meter)
   if (places.includes('above the former line')) return held('unclear after a fall')
   if (siteJumped === true) return held('site jump')
-  if (!isPlausible(meter, { at: state.stillSince ?? from.at, value: from.value }, to)) return held('implausible growth')
+  if (!isPlausible(meter, { at: lastChange(state), value: from.value }, to)) return held('implausible growth')
   const passed = above.filter((line) => compare(to.value, line.value) >= 0)
   const open = lines.filter((line) => !passed.includes(line))
   const growth = subtract(to.value, from.value)
@@ -192,8 +191,9 @@ function recovered(state: SeriesState, former: FormerLine, to: Point, meter: Met
 }
 
 /**
- * Which line a reading continues. A series that left a line is back on it when its value is at or above the former height
- * by no more than the old pace explains, and nearer to where that line would be now than to where the present one would be.
+ * Which line a reading continues. A series that left a line is back on it when its value is between the former height and
+ * where the old pace would have brought it, or nearer to that than to where the present line would be now. A step that the
+ * present pace explains within a tenth goes on with the present line.
  */
 function whereabouts(
   line: FormerLine,
@@ -205,9 +205,10 @@ function whereabouts(
   const former = approximate(line.value)
   const present = approximate(state.watermark.value)
   const sinceLeft = hours(to.at - line.at)
-  const toFormer = Math.abs(value - (former + line.pace * sinceLeft))
-  const toPresent = Math.abs(value - (present + state.pace * hours(to.at - state.watermark.at)))
-  if (toFormer >= toPresent) return 'elsewhere'
+  const growth = value - present
+  const toFormer = Math.max(0, value - (former + line.pace * sinceLeft))
+  const toPresent = Math.abs(growth - state.pace * hours(to.at - lastChange(state)))
+  if (toPresent <= 0.1 * growth || toFormer >= toPresent) return 'elsewhere'
   const explained = 2 * line.pace * (sinceLeft + hours(UPDATE_ALLOWANCE)) + 0.05 * Math.abs(former - present)
   return value - former <= explained ? 'on the former line' : 'above the former line'
 }
@@ -243,13 +244,20 @@ function withLines({ watermark, pace }: SeriesState, lines: readonly FormerLine[
   return lines.length === 0 ? { watermark, pace } : { watermark, pace, formerLines: lines }
 }
 
+/** Since when the value is what it is. */
+function lastChange({ stillSince, watermark }: SeriesState): Instant {
+  return stillSince ?? watermark.at
+}
+
+/** The state after the same value again: what that says about the pace shows at the next growth. */
 function still(state: SeriesState, to: Point): SeriesState {
-  return { ...moved(state, to), stillSince: state.stillSince ?? state.watermark.at }
+  const { pace } = state
+  return { ...withLines({ watermark: to, pace }, rememberedLines(state, to.at)), stillSince: lastChange(state) }
 }
 
 /** The state after the series moved along its line; its pace follows over about ten minutes. */
 function moved(state: SeriesState, to: Point): SeriesState {
-  const elapsed = hours(to.at - state.watermark.at)
+  const elapsed = hours(to.at - lastChange(state))
   const growth = approximate(subtract(to.value, state.watermark.value))
   const memory = state.pace === 0 ? 0 : hours(UPDATE_ALLOWANCE)
   const pace = (state.pace * memory + growth) / (memory + elapsed)

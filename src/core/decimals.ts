@@ -3,7 +3,7 @@
  *
  * The exporter writes a double as the shortest decimal that reads back the same (`1.0047221891027555e+06`); the digits as
  * written are what we charge for. A JavaScript number would round them again with every subtraction, so a number here is a
- * whole number of digits and the place of the point. Adding, subtracting and multiplying are exact; nothing divides.
+ * whole number of digits and the place of the point. Adding, subtracting and multiplying are exact; dividing only rounds.
  */
 
 /** `digits × 10^-scale`; `scale` is zero or positive. Two decimals with the same value may differ in scale. */

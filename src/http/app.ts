@@ -1,7 +1,7 @@
 /**
  * The HTTP face of the worker: who watches it, who asks for credits, who changes what it logs.
  *
- * It only reads: nothing that is asked here changes an amount. Routes say who may ask (`auth.ts`), errors come as
+ * Only a decision about a hold changes an amount. Routes say who may ask (`auth.ts`), errors come as
  * problem documents (`errors.ts`). A request that takes too long to arrive or is too large is cut off, so that nobody can
  * keep the worker busy by being slow.
  */
