@@ -13,7 +13,7 @@ import type { Point, SeriesState } from '../core/decide.ts'
 import type { Decimal } from '../core/decimals.ts'
 import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
-import type { Instant } from '../core/time.ts'
+import { HOUR, type Instant } from '../core/time.ts'
 
 /** What is stored of a series beside its entries. */
 export interface StoredSeries {
@@ -144,6 +144,9 @@ export interface SiteAccount {
   readonly retryAt?: Instant
 }
 
+/** How long a write without an answer may still happen; longer than Perun's calls hang. */
+export const INTENTION_MEMORY = HOUR
+
 /** All that publishing needs to know of a group. */
 export interface GroupAccount {
   readonly group: string
@@ -154,8 +157,8 @@ export interface GroupAccount {
   readonly sites: readonly SiteAccount[]
   /** What Perun shows as far as we know. */
   readonly published?: Credits
-  /** What we were about to write and have no answer for. */
-  readonly intended?: Credits
+  /** What we were about to write and have no answer for: Perun may still come to it. The oldest first. */
+  readonly intended: readonly { readonly used: Credits; readonly at: Instant }[]
   /** The keys of its open holds. */
   readonly holds: readonly string[]
 }
@@ -170,7 +173,10 @@ export interface Settlement {
   /** Keys of holds that are over, with why. */
   readonly released?: readonly { readonly key: string; readonly reason: string }[]
   readonly granted?: string
+  /** What is about to be written. Kept until it is answered; if an earlier writing of it never was, until it expires. */
   readonly intended?: Credits
+  /** What was written, with Perun's answer. */
+  readonly answered?: Credits
   readonly published?: {
     readonly used: Credits
     readonly sites: readonly { readonly site: string; readonly upTo: Instant }[]

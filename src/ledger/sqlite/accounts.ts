@@ -1,6 +1,6 @@
 /** What publishing reads and writes of a group. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Contact, GroupAccount, Settlement, SiteAccount } from '../ledger.ts'
+import { type Contact, type GroupAccount, INTENTION_MEMORY, type Settlement, type SiteAccount } from '../ledger.ts'
 import { createHoldWriter, RELEASE_HOLD } from './recorder.ts'
 
 export interface Accounts {
@@ -14,7 +14,6 @@ interface GroupColumns {
   readonly used: bigint
   readonly opened: bigint
   readonly published: bigint | null
-  readonly intended: bigint | null
 }
 
 interface AccountColumns {
@@ -27,7 +26,7 @@ interface AccountColumns {
 
 export function createAccounts(db: DatabaseSync): Accounts {
   const selectDirty = db.prepare('SELECT name FROM groups WHERE dirty = 1 ORDER BY published_at NULLS FIRST, name')
-  const selectGroup = db.prepare('SELECT used, opened, published, intended FROM groups WHERE name = ?')
+  const selectGroup = db.prepare('SELECT used, opened, published FROM groups WHERE name = ?')
   selectGroup.setReadBigInts(true)
   const selectAccounts = db.prepare(
     'SELECT site, contact, charged, retry_at, published_up_to FROM accounts WHERE group_name = ? ORDER BY site',
@@ -46,8 +45,12 @@ export function createAccounts(db: DatabaseSync): Accounts {
   const addToGroup = db.prepare('UPDATE groups SET used = used + ?, opened = max(opened, ?) WHERE name = ?')
   const setContact = db.prepare('UPDATE accounts SET contact = ?, retry_at = ? WHERE group_name = ? AND site = ?')
   const setGranted = db.prepare('UPDATE groups SET granted = ? WHERE name = ?')
-  const setIntended = db.prepare('UPDATE groups SET intended = ? WHERE name = ?')
-  const setPublished = db.prepare('UPDATE groups SET published = ?, intended = NULL, published_at = ? WHERE name = ?')
+  const selectIntentions = db.prepare('SELECT used, at FROM intentions WHERE group_name = ? ORDER BY at')
+  selectIntentions.setReadBigInts(true)
+  const intend = db.prepare(`INSERT INTO intentions (group_name, used, at) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET at = excluded.at, doubtful = 1`)
+  const answer = db.prepare('DELETE FROM intentions WHERE group_name = ? AND (at < ? OR (used = ? AND doubtful = 0))')
+  const setPublished = db.prepare('UPDATE groups SET published = ?, published_at = ? WHERE name = ?')
   const setPublishedUpTo = db.prepare('UPDATE accounts SET published_up_to = ? WHERE group_name = ? AND site = ?')
   const setClean = db.prepare('UPDATE groups SET dirty = 0 WHERE name = ? AND used = ?')
   const releaseHold = db.prepare(RELEASE_HOLD)
@@ -61,9 +64,9 @@ export function createAccounts(db: DatabaseSync): Accounts {
       used: row.used,
       opened: row.opened !== 0n,
       sites: siteAccounts(group, row.opened === 0n),
+      intended: (selectIntentions.all(group) as unknown as { used: bigint; at: bigint }[]).map(toIntention),
       holds: (selectHolds.all(group) as unknown as { key: string }[]).map(({ key }) => key),
       ...(row.published !== null && { published: row.published }),
-      ...(row.intended !== null && { intended: row.intended }),
     }
   }
 
@@ -109,7 +112,8 @@ export function createAccounts(db: DatabaseSync): Accounts {
       setPublished.run(settlement.published.used, at, group)
       for (const { site, upTo } of settlement.published.sites) setPublishedUpTo.run(upTo, group, site)
     }
-    if (settlement.intended !== undefined) setIntended.run(settlement.intended, group)
+    if (settlement.intended !== undefined) intend.run(group, settlement.intended, at)
+    if (settlement.answered !== undefined) answer.run(group, at - INTENTION_MEMORY, settlement.answered)
     if (settlement.dealtWith !== undefined) setClean.run(group, settlement.dealtWith)
   }
 
@@ -118,4 +122,8 @@ export function createAccounts(db: DatabaseSync): Accounts {
     account,
     settle,
   }
+}
+
+function toIntention({ used, at }: { readonly used: bigint; readonly at: bigint }) {
+  return { used, at: Number(at) }
 }

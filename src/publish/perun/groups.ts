@@ -89,7 +89,7 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     const snapshot = await recentSnapshot(site, group)
     const known = snapshot.groups.get(group)
     if (known === undefined) return absence(group)
-    if (clock.now() - known.readAt <= maxAge) return known
+    if (isWithin(maxAge, known.readAt)) return known
     const read = await readOne(site, known.id)
     const { groups } = snapshots.get(site) ?? snapshot
     if (typeof read === 'string') groups.delete(group)
@@ -97,18 +97,26 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     return read
   }
 
+  /** A clock that was set back makes everything look young; what seems to come from the future is read again. */
+  function isWithin(age: number, readAt: Instant): boolean {
+    const now = clock.now()
+    return readAt <= now && now - readAt <= age
+  }
+
   /** A snapshot to look the group up in; fresh if it is worth reading the whole site, or the group was not there. */
   async function recentSnapshot(site: string, group: string): Promise<Snapshot> {
     const snapshot = snapshots.get(site)
     if (snapshot !== undefined) {
-      const age = clock.now() - snapshot.readAt
-      if (age <= maxAge || (age <= SNAPSHOT_MAX_AGE && demand() < MANY && snapshot.groups.has(group))) return snapshot
+      if (isWithin(maxAge, snapshot.readAt)) return snapshot
+      if (demand() < MANY && snapshot.groups.has(group) && isWithin(SNAPSHOT_MAX_AGE, snapshot.readAt)) return snapshot
     }
     const refusal = refusals.get(site)
     if (refusal !== undefined && clock.now() < refusal.until) throw refusal.error
     const reading = underWay.get(site) ?? readSite(site)
     underWay.set(site, reading)
-    return reading.finally(() => underWay.delete(site))
+    return reading.finally(() => {
+      if (underWay.get(site) === reading) underWay.delete(site)
+    })
   }
 
   async function readSite(site: string): Promise<Snapshot> {
@@ -119,10 +127,10 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     try {
       for (const [name, view] of await membersOf(site, readAt)) groups.set(name, view)
     } catch (error) {
-      // A site that Perun does not know would otherwise be asked for by each of its groups.
-      if (error instanceof PerunError && error.failure === 'refused')
-        refusals.set(site, { error, until: readAt + REFUSAL_MEMORY })
-      throw error
+      const refusal = refusalOf(site, error)
+      // A site that Perun refuses would otherwise be asked for by each of its groups.
+      if (refusal !== undefined) refusals.set(site, { error: refusal, until: readAt + REFUSAL_MEMORY })
+      throw refusal ?? error
     } finally {
       doubted.delete(site)
     }
@@ -132,6 +140,18 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     const snapshot = { groups, readAt }
     snapshots.set(site, snapshot)
     return snapshot
+  }
+
+  /**
+   * That this site is refused, not all. A site may be foreign: whoever may read another one has not lost all rights, and one
+   * exporter with a wrong site number must not keep the others from being published.
+   */
+  function refusalOf(site: string, error: unknown): PerunError | undefined {
+    if (!(error instanceof PerunError)) return undefined
+    if (error.failure === 'refused') return error
+    const mayReadOthers = [...snapshots.keys()].some((each) => each !== site)
+    if (error.exception !== 'PrivilegeException' || !mayReadOthers) return undefined
+    return new PerunError(error.call, 'refused', error.exception, { cause: error })
   }
 
   /**
@@ -195,6 +215,8 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     view,
     written(site, group, { used, timestamps }) {
       const writtenAt = clock.now()
+      // A site that is being read just now may show what was before.
+      for (const inDoubt of doubted.values()) inDoubt.add(group)
       for (const [each, { groups }] of snapshots) {
         const known = groups.get(group)
         // Used credits belong to the group, so all its sites show them.

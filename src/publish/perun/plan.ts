@@ -8,9 +8,17 @@
  * - A write happens at first contact and when the rounded total differs from what is shown. It carries used credits and
  *   timestamps together. Growth that does not change the rounded total writes nothing.
  */
-import { type Credits, formatRounded, parseCredits, roundCredits } from '../../core/credits.ts'
+import { type Credits, formatRounded, LARGEST_AMOUNT, parseCredits, roundCredits } from '../../core/credits.ts'
 import { formatInstant, formatPerunTimestamp, type Instant, MINUTE, parsePerunTimestamp } from '../../core/time.ts'
-import type { Contact, GroupAccount, Hold, HoldKind, Settlement, SiteAccount } from '../../ledger/ledger.ts'
+import {
+  type Contact,
+  type GroupAccount,
+  type Hold,
+  type HoldKind,
+  INTENTION_MEMORY,
+  type Settlement,
+  type SiteAccount,
+} from '../../ledger/ledger.ts'
 import type { Absence, GroupView } from './groups.ts'
 
 /** One call of `setAttributes`. */
@@ -42,6 +50,9 @@ export interface Refusal {
 
 export type SiteView = GroupView | Absence | Refusal
 
+/** Some 92 billion credits: more than that is a mistake, and adding it up would burst a ledger. */
+const LARGEST_SHOWN = LARGEST_AMOUNT / 100n
+
 /** How the id of an entry begins that follows an edit in Perun. */
 const DRIFT = 'drift/'
 
@@ -50,9 +61,21 @@ export const HOLD_RETRY = 5 * MINUTE
 
 /** Whether Perun has to be asked about a group at all: nothing new to show means nothing to read. */
 export function isSettled(account: GroupAccount, precision: number, now: Instant): boolean {
-  if (!account.opened || account.intended !== undefined || account.published === undefined) return false
+  if (!account.opened || account.published === undefined || openIntentions(account, now).length > 0) return false
+  if (account.holds.some(isAboutPublishing)) return false
   if (!sitesToLookAt(account, now).every(isPublished)) return false
   return roundCredits(publishable(account), precision) === account.published
+}
+
+/** What Perun may show or come to show because we asked for it. */
+function openIntentions({ intended }: GroupAccount, now: Instant): Credits[] {
+  return intended.filter(({ at }) => at >= now - INTENTION_MEMORY).map(({ used }) => used)
+}
+
+const kindsAboutPublishing = ['unknown group', 'not assigned', 'no grant', 'used credits missing', 'refused'] as const
+
+function isAboutPublishing(key: string): boolean {
+  return kindsAboutPublishing.some((kind) => key.startsWith(`${kind}/`))
 }
 
 /** Whether the group was published at this site and nothing is known against it. */
@@ -193,6 +216,7 @@ function keepAway(draft: Draft, site: SiteAccount, view: Absence | Refusal): voi
     'unknown group': `Perun knows no group ${group} in this organisation. Create it there, or leave the project uncharged.`,
     'not assigned': `Perun does not have group ${group} at site ${site.site}. Assign it to that resource to have it charged.`,
   }[view]
+  for (const kind of kindsAboutPublishing) if (kind !== view) release(draft, site, kind)
   hold(draft, site, view, sentence)
   setContact(draft, site, site.contact === 'active' ? 'active' : view, retryAt)
 }
@@ -203,7 +227,7 @@ function agree(draft: Draft, view: GroupView, ready: readonly Ready[]): boolean 
   const { site } = ready[0]!
   const shown = parseShown(view)
   if (shown === 'unreadable') {
-    const reason = `Perun shows used credits of ${account.group} that are no number. Correct them there.`
+    const reason = `Perun shows used credits of ${account.group} that are no possible number. Correct them there.`
     return holdEverywhere(draft, ready, 'refused', reason)
   }
   const expected = account.opened ? account.published : undefined
@@ -216,7 +240,7 @@ function agree(draft: Draft, view: GroupView, ready: readonly Ready[]): boolean 
   if (!account.opened) {
     const reason = opening(view, shown)
     entries.push({ ...facts, kind: 'opening', id: `opening/${account.group}`, amount: shown ?? 0n, reason })
-  } else if (shown !== undefined && shown !== (expected ?? 0n) && shown !== account.intended) {
+  } else if (shown !== undefined && shown !== (expected ?? 0n) && !openIntentions(account, now).includes(shown)) {
     const id = `${DRIFT}${account.group}/${view.usedModifiedAt ?? now}/${shown}`
     const actor = view.usedModifiedBy ?? 'unknown'
     entries.push({
@@ -263,7 +287,8 @@ function missing({ group }: GroupAccount, expected: Credits | undefined): string
 function parseShown({ used }: GroupView): Credits | undefined | 'unreadable' {
   if (used === undefined) return undefined
   try {
-    return parseCredits(used)
+    const shown = parseCredits(used)
+    return shown > LARGEST_SHOWN || shown < -LARGEST_SHOWN ? 'unreadable' : shown
   } catch {
     return 'unreadable'
   }

@@ -44,10 +44,15 @@ const SET = 'attributesManager/setAttributes'
 /** A write that Perun could not do this often, while it could do others, is the group's own trouble. */
 const ATTEMPTS = 5
 
+/** Trouble with so many groups, and with nothing done in between, is Perun's own: it is read-only, or its database is down. */
+const MANY_TROUBLED = 3
+
 export function createPerunPublisher(options: PerunPublisherOptions): Publisher {
   const { rpc, ledger, precision, clock, logger } = options
   const groups = createGroups(options)
   const attempts = new Map<string, number>()
+  /** The groups that Perun had trouble with since it last did something. */
+  const troubled = new Set<string>()
   let definitions: Promise<Definitions> | undefined
 
   function define(): Promise<Definitions> {
@@ -116,7 +121,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     }
     attempts.delete(group)
     const sites = writes.map(({ site, upTo }) => ({ site, upTo }))
-    conclude({ group, at: clock.now(), published: { used: shown, sites }, ...done })
+    conclude({ group, at: clock.now(), answered: shown, published: { used: shown, sites }, ...done })
     return { kind: 'written', writes: writes.length }
   }
 
@@ -135,6 +140,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
       const target = { group: groupId, resource: Number(site), workWithGroupAttributes: true }
       await rpc.call(SET, { ...target, attributes })
       groups.written(site, group, { used, timestamps })
+      troubled.clear()
       logger.debug({ group, site, used }, 'Published')
       return undefined
     } catch (error) {
@@ -167,7 +173,8 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
   function isOwnTrouble(group: string, error: PerunError): boolean {
     const count = error.isTrouble ? (attempts.get(group) ?? 0) + 1 : 0
     attempts.set(group, count)
-    return count >= ATTEMPTS
+    if (error.isTrouble) troubled.add(group)
+    return count >= ATTEMPTS && troubled.size < MANY_TROUBLED
   }
 
   function failed(group: string, error: PerunError): PublishOutcome {
@@ -175,7 +182,8 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     if (error.failure === 'forbidden') return { kind: 'forbidden', reason: error.message }
     if (error.failure === 'refused')
       return { kind: 'forbidden', reason: `${error.message}: check the settings of Perun's attributes` }
-    const everyone = !(error.isTrouble && (error.call === SET || error.call === READ_ONE))
+    const isOfGroup = error.isTrouble && (error.call === SET || error.call === READ_ONE)
+    const everyone = !isOfGroup || troubled.size >= MANY_TROUBLED
     if (everyone) attempts.delete(group)
     return { kind: 'unavailable', reason: error.message, everyone }
   }

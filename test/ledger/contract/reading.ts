@@ -62,6 +62,7 @@ export function readingContract(open: () => Promise<Ledger>): void {
         used: 7_000_000n,
         opened: false,
         holds: [],
+        intended: [],
         sites: [
           {
             site: '1',

@@ -1,6 +1,6 @@
 /** The ledger contract: what publishing writes. */
 import { afterEach, beforeEach, expect, suite, test } from 'vitest'
-import { DAY, HOUR } from '#src/core/time.ts'
+import { DAY, HOUR, MINUTE } from '#src/core/time.ts'
 import type { Hold, Ledger, Settlement } from '#src/ledger/ledger.ts'
 import { T0 } from '../../helpers/billing.ts'
 import { follow } from '../../helpers/ledger.ts'
@@ -103,21 +103,38 @@ export function settlingContract(open: () => Promise<Ledger>): void {
       expect(await ledger.summary()).toMatchObject({ holds: { 'no grant': 3 } })
     })
 
-    test('remembers what it is about to write until that is known to be shown', async () => {
+    const intended = async () => (await ledger.account('alpha'))!.intended.map(({ used }) => used)
+
+    test('remembers what it is about to write until that is answered', async () => {
       await settle('alpha', { intended: 1_000_000n })
-      expect(await ledger.account('alpha')).toMatchObject({ intended: 1_000_000n })
+      expect(await intended()).toEqual([1_000_000n])
       await settle('alpha', {
-        at: T0 + HOUR,
+        at: T0 + MINUTE,
+        answered: 1_000_000n,
         published: { used: 1_000_000n, sites: [{ site: '8676', upTo: T0 + HOUR }] },
       })
-      const account = await ledger.account('alpha')
-      expect(account).toMatchObject({ published: 1_000_000n, sites: [{ publishedAt: T0 + HOUR }] })
-      expect(account).not.toHaveProperty('intended')
+      expect(await intended()).toEqual([])
+      expect(await ledger.account('alpha')).toMatchObject({
+        published: 1_000_000n,
+        sites: [{ publishedAt: T0 + HOUR }],
+      })
     })
 
-    test('takes the intention as the later one when both are told at once', async () => {
+    // A call that was given up may still be carried out, minutes later, also after another one was answered.
+    test('remembers what was never answered for an hour, whatever is answered meanwhile', async () => {
+      await settle('alpha', { intended: 1n })
+      await settle('alpha', { at: T0 + MINUTE, intended: 1n })
+      await settle('alpha', { at: T0 + 2 * MINUTE, answered: 1n })
+      await settle('alpha', { at: T0 + 3 * MINUTE, intended: 2n })
+      await settle('alpha', { at: T0 + 4 * MINUTE, answered: 2n })
+      expect(await intended()).toEqual([1n])
+      await settle('alpha', { at: T0 + 2 * HOUR, intended: 3n, answered: 3n })
+      expect(await intended()).toEqual([])
+    })
+
+    test('takes what is shown and what is intended in one settlement', async () => {
       await settle('alpha', { published: { used: 1n, sites: [] }, intended: 2n })
-      expect(await ledger.account('alpha')).toMatchObject({ published: 1n, intended: 2n })
+      expect(await ledger.account('alpha')).toMatchObject({ published: 1n, intended: [{ used: 2n }] })
     })
 
     test('makes a group clean only if its total has not moved on', async () => {
@@ -159,7 +176,7 @@ export function settlingContract(open: () => Promise<Ledger>): void {
         { group: 'alpha', at: T0, granted: '5', dealtWith: 1_000_000n, intended: 1n },
         { urgent: false },
       )
-      expect(await ledger.account('alpha')).toMatchObject({ intended: 1n })
+      expect(await intended()).toEqual([1n])
       await later
       const dirty = ledger.settle({ group: 'alpha', at: T0, entries: [adjustment('gift', 1n)] }, { urgent: false })
       const clean = settle('alpha', { dealtWith: 1_000_001n, granted: '6' })

@@ -40,7 +40,7 @@ function account({ used = '10', published = '10', intended, opened = true, ...re
     sites: [site()],
     holds: [],
     ...(published !== null && { published: credits(published) }),
-    ...(intended !== undefined && { intended: credits(intended) }),
+    intended: intended === undefined ? [] : [{ used: credits(intended), at: NOW - MINUTE }],
     ...rest,
   }
 }

@@ -6,6 +6,7 @@ import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { createPerunPublisher } from '#src/publish/perun/publisher.ts'
 import { createPerunRpc } from '#src/publish/perun/rpc.ts'
 import { recorder, silent, T0, testClock } from '../../helpers/billing.ts'
+import { until } from '../../helpers/worker.ts'
 
 const SITE = 8676
 const names = {
@@ -272,6 +273,25 @@ suite('what somebody edits in Perun', () => {
     expect(drifts).toEqual([])
   })
 
+  // Perun may hang for minutes over a call that we have long given up, and do it then.
+  test('is no drift if it is a write that we gave up and that Perun came to later', async () => {
+    const { perun, measure, publish, used, drifts } = await setUp({ timeout: 150 })
+    perun.addGroup({ name: 'p', granted: '200', resources: [SITE] })
+    await measure(0, '100')
+    await publish()
+    perun.faults.latency(400)
+    await measure(5 * SECOND, '110')
+    expect(await publish()).toMatchObject({ kind: 'unavailable' })
+    perun.faults.latency(0)
+    await measure(6 * SECOND, '111')
+    expect(await publish()).toMatchObject({ kind: 'written' })
+    expect(perun.read('p').used).toBe('11.00')
+    await until('Perun comes to the first one', () => perun.read('p').used === '10.00')
+    await measure(MINUTE, '112')
+    expect(await publish()).toMatchObject({ kind: 'written' })
+    expect([perun.read('p').used, await used(), drifts]).toEqual(['12.00', '12', []])
+  })
+
   test('is no drift if our write never arrived', async () => {
     const { perun, measure, publish, used, drifts } = await setUp()
     perun.addGroup({ name: 'p', granted: '200', used: '3.00', resources: [SITE] })
@@ -356,6 +376,35 @@ suite('when Perun fails', () => {
     await measure(0, '100')
     expect(await publish()).toMatchObject({ kind: 'written' })
   })
+})
+
+test('a Perun that is read-only puts no group on hold: all of them wait', async () => {
+  const { perun, ledger, publisher, clock } = await setUp()
+  const record = recorder(ledger, clock)
+  const projects = Array.from({ length: 6 }, (_, index) => `group ${index}`)
+  for (const name of projects) perun.addGroup({ name, granted: '200', resources: [SITE] })
+  await record(...projects.map((project) => ({ project, at: T0, value: '5' })))
+  perun.faults.readOnly(true)
+  const kinds = new Set<string>()
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    for (const name of projects) kinds.add((await publisher.publish(name)).kind)
+  }
+  expect([...kinds]).toEqual(['unavailable'])
+  expect(await publisher.publish('group 0')).toMatchObject({ everyone: true })
+  perun.faults.readOnly(false)
+  for (const name of projects) expect(await publisher.publish(name)).toMatchObject({ kind: 'written' })
+})
+
+test('a site that we may not read holds its own groups, and no other', async () => {
+  const { perun, ledger, publisher, clock } = await setUp()
+  const record = recorder(ledger, clock)
+  perun.addGroup({ name: 'p', granted: '200', resources: [SITE] })
+  await record({ project: 'p', at: T0, value: '5' })
+  expect(await publisher.publish('p')).toMatchObject({ kind: 'written' })
+  perun.faults.fail({ how: 'privilege', method: 'getRichGroupsAssignedToResourceWithAttributesByNames' })
+  await record({ project: 'foreign', at: T0, value: '5', site: '9' })
+  expect(await publisher.publish('foreign')).toEqual({ kind: 'held' })
+  expect((await ledger.holds({ limit: 9 })).map(({ kind, site }) => `${kind} at ${site}`)).toEqual(['refused at 9'])
 })
 
 test('all calls belong to one session', async () => {

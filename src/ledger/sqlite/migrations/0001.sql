@@ -33,12 +33,20 @@ CREATE TABLE groups (
   dirty INTEGER NOT NULL DEFAULT 1,
   opened INTEGER NOT NULL DEFAULT 0,
   granted TEXT,
-  -- What Perun shows as far as we know, and what we were about to write.
+  -- What Perun shows as far as we know.
   published INTEGER,
-  published_at INTEGER,
-  intended INTEGER
+  published_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX groups_dirty ON groups (name) WHERE dirty = 1;
+
+-- What we were about to write to Perun and have no answer for. doubtful: an earlier writing of the same was never answered.
+CREATE TABLE intentions (
+  group_name TEXT NOT NULL REFERENCES groups (name),
+  used INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  doubtful INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (group_name, used)
+) STRICT, WITHOUT ROWID;
 
 -- A group at a site. charged = sum(entries.amount) of its charges there.
 CREATE TABLE accounts (
