@@ -7,6 +7,7 @@
 import { classify, type SiteVerdict, type Step } from '../core/classify.ts'
 import { type Credits, LARGEST_AMOUNT } from '../core/credits.ts'
 import {
+  CLOCK_TOLERANCE,
   type Decision,
   decide,
   describePoint,
@@ -37,6 +38,14 @@ export type Outcome = Decision['kind'] | 'conflict'
 
 /** What a delivery says about each site and metric, found before it is recorded in parts. */
 export type Verdicts = ReadonlyMap<string, SiteVerdict>
+
+export interface BillingContext {
+  readonly meters: Meters
+  readonly verdicts: Verdicts
+  readonly now: Instant
+  /** Keys of holds that the delivery shows to be over. */
+  readonly released?: readonly string[]
+}
 
 export interface Billed {
   readonly recording: Recording
@@ -121,7 +130,7 @@ export function createJudge(): Judge {
 export function bill(
   readings: readonly Reading[],
   stored: readonly (StoredSeries | undefined)[],
-  { meters, verdicts, now }: { meters: Meters; verdicts: Verdicts; now: Instant },
+  { meters, verdicts, now, released = [] }: BillingContext,
 ): Billed {
   const drafts = new Map<string, Draft>()
   const collected: Collected = { notes: [], holds: new Map(), heldGrowths: [] }
@@ -136,15 +145,15 @@ export function bill(
   }
   const changes = [...drafts.values()].flatMap(toChange)
   const { notes, holds, heldGrowths } = collected
-  const released = changes.length === 0 ? [] : agreeingClocks(readings, holds)
   const recording = { at: now, changes, notes, holds: [...holds.values()], released, heldGrowths }
   return { recording, outcomes, ...sumOf(changes) }
 }
 
-/** Clocks agree again at a site whose readings are taken: a hold about them is over. */
-function agreeingClocks(readings: readonly Reading[], holds: ReadonlyMap<string, Hold>): string[] {
+/** The holds about clocks that are over, because no reading of a delivery is ahead of ours. */
+export function agreeingClocks(readings: readonly Reading[], now: Instant): string[] {
   const keys = new Set(readings.map(({ series }) => clockKey(series)))
-  return [...keys].filter((key) => !holds.has(key))
+  for (const { series, at } of readings) if (at > now + CLOCK_TOLERANCE) keys.delete(clockKey(series))
+  return [...keys]
 }
 
 function clockKey({ site, metric }: Series): string {

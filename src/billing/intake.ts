@@ -13,7 +13,7 @@ import type { Clock } from '../core/time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Delivery } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Billed, bill, createJudge, type Outcome, ramPerCpu, type Verdicts } from './biller.ts'
+import { agreeingClocks, type Billed, bill, createJudge, type Outcome, ramPerCpu, type Verdicts } from './biller.ts'
 
 export interface IntakeOptions {
   readonly ledger: Pick<Ledger, 'record' | 'stored'>
@@ -32,6 +32,8 @@ interface Progress {
   readonly verdicts: Verdicts
   readonly outcomes: Partial<Record<Outcome, number>>
   readonly changed: Set<string>
+  /** Holds that the delivery shows to be over, until that is recorded. */
+  readonly released: readonly string[]
 }
 
 export interface Intake {
@@ -65,9 +67,11 @@ export function createIntake({
     const verdicts = await judge(readings)
     const outcomes: Partial<Record<Outcome, number>> = {}
     const changed = new Set<string>()
+    let released = agreeingClocks(readings, clock.now())
     try {
       for (const part of parts(readings)) {
-        await recordPart(part, { verdicts, outcomes, changed })
+        await recordPart(part, { verdicts, outcomes, changed, released })
+        released = []
         await nextTurn()
       }
     } finally {
@@ -86,12 +90,13 @@ export function createIntake({
     return judge.verdicts()
   }
 
-  async function recordPart(part: readonly Reading[], { verdicts, outcomes, changed }: Progress): Promise<void> {
+  async function recordPart(part: readonly Reading[], progress: Progress): Promise<void> {
+    const { verdicts, outcomes, changed, released } = progress
     let billed: Billed | undefined
     const { groups, opened } = await ledger.record(
       part.map(({ series }) => series),
       (stored) => {
-        billed = bill(part, stored, { meters, verdicts, now: clock.now() })
+        billed = bill(part, stored, { meters, verdicts, now: clock.now(), released })
         return billed.recording
       },
     )

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, suite, test } from 'vitest'
 import type { Outcome } from '#src/billing/biller.ts'
 import { createIntake, type IntakeOptions } from '#src/billing/intake.ts'
 import { noRejections } from '#src/core/admit.ts'
-import { HOUR, MINUTE, SECOND } from '#src/core/time.ts'
+import { DAY, HOUR, MINUTE, SECOND } from '#src/core/time.ts'
 import type { Ledger } from '#src/ledger/ledger.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import type { Delivery } from '#src/sources/source.ts'
@@ -169,6 +169,21 @@ suite('the intake', () => {
     expect(warnings.filter((text) => String(text).includes('NTP'))).toHaveLength(1)
     await intake.take(delivery([{ project: 'alpha', at: T0, value: '1' }]))
     expect(await kinds()).toEqual([])
+  })
+
+  // The parts of a delivery are recorded one after another: a good one must not let go what a bad one holds.
+  test('keeps what is held about a clock as long as any reading of the site is ahead', async () => {
+    const clock = testClock(T0)
+    const many = Array.from({ length: 3_000 }, (_, index) => ({
+      project: `p${index}`,
+      at: index === 999 ? T0 + DAY : clock.at,
+      value: '1',
+    }))
+    const kinds = async () => (await ledger.holds({ limit: 10 })).map(({ kind }) => kind)
+    for (let scrape = 0; scrape < 3; scrape += 1) {
+      await intakeOf({ clock }).take(delivery(many))
+      expect(await kinds()).toEqual(['clock ahead'])
+    }
   })
 
   // Federation writes lines in any order; the first reading of a series is the earliest, not the first one written.

@@ -43,6 +43,9 @@ export function createAccounts(db: DatabaseSync): Accounts {
     db.prepare(`INSERT OR IGNORE INTO entries (id, kind, group_name, site, at, amount, recorded_at, reason, actor)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const addToGroup = db.prepare('UPDATE groups SET used = used + ?, opened = max(opened, ?) WHERE name = ?')
+  const closeEntries = db.prepare(
+    'UPDATE series SET open_number = NULL, open_window = NULL, open_price = NULL WHERE project_name = ?',
+  )
   const setContact = db.prepare('UPDATE accounts SET contact = ?, retry_at = ? WHERE group_name = ? AND site = ?')
   const setGranted = db.prepare('UPDATE groups SET granted = ? WHERE name = ?')
   const selectIntentions = db.prepare('SELECT used, at FROM intentions WHERE group_name = ? ORDER BY at')
@@ -103,6 +106,8 @@ export function createAccounts(db: DatabaseSync): Accounts {
       )
       if (changes !== 0) addToGroup.run(entry.amount, entry.kind === 'opening' ? 1 : 0, group)
     }
+    // What comes after an adjustment is an entry of its own, so that the history shows each total that there was.
+    if (settlement.entries !== undefined) closeEntries.run(group)
     for (const { site, contact, retryAt } of settlement.contacts ?? [])
       setContact.run(contact, retryAt ?? null, group, site)
     for (const hold of settlement.holds ?? []) saveHold(hold, at)

@@ -1,8 +1,8 @@
 /**
  * Opens the ledger's file: locked for this process, durable, at the newest version of its tables.
  */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LedgerError } from '../ledger.ts'
 
@@ -15,7 +15,8 @@ export interface Database {
  * @param path A file, made with its folder when it is missing, or `:memory:`.
  * @throws {LedgerError} if another worker has it open, it cannot be read or written, or it is newer than this program.
  */
-export function openDatabase(path: string): Database {
+export function openDatabase(given: string): Database {
+  const path = given === ':memory:' ? given : realPath(given)
   const lock = path === ':memory:' ? undefined : lockFile(path)
   let db: DatabaseSync | undefined
   try {
@@ -23,6 +24,7 @@ export function openDatabase(path: string): Database {
     // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000')
     migrate(db)
+    tryToWrite(db)
   } catch (error) {
     db?.close()
     unlock(lock)
@@ -35,6 +37,25 @@ export function openDatabase(path: string): Database {
       opened.close()
       unlock(lock)
     },
+  }
+}
+
+/**
+ * Writes something that changes nothing, to the disk: a full disk, a file of another user and a read-only file system let
+ * transactions begin and fail only then.
+ */
+export function tryToWrite(db: DatabaseSync): void {
+  const version = Number(db.prepare('PRAGMA user_version').get()!.user_version)
+  db.exec(`PRAGMA user_version = ${version}`)
+}
+
+/** The file itself, however it is reached: two names for one ledger must meet the same lock. */
+function realPath(path: string): string {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    return existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path))
+  } catch (error) {
+    throw cannotOpen(path, error)
   }
 }
 
@@ -55,7 +76,6 @@ function unlock(lock: DatabaseSync | undefined): void {
 function lockFile(path: string): DatabaseSync {
   let lock: DatabaseSync | undefined
   try {
-    mkdirSync(dirname(path), { recursive: true })
     lock = new DatabaseSync(`${path}.lock`)
     lock.exec('CREATE TABLE IF NOT EXISTS owner (pid INTEGER NOT NULL, since TEXT NOT NULL)')
     lock.exec(`DELETE FROM owner; INSERT INTO owner VALUES (${process.pid}, '${new Date().toISOString()}')`)
@@ -88,9 +108,12 @@ function isBusy(error: unknown): boolean {
 
 function cannotOpen(path: string, cause: unknown): LedgerError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new LedgerError(`The ledger ${path} cannot be opened: ${why}. Its folder must exist and be writable.`, {
-    cause,
-  })
+  return new LedgerError(
+    `The ledger ${path} cannot be opened: ${why}. The file and its folder must be writable for the user of the worker.`,
+    {
+      cause,
+    },
+  )
 }
 
 /** Brings the tables to the newest version: each numbered file runs once, in order, in a transaction of its own. */

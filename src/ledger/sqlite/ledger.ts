@@ -6,7 +6,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
-import { openDatabase } from './database.ts'
+import { openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
@@ -26,6 +26,7 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
   const recorder = createRecorder(db, registry)
   const accounts = createAccounts(db)
   const closeHold = createHoldCloser(db, recorder)
+  const check = createCheck(db)
   const settler = createSettler(accounts.settle, inTransaction)
 
   function inTransaction<Result>(work: () => Result): Result {
@@ -60,20 +61,29 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
       return accounts.account(group)
     },
     settle: settler.settle,
-    check: async () => writable(db),
+    check: async () => check(),
     async close() {
       settler.flush()
-      db.exec('PRAGMA optimize')
       database.close()
     },
   }
 }
 
-function writable(db: DatabaseSync): string | undefined {
-  try {
-    db.exec('BEGIN IMMEDIATE; ROLLBACK')
-    return undefined
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+/** How long what a check found is true, in milliseconds: whoever asks often must not wear out the disk. */
+const CHECK_VALID = 2_000
+
+function createCheck(db: DatabaseSync): () => string | undefined {
+  let found: string | undefined
+  let at = Number.NEGATIVE_INFINITY
+  return () => {
+    if (performance.now() - at < CHECK_VALID) return found
+    at = performance.now()
+    try {
+      tryToWrite(db)
+      found = undefined
+    } catch (error) {
+      found = error instanceof Error ? error.message : String(error)
+    }
+    return found
   }
 }

@@ -70,6 +70,7 @@ export const READ_ONE = 'attributesManager/getAttributes'
 interface Named {
   readonly name: string
   readonly id: number
+  readonly voId: number
 }
 
 /** A site that Perun refuses to read is not asked for again before this. */
@@ -176,15 +177,18 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
           `Perun cannot read all groups of site ${site} at once: each is read by itself`,
         )
       }
-      return assigned.map(({ name, id }) => [name, { id, timestamps: {}, readAt: Number.NEGATIVE_INFINITY }] as const)
+      return assigned
+        .filter((each) => each.voId === voId)
+        .map(({ name, id }) => [name, { id, timestamps: {}, readAt: Number.NEGATIVE_INFINITY }] as const)
     }
   }
 
   async function bulk(site: string, readAt: Instant): Promise<[string, GroupView][]> {
     const members: [string, GroupView][] = []
     await rpc.each(BULK, { resource: Number(site), attrNames }, (element) => {
-      const { name, id, attributes } = element as Named & { attributes: AttributeBean[] }
-      members.push([name, toView(id, attributes, names, readAt)])
+      const { name, id, voId: organisation, attributes } = element as Named & { attributes: AttributeBean[] }
+      // A group of another organisation may have the same name.
+      if (organisation === voId) members.push([name, toView(id, attributes, names, readAt)])
     })
     return members
   }

@@ -16,6 +16,7 @@ interface Shown {
   readonly used?: string | null
   readonly granted?: string | number
   readonly timestamps?: Record<string, string>
+  readonly voId?: number
 }
 
 /** A Perun of one site whose answers wait as long as a test wants. */
@@ -40,7 +41,12 @@ function setUp({ demand = 0 }: { demand?: number } = {}) {
     async each(_, parameters, visit) {
       calls.push(`read site ${(parameters as { resource: number }).resource}`)
       // What is read is what stood there when the reading began.
-      const then = [...shown].map(([name, group]) => ({ name, id: group.id, attributes: beans(group) }))
+      const then = [...shown].map(([name, group]) => ({
+        name,
+        id: group.id,
+        voId: group.voId ?? 412,
+        attributes: beans(group),
+      }))
       await hold
       if (error !== undefined) throw error
       for (const group of then) visit(group)
@@ -100,6 +106,12 @@ suite('what Perun shows of a group', () => {
     expect(group).toMatchObject({ id: 7, timestamps: {} })
     expect(group).not.toHaveProperty('used')
     expect(group).not.toHaveProperty('granted')
+  })
+
+  test('is not that of a group with the same name in another organisation', async () => {
+    const { shown, view } = setUp()
+    shown.set('a', { id: 7, voId: 9 })
+    expect(typeof (await view('a'))).toBe('string')
   })
 
   test('is its absence, told apart by asking for its name', async () => {

@@ -273,6 +273,22 @@ suite('what somebody edits in Perun', () => {
     expect(drifts).toEqual([])
   })
 
+  test('is in the history where it happened: no total appears that never was', async () => {
+    const { perun, measure, publish, ledger } = await setUp()
+    perun.addGroup({ name: 'p', granted: '200', resources: [SITE] })
+    await measure(0, '100')
+    await publish()
+    await measure(10 * MINUTE, '150')
+    await publish()
+    perun.edit('p', { used: '1.50' })
+    await measure(20 * MINUTE, '151')
+    await publish()
+    await measure(30 * MINUTE, '152')
+    await publish()
+    const history = await ledger.history('p', { from: 0, to: T0 + HOUR })
+    expect(history!.map(({ used }) => formatCredits(used)).reverse()).toEqual(['0', '51', '2.5', '3.5'])
+  })
+
   // Perun may hang for minutes over a call that we have long given up, and do it then.
   test('is no drift if it is a write that we gave up and that Perun came to later', async () => {
     const { perun, measure, publish, used, drifts } = await setUp({ timeout: 150 })
