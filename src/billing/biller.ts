@@ -90,6 +90,7 @@ export function accept(
     notes: [],
     holds: [],
     released: [],
+    withdrawn: [],
     heldGrowths: [],
   }
 }
@@ -133,7 +134,7 @@ export function bill(
   { meters, verdicts, now, released = [] }: BillingContext,
 ): Billed {
   const drafts = new Map<string, Draft>()
-  const collected: Collected = { notes: [], holds: new Map(), heldGrowths: [] }
+  const collected: Collected = { notes: [], holds: new Map(), withdrawn: [], heldGrowths: [] }
   const outcomes: Partial<Record<Outcome, number>> = {}
   for (const [index, reading] of readings.entries()) {
     const key = seriesKey(reading.series)
@@ -144,8 +145,8 @@ export function bill(
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
   }
   const changes = [...drafts.values()].flatMap(toChange)
-  const { notes, holds, heldGrowths } = collected
-  const recording = { at: now, changes, notes, holds: [...holds.values()], released, heldGrowths }
+  const { notes, holds, withdrawn, heldGrowths } = collected
+  const recording = { at: now, changes, notes, holds: [...holds.values()], released, withdrawn, heldGrowths }
   return { recording, outcomes, ...sumOf(changes) }
 }
 
@@ -190,6 +191,7 @@ interface Draft {
 interface Collected {
   readonly notes: Note[]
   readonly holds: Map<string, Hold>
+  readonly withdrawn: Recording['withdrawn'][number][]
   readonly heldGrowths: HeldGrowth[]
 }
 
@@ -234,6 +236,7 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
     case 'recovered':
       draft.open = undefined
       note('recovered', describeRecovery(decision))
+      collected.withdrawn.push({ series: draft.series, since: decision.former.at })
       if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
     case 'charged':

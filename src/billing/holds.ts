@@ -49,7 +49,7 @@ export function createHoldDesk({ ledger, meters, clock, logger, onChanged }: Hol
           )
         }
         if (verdict === 'accept') return accept(held, { actor, reason }, { meters, now })
-        return { at: now, changes: [], notes: [], holds: [], released: [], heldGrowths: [] }
+        return { at: now, changes: [], notes: [], holds: [], released: [], withdrawn: [], heldGrowths: [] }
       })
       if (closed === undefined) return { kind: 'unknown' }
       logger.info({ hold: id, kind: closed.hold.kind, group: closed.hold.group, site: closed.hold.site, actor }, why)

@@ -110,6 +110,8 @@ export interface Recording {
   readonly holds: readonly Hold[]
   /** Keys of holds that are over, if there are any. */
   readonly released: readonly string[]
+  /** Series that came back to a line they left: what was held of them since is no growth any more. */
+  readonly withdrawn: readonly { readonly series: Series; readonly since: Instant }[]
   readonly heldGrowths: readonly HeldGrowth[]
 }
 

@@ -28,7 +28,15 @@ suite('bill', () => {
     const context = { meters: new Map([[cpu.metric, cpu]]), verdicts: new Map(), now: T0 }
     const { recording, outcomes } = bill([late], [stored('100')], context)
     expect(outcomes).toEqual({ stale: 1 })
-    expect(recording).toEqual({ at: T0, changes: [], notes: [], holds: [], released: [], heldGrowths: [] })
+    expect(recording).toEqual({
+      at: T0,
+      changes: [],
+      notes: [],
+      holds: [],
+      released: [],
+      withdrawn: [],
+      heldGrowths: [],
+    })
   })
 
   test('says in words what fell, and why it thinks so', () => {
@@ -75,6 +83,7 @@ suite('bill', () => {
     expect(recording).toMatchObject({
       changes: [],
       released: [],
+      withdrawn: [],
       heldGrowths: [],
       holds: [{ kind: 'clock ahead', key: `clock ahead/8676/${cpu.metric}` }],
     })

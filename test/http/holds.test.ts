@@ -75,15 +75,16 @@ suite('a hold', () => {
   })
 
   test.each([
-    ['no reason', {}],
-    ['an empty reason', { reason: '  ' }],
-    ['a reason that is no text', { reason: ['right'] }],
-    ['a reason that is a novel', { reason: 'x'.repeat(1_001) }],
-    ['something else beside it', { reason: 'right', force: true }],
-    ['no object', ['right']],
-  ])('is not decided with %s', async (_, body) => {
+    ['no reason', {}, 'got nothing.'],
+    ['an empty reason', { reason: '  ' }, 'got "  ".'],
+    ['a reason that is no text', { reason: ['right'] }, 'got ["right"].'],
+    ['a reason that is a novel', { reason: 'x'.repeat(1_001) }, 'xxx….'],
+    ['something else beside it', { reason: 'right', force: true }, 'got force.'],
+    ['no object', ['right'], 'expected a JSON object'],
+  ])('is not decided with %s', async (_, body, got) => {
     const { holds, decide } = await withHeldGrowth()
-    expect((await decide('accept', body)).status).toBe(400)
+    const { status, json } = await decide('accept', body)
+    expect([status, json]).toEqual([400, expect.objectContaining({ detail: expect.stringContaining(got) })])
     expect(await holds()).toHaveLength(1)
   })
 
@@ -100,12 +101,22 @@ suite('a hold', () => {
       notes: [],
       holds: [{ key: 'clock', kind: 'clock ahead', site: '8676', reason: 'The clock is ahead.' }],
       released: [],
+      withdrawn: [],
       heldGrowths: [],
     }))
     const [clock] = await holds()
     const answer = await face.post(`/api/holds/${clock!.id}/accept`, { reason: 'right' })
     expect(answer).toMatchObject({ status: 409, json: { status: 409 } })
     expect(await holds()).toHaveLength(2)
+  })
+
+  // The weights are put back: the totals return to the line they left, and there is nothing to accept any more.
+  test('ends when the total comes back, and can no longer be accepted', async () => {
+    const { face, holds, used, decide } = await withHeldGrowth()
+    await face.record({ project: 'alpha', at: T0 + 3 * HOUR, value: '104' })
+    expect(await holds()).toEqual([])
+    expect((await decide('accept', { reason: 'too late' })).status).toBe(404)
+    expect(await used()).toBe('4')
   })
 
   test('of a whole site is accepted for all its groups', async () => {

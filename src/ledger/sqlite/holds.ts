@@ -17,7 +17,7 @@ interface GrowthColumns extends SeriesColumns {
 export function createHoldCloser(db: DatabaseSync, recorder: Recorder) {
   const selectHold = db.prepare('SELECT * FROM holds WHERE id = ? AND closed_at IS NULL')
   const selectGrowths = db.prepare(`SELECT from_at, from_value, to_at, to_value, site, metric, project_id, project_name
-    FROM held_growths JOIN series ON series.id = series_id WHERE hold_id = ? ORDER BY series_id, to_at`)
+    FROM held_growths JOIN series ON series.id = series_id WHERE hold_id = ? AND withdrawn = 0 ORDER BY series_id, to_at`)
   const closeHold = db.prepare('UPDATE holds SET closed_at = ?, closed_why = ? WHERE id = ?')
 
   return (id: number, why: string, decide: (held: HeldBack) => Recording) => {

@@ -51,7 +51,11 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   )
   const insertNote = db.prepare('INSERT INTO notes (kind, series_id, at, text) VALUES (?, ?, ?, ?)')
   const insertGrowth = db.prepare(`INSERT OR IGNORE INTO held_growths
-    SELECT id, ?, ?, ?, ?, ? FROM holds WHERE key = ? AND closed_at IS NULL`)
+    SELECT id, ?, ?, ?, ?, ?, 0 FROM holds WHERE key = ? AND closed_at IS NULL`)
+  const withdrawGrowths = db.prepare('UPDATE held_growths SET withdrawn = 1 WHERE series_id = ? AND from_at >= ?')
+  const closeEmptied = db.prepare(`UPDATE holds SET closed_at = ?, closed_why = 'The totals came back.'
+    WHERE closed_at IS NULL AND id IN (SELECT hold_id FROM held_growths WHERE series_id = ?)
+    AND NOT EXISTS (SELECT 1 FROM held_growths WHERE hold_id = holds.id AND withdrawn = 0)`)
   const saveHold = createHoldWriter(db)
   const releaseHold = db.prepare(RELEASE_HOLD)
 
@@ -63,7 +67,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!)))
   }
 
-  function write({ at, changes, notes, holds, released, heldGrowths }: Recording): Recorded {
+  function write({ at, changes, notes, holds, released, withdrawn, heldGrowths }: Recording): Recorded {
     const totals = createTotals()
     for (const change of changes) writeChange(change, at, totals)
     for (const { group, site, amount } of totals.all()) {
@@ -73,6 +77,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     const opened = holds.filter((hold) => saveHold(hold, at))
     for (const key of released) releaseHold.run(at, 'No longer so.', key)
     for (const growth of heldGrowths) writeGrowth(growth)
+    for (const each of withdrawn) withdraw(each, at)
     for (const note of notes) writeNote(note)
     return { groups: [...totals.groups], opened }
   }
@@ -144,6 +149,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     const id = registry.find(series)
     if (id === undefined) return
     insertGrowth.run(id, from.at, formatDecimal(from.value), to.at, formatDecimal(to.value), holdKey)
+  }
+
+  function withdraw({ series, since }: Recording['withdrawn'][number], at: number): void {
+    const id = registry.find(series)
+    if (id === undefined || withdrawGrowths.run(id, since).changes === 0) return
+    closeEmptied.run(at, id)
   }
 
   return { load, write }

@@ -66,7 +66,7 @@ export function recordingContract(open: () => Promise<Ledger>): void {
       let told: unknown[] = []
       await ledger.record([known!, unknown!, known!], (stored) => {
         told = stored.map((each) => each?.state.watermark.value.digits)
-        return { at: T0, changes: [], notes: [], holds: [], released: [], heldGrowths: [] }
+        return { at: T0, changes: [], notes: [], holds: [], released: [], withdrawn: [], heldGrowths: [] }
       })
       expect(told).toEqual([100n, undefined, 100n])
     })

@@ -115,5 +115,8 @@ CREATE TABLE held_growths (
   from_value TEXT NOT NULL,
   to_at INTEGER NOT NULL,
   to_value TEXT NOT NULL,
+  -- The series came back to the line it had left: there is nothing to decide any more.
+  withdrawn INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (hold_id, series_id, to_at)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX held_growths_of_series ON held_growths (series_id);
