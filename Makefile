@@ -72,7 +72,7 @@ docker-build-dev: ## build the image for development
 	docker build -f Dockerfile.dev -t $(IMAGE):dev .
 
 docker-run: ## run the image with the settings of .env
-	docker run --rm --init --env-file .env -e CREDITS_HOST=0.0.0.0 -e OS_CREDITS_LEDGER=sqlite:/data/credits.db -p 127.0.0.1:8000:8000 -v credits-data:/data $(IMAGE):$(VERSION)
+	docker run --rm --init --env-file .env -e CREDITS_HOST=0.0.0.0 -e OS_CREDITS_LEDGER=sqlite:/data/credits.db -p 127.0.0.1:8000:8000 -v credits_ledger:/data $(IMAGE):$(VERSION)
 
 clean: ## remove what was installed, measured and kept by demos
 	rm -rf node_modules .tools coverage data/demo

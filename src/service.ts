@@ -56,6 +56,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     onCommit: (seconds) => metrics.commitSeconds.observe(seconds),
   })
   const publishing = settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock)
+  const { groups, entries, dirty } = await ledger.summary()
+  logging.logger('ledger').info({ path: settings.ledger.path, groups, entries, dirty }, 'Ledger opened')
   const onChanged = (groups: readonly string[]) => publishing?.outbox.wake(groups)
   const intake = buildIntake(parts, ledger, clock, onChanged)
   const decideHold = createHoldDesk({

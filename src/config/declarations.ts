@@ -1,8 +1,8 @@
 /**
  * Every setting of the worker, once: `.default.env` and the README's table are checked against it, `/stats` shows it.
  *
- * Names of the old service are kept. A setting that belongs to a later version is accepted, checked and warned about,
- * so that an environment that is complete for it does not have to change twice.
+ * Names of the old service are kept. A setting that belongs to a later version is accepted, checked as far as
+ * its parser goes, and warned about, so that an environment that is complete for it does not have to change twice.
  */
 import {
   address,
@@ -47,7 +47,7 @@ export const declarations = {
     show: quoteAddress,
   },
   USAGE_EXPORTER_TARGETS_FILE: {
-    doc: 'More of them in a Prometheus file_sd file: a list of targets (addresses) with labels such as location_id.',
+    doc: 'More of them in a Prometheus file_sd file: a list of targets (whole addresses) with labels such as location_id.',
     parse: text,
   },
   USAGE_EXPORTER_TOKEN: { doc: 'Bearer token that is sent to them.', parse: key, secret: true },

@@ -5,9 +5,9 @@
  * message, neither is a login that stands in an address.
  */
 import type { Meters } from '../core/meters.ts'
-import { type Declaration, declarations, type Values } from './declarations.ts'
+import { type Declaration, declarations, type Name, type Values } from './declarations.ts'
 import { type Effective, type Environment, type Files, type Given, readNamed, readValues } from './environment.ts'
-import type { LogLevel } from './parsers.ts'
+import { type LogLevel, quoteAddress } from './parsers.ts'
 import type { Report } from './place.ts'
 import { defaultMeters, metersToBill, readPrices } from './prices.ts'
 import { readTargets, type TargetConfig } from './targets.ts'
@@ -131,23 +131,28 @@ function collectTargets(values: Partial<Values>, files: Files, report: Report): 
   const { USAGE_EXPORTER_URLS: urls = [], USAGE_EXPORTER_TARGETS_FILE: path } = values
   const listed = path === undefined ? [] : readNamed('USAGE_EXPORTER_TARGETS_FILE', path, files, readTargets, report)
   const targets = [...urls.map((url) => ({ url, labels: {} })), ...(listed ?? [])]
-  if (new Set(targets.map(({ url }) => url)).size < targets.length) {
-    report(
-      'USAGE_EXPORTER_URLS: expected each address once, also in USAGE_EXPORTER_TARGETS_FILE, got one of them again',
-    )
+  const all = targets.map(({ url }) => url)
+  for (const url of new Set(all.filter((one, index) => all.indexOf(one) < index))) {
+    const expected = 'each address once, also in USAGE_EXPORTER_TARGETS_FILE'
+    report(`USAGE_EXPORTER_URLS: expected ${expected}, got ${quoteAddress(withoutLogin(url))} again`)
   }
   return targets
 }
 
+function withoutLogin(address: string): string {
+  return Object.assign(new URL(address), { username: '', password: '' }).href
+}
+
 /** What no setting can know alone. */
-function checkTogether({ values, isSet }: Given, report: Report): void {
+function checkTogether({ values, isSet, effective }: Given, report: Report): void {
+  const shown = (name: Name) => effective.find((one) => one.name === name)?.shown
   if (!isSet('USAGE_EXPORTER_URLS') && !isSet('USAGE_EXPORTER_TARGETS_FILE')) {
     report('USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, got nothing')
   }
   const { OS_CREDITS_SCRAPE_INTERVAL: interval, OS_CREDITS_SCRAPE_TIMEOUT: timeout } = values
   if (interval !== undefined && timeout !== undefined && timeout >= interval) {
-    const expected = `a duration shorter than OS_CREDITS_SCRAPE_INTERVAL (${interval}ms)`
-    report(`OS_CREDITS_SCRAPE_TIMEOUT: expected ${expected}, got ${timeout}ms`)
+    const expected = `a duration shorter than OS_CREDITS_SCRAPE_INTERVAL (${shown('OS_CREDITS_SCRAPE_INTERVAL')})`
+    report(`OS_CREDITS_SCRAPE_TIMEOUT: expected ${expected}, got ${shown('OS_CREDITS_SCRAPE_TIMEOUT')}`)
   }
   const needed = ['OS_CREDITS_PERUN_LOGIN', 'OS_CREDITS_PERUN_PASSWORD', 'OS_CREDITS_PERUN_VO_ID'] as const
   for (const name of isSet('OS_CREDITS_PERUN_URL') ? needed : []) {

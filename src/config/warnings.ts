@@ -30,10 +30,15 @@ function isIdle({ name, origin, shown }: Effective): boolean {
 
 const knownNames = new Set<string>(entries.flatMap(([name, { secret }]) => (secret ? [name, `${name}_FILE`] : [name])))
 
+/** How names of the worker begin; those of other programs may begin like the shorter ones. */
+const onlyOurs = /^(?:OS_CREDITS_|USAGE_EXPORTER_)/
+const ours = /^(?:OS_CREDITS_|USAGE_EXPORTER_|CREDITS_|API_|METRICS?_)/
+
 function warningAbout(name: string): string | undefined {
   const by = replaced.find((old) => old.name.test(name))?.by
   if (by !== undefined) return `${name} has no effect any more, it is replaced by ${by}`
-  if (!/^(?:OS_CREDITS_|USAGE_EXPORTER_)/.test(name) || knownNames.has(name)) return undefined
+  if (knownNames.has(name)) return undefined
   const meant = nearest(name, knownNames)
-  return `${name} is not a setting${meant === undefined ? '' : `, is ${meant} meant?`}`
+  if (meant !== undefined && ours.test(name)) return `${name} is not a setting, is ${meant} meant?`
+  return onlyOurs.test(name) ? `${name} is not a setting` : undefined
 }

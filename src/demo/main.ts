@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +17,9 @@ import { createNarrator, type GroupReport } from './narrator.ts'
 import type { PerunSimulator } from './perun/simulator.ts'
 import { SITE, startDemoExporter, startDemoPerun } from './world.ts'
 
-const FOLDER = 'data/demo'
+const FOLDERS = 'data/demo'
+/** Each run has its own, so that two of them do not meet in one ledger. */
+const FOLDER = `${FOLDERS}/${process.pid}`
 const LOG = `${FOLDER}/worker.log`
 const USUAL_PORT = 8_000
 const LOOK_EVERY_MS = 4_000
@@ -47,8 +49,7 @@ async function serve<Server extends { close(): Promise<void> }>(server: Server, 
 }
 
 async function demonstrate(): Promise<void> {
-  rmSync(FOLDER, { recursive: true, force: true })
-  mkdirSync(FOLDER, { recursive: true })
+  makeFolder()
   const [exporter, perun, port] = await Promise.all([startDemoExporter(), startDemoPerun(), freePort(USUAL_PORT)])
   const worker = startWorker(exporter, perun, port)
   // Whatever ends this program, an error too, ends the worker.
@@ -68,6 +69,24 @@ async function demonstrate(): Promise<void> {
   await Promise.all([exporter.close(), perun.close()])
   console.log('All stopped.')
   process.exit()
+}
+
+/** An empty folder for this run; those of runs that are over are removed. */
+function makeFolder(): void {
+  mkdirSync(FOLDERS, { recursive: true })
+  const over = readdirSync(FOLDERS).filter((name) => name === String(process.pid) || !isRunning(Number(name)))
+  for (const name of over) rmSync(join(FOLDERS, name), { recursive: true, force: true })
+  mkdirSync(FOLDER)
+}
+
+/** Whether a process has this number; what is no number is none. */
+function isRunning(pid: number): boolean {
+  try {
+    return pid > 0 && process.kill(pid, 0)
+  } catch (error) {
+    // Somebody else's is running too.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 function startWorker(exporter: Exporter, perun: PerunSimulator, port: number): ChildProcess {

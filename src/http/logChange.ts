@@ -4,16 +4,20 @@
  *
  * Three notations are understood: some levels by name, one logger, and the configuration that the old service took
  * (Python's `dictConfig`). Of that one the levels count; its formatters, handlers and filters have no meaning here and are
- * named as ignored. A body is understood as a whole or refused as a whole.
+ * named as ignored, and so are loggers of the old service whose work nobody does here. A body is understood as a whole or
+ * refused as a whole.
  */
 import { HOUR, MINUTE, SECOND } from '../core/time.ts'
-import { type Level, levelNames, loggerNames } from '../telemetry/logger.ts'
+import { INHERIT, type Level, levelNames, loggerNames } from '../telemetry/logger.ts'
 import { BadRequestError } from './errors.ts'
 import { describe, objectOf } from './json.ts'
 
+/** A level, or that of the root. */
+type OwnLevel = Level | typeof INHERIT
+
 export interface LogChange {
-  /** By the name of the logger, or `root`. At least one. */
-  readonly levels: ReadonlyMap<string, Level>
+  /** By the name of the logger, or `root`, which never inherits. None only if all that were named are ignored. */
+  readonly levels: ReadonlyMap<string, OwnLevel>
   /** For how long, in milliseconds; without it, until it is changed again. */
   readonly forMs: number | undefined
   /** What of the body has no meaning here. */
@@ -31,9 +35,7 @@ const EXAMPLE = '{"levels": {"perun": "debug"}, "for": "10m"}'
 /** @throws {BadRequestError} if any of it is not understood. */
 export function readLogChange(body: unknown): LogChange {
   const { for: time, ...fields } = objectOf(body, 'The body')
-  const change = readLevels(fields)
-  if (change.levels.size === 0) throw new BadRequestError(`Expected a level to set, as in ${EXAMPLE}, got none.`)
-  return { ...change, forMs: time === undefined ? undefined : readTime(time) }
+  return { ...readLevels(fields), forMs: time === undefined ? undefined : readTime(time) }
 }
 
 function readLevels(fields: Fields): Levels {
@@ -45,14 +47,21 @@ function readLevels(fields: Fields): Levels {
 function byName(fields: Fields): Levels {
   refuseOthers(fields, ['levels'])
   const named = Object.entries(objectOf(fields.levels, 'levels'))
-  const levels = named.flatMap(([name, level]) => namesOf(name).map((own) => [own, levelOf(level, name)] as const))
+  requireLevel(named.length > 0)
+  const levels = named.flatMap(([name, level]) =>
+    namesOf(name).map((own) => [own, levelFor(own, level, name)] as const),
+  )
   return { levels: new Map(levels), ignored: [] }
 }
 
 function ofOneLogger(fields: Fields): Levels {
   refuseOthers(fields, ['logger', 'level'])
-  const level = levelOf(fields.level, 'level')
-  return { levels: new Map(namesOf(fields.logger).map((name) => [name, level])), ignored: [] }
+  const levels = namesOf(fields.logger).map((name) => [name, levelFor(name, fields.level, 'level')] as const)
+  return { levels: new Map(levels), ignored: [] }
+}
+
+function requireLevel(isThere: boolean): void {
+  if (!isThere) throw new BadRequestError(`Expected a level to set, as in ${EXAMPLE}, got none.`)
 }
 
 /** What `dictConfig` takes besides levels. */
@@ -63,18 +72,28 @@ function ofDictConfig(fields: Fields): Levels {
   if (fields.version !== undefined && fields.version !== '1') {
     throw new BadRequestError(`version: expected 1, got ${describe(fields.version)}.`)
   }
-  const levels = new Map<string, Level>()
-  const ignored = OLD_KEYS.filter((key) => fields[key] !== undefined)
   // The root comes first: the old service's `os_credits` means the same here, and there it went before the root.
+  const root = fields.root === undefined ? [] : [readOldLogger(ROOT, ROOT, fields.root)]
   const loggers = Object.entries(objectOf(fields.loggers ?? {}, 'loggers'))
-  const root = fields.root === undefined ? [] : [[ROOT, fields.root] as const]
-  for (const [name, given] of [...root, ...loggers]) {
-    const place = name === ROOT ? ROOT : `loggers.${name}`
-    const { level, ...others } = objectOf(given, place)
-    for (const own of namesOf(name)) if (level !== undefined) levels.set(own, levelOf(level, `${place}.level`))
-    ignored.push(...Object.keys(others).map((key) => `${place}.${key}`))
+  const all = [...root, ...loggers.map(([name, given]) => readOldLogger(name, `loggers.${name}`, given))]
+  requireLevel(all.some(({ namesLevel }) => namesLevel))
+  const ignored = OLD_KEYS.filter((key) => fields[key] !== undefined)
+  return {
+    levels: new Map(all.flatMap((logger) => logger.levels)),
+    ignored: [...ignored, ...all.flatMap((logger) => logger.ignored)],
   }
-  return { levels, ignored }
+}
+
+/** Who takes the level of an old logger; where nobody does, or the root has nothing to inherit, it is ignored. */
+function readOldLogger(name: string, place: string, given: unknown) {
+  const { level: text, ...others } = objectOf(given, place)
+  const names = namesOfOld(name)
+  const ignored = Object.keys(others).map((key) => `${place}.${key}`)
+  if (text === undefined) return { namesLevel: false, levels: [], ignored }
+  const level = levelOf(text, `${place}.level`)
+  const takers = level === INHERIT ? names.filter((own) => own !== ROOT) : names
+  if (takers.length === 0) ignored.unshift(`${place}.level`)
+  return { namesLevel: true, levels: takers.map((own) => [own, level] as const), ignored }
 }
 
 function refuseOthers(fields: Fields, known: readonly string[]): void {
@@ -87,11 +106,23 @@ function refuseOthers(fields: Fields, known: readonly string[]): void {
 const oldNames = new Map<string, readonly string[]>([
   ['', [ROOT]],
   ['os_credits', [ROOT]],
-  ['os_credits.tasks', ['intake', 'billing', 'outbox', 'publish']],
+  ['os_credits.tasks', ['billing', 'publish']],
   ['os_credits.internal', ['service', 'config']],
   ['os_credits.requests', ['perun']],
   ['os_credits.influxdb', ['scrape', 'ledger']],
 ])
+
+/**
+ * As `namesOf`, but nobody for a logger of the old service that is not known. Python's names are paths: the work of one
+ * is done by who does that of the nearest known one above it, or by the logger here that it is named after.
+ */
+function namesOfOld(name: string): readonly string[] {
+  const [first, ...rest] = name.split('.')
+  if (first !== 'os_credits' || rest.length === 0) return namesOf(name)
+  const above = rest.map((_, index) => [first, ...rest.slice(0, rest.length - index)].join('.'))
+  const known = above.find((path) => oldNames.has(path))
+  return known === undefined ? loggerNames.filter((own) => own === rest[0]) : oldNames.get(known)!
+}
 
 function namesOf(name: unknown): readonly string[] {
   const known: readonly string[] = [ROOT, ...loggerNames]
@@ -102,23 +133,30 @@ function namesOf(name: unknown): readonly string[] {
 }
 
 /** The levels of Python, by name and by number. */
-const oldLevels = new Map<string, Level>([
+const oldLevels = new Map<string, OwnLevel>([
   ['critical', 'fatal'],
   ['warning', 'warn'],
-  ['notset', 'trace'],
+  ['notset', INHERIT],
   ['50', 'fatal'],
   ['40', 'error'],
   ['30', 'warn'],
   ['20', 'info'],
   ['10', 'debug'],
-  ['0', 'trace'],
+  ['0', INHERIT],
 ])
 
-function levelOf(given: unknown, place: string): Level {
+function levelOf(given: unknown, place: string): OwnLevel {
   const text = typeof given === 'string' ? given.toLowerCase() : ''
-  const level = levelNames.find((name) => name === text) ?? oldLevels.get(text)
+  const level = [...levelNames, INHERIT].find((name) => name === text) ?? oldLevels.get(text)
   if (level !== undefined) return level
-  throw new BadRequestError(`${place}: expected one of ${levelNames.join(', ')}, got ${describe(given)}.`)
+  throw new BadRequestError(`${place}: expected one of ${levelNames.join(', ')} or ${INHERIT}, got ${describe(given)}.`)
+}
+
+/** As `levelOf`, but refuses that the root inherits: there is nothing above it. */
+function levelFor(name: string, given: unknown, place: string): OwnLevel {
+  const level = levelOf(given, place)
+  if (name !== ROOT || level !== INHERIT) return level
+  throw new BadRequestError(`${place}: the root cannot inherit; expected one of ${levelNames.join(', ')}.`)
 }
 
 const units: Readonly<Record<string, number>> = { s: SECOND, m: MINUTE, h: HOUR }

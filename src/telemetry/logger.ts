@@ -19,23 +19,15 @@ export type Level = LevelWithSilent
 
 export const levelNames = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const satisfies Level[]
 
-export const loggerNames = [
-  'service',
-  'config',
-  'scrape',
-  'intake',
-  'billing',
-  'ledger',
-  'outbox',
-  'publish',
-  'perun',
-  'http',
-] as const
+export const loggerNames = ['service', 'config', 'scrape', 'billing', 'ledger', 'publish', 'perun', 'http'] as const
 
 export type LoggerName = (typeof loggerNames)[number]
 
 /** The name of the level that all loggers follow which have none of their own. */
 const ROOT = 'root'
+
+/** In the place of a level: the logger has none of its own any more and follows the root. */
+export const INHERIT = 'inherit' as const
 
 /** The longest time a timer can wait, in ms: about 24.8 days. */
 const LONGEST_TIMER = 2 ** 31 - 1
@@ -45,11 +37,12 @@ export interface Logging {
   /** The level in force of the root and of each logger. */
   levels(): Record<string, Level>
   /**
-   * Sets the level of the root, of all that follow it, or of one logger, which from then on has its own. With `forMs`
-   * the level lasts that many milliseconds; then the lasting one returns, whatever other levels for a time came in
-   * between.
+   * Sets the level of the root, of all that follow it, or of one logger, which from then on has its own; with `inherit`
+   * it follows the root again. With `forMs` this lasts that many milliseconds; then what lasts returns, whatever other
+   * levels for a time came in between.
    *
-   * @throws {RangeError} if there is no such logger or level, or if `forMs` is not from 1 to 2³¹ − 1.
+   * @throws {RangeError} if there is no such logger or level, if the root is to inherit, or if `forMs` is not from 1 to
+   *   2³¹ − 1.
    */
   setLevel(name: string, level: string, forMs?: number): void
   /** From now on these texts are not in any line. */
@@ -109,10 +102,13 @@ function inColour(out: DestinationStream): DestinationStream {
  * brings back what lasts and not what happened to be set when it began.
  */
 function levelTable(rootLevel: Level, apply: (name: LoggerName, level: Level) => void) {
-  const lasting = new Map<string, Level>([[ROOT, rootLevel]])
-  const temporary = new Map<string, { level: Level; timer: NodeJS.Timeout }>()
-  const own = (name: string) => temporary.get(name)?.level ?? lasting.get(name)
-  const levelOf = (name: string) => own(name) ?? own(ROOT)!
+  const lasting = new Map<string, Level | typeof INHERIT>([[ROOT, rootLevel]])
+  const temporary = new Map<string, { level: Level | typeof INHERIT; timer: NodeJS.Timeout }>()
+  const own = (name: string) => temporary.get(name)?.level ?? lasting.get(name) ?? INHERIT
+  const levelOf = (name: string): Level => {
+    const level = own(name)
+    return level === INHERIT ? levelOf(ROOT) : level
+  }
   const applyAll = () => {
     for (const name of loggerNames) apply(name, levelOf(name))
   }
@@ -126,7 +122,9 @@ function levelTable(rootLevel: Level, apply: (name: LoggerName, level: Level) =>
     inForce: () => Object.fromEntries([ROOT, ...loggerNames].map((name) => [name, levelOf(name)])),
     set(name: string, level: string, forMs?: number) {
       if (name !== ROOT && !isOneOf(loggerNames, name)) throw new RangeError(`There is no logger "${name}"`)
-      if (!isOneOf(levelNames, level)) throw new RangeError(`There is no level "${level}"`)
+      if (!isOneOf(name === ROOT ? levelNames : [...levelNames, INHERIT], level)) {
+        throw new RangeError(`There is no level "${level}" for "${name}"`)
+      }
       if (forMs !== undefined && !(forMs >= 1 && forMs <= LONGEST_TIMER)) {
         throw new RangeError(`Expected a time from 1 to ${LONGEST_TIMER} ms, got ${forMs}`)
       }

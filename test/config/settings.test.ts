@@ -132,8 +132,13 @@ suite('A problem with the settings', () => {
     ],
     [
       'an exporter twice',
-      { USAGE_EXPORTER_URLS: 'http://a;http://a/' },
-      'USAGE_EXPORTER_URLS: expected each address once, also in USAGE_EXPORTER_TARGETS_FILE, got one of them again',
+      { USAGE_EXPORTER_URLS: 'http://a;http://b;http://a/;http://a' },
+      'USAGE_EXPORTER_URLS: expected each address once, also in USAGE_EXPORTER_TARGETS_FILE, got "http://a/" again',
+    ],
+    [
+      'an exporter with a login twice',
+      { USAGE_EXPORTER_URLS: 'http://ann:secret@a/?token=secret;http://ann:secret@a/?token=secret' },
+      'USAGE_EXPORTER_URLS: expected each address once, also in USAGE_EXPORTER_TARGETS_FILE, got "http://a/?…" again',
     ],
     [
       'a number out of bounds',
@@ -147,8 +152,8 @@ suite('A problem with the settings', () => {
     ],
     [
       'a scrape longer than its interval',
-      { OS_CREDITS_SCRAPE_INTERVAL: '10s' },
-      'OS_CREDITS_SCRAPE_TIMEOUT: expected a duration shorter than OS_CREDITS_SCRAPE_INTERVAL (10000ms), got 10000ms',
+      { OS_CREDITS_SCRAPE_TIMEOUT: '1.5m' },
+      'OS_CREDITS_SCRAPE_TIMEOUT: expected a duration shorter than OS_CREDITS_SCRAPE_INTERVAL (60s), got 1.5m',
     ],
     [
       'a ledger of a later version',
@@ -311,12 +316,16 @@ suite('A warning', () => {
   const warningsOf = (env: Environment) => load({ ...quiet, ...env }).warnings
 
   test('is not given without a reason', () => {
-    expect(warningsOf({ PATH: '/bin', HOME: '/root', OS_CREDITS_UNUSED: '' })).toEqual([])
+    const others = { PATH: '/bin', HOME: '/root', API_URL: 'x', CREDITS_PORT_8000_TCP: 'x', METRICS_HOST: 'x' }
+    expect(warningsOf({ ...others, OS_CREDITS_UNUSED: '' })).toEqual([])
   })
 
   test.each([
     ['OS_CREDITS_WORKER', 'OS_CREDITS_WORKER is not a setting, is OS_CREDITS_WORKERS meant?'],
     ['USAGE_EXPORTER_TOKEN_FIEL', 'USAGE_EXPORTER_TOKEN_FIEL is not a setting, is USAGE_EXPORTER_TOKEN_FILE meant?'],
+    ['CREDITS_PRT', 'CREDITS_PRT is not a setting, is CREDITS_PORT meant?'],
+    ['API_KEYS', 'API_KEYS is not a setting, is API_KEY meant?'],
+    ['METRIC_TO_BILL', 'METRIC_TO_BILL is not a setting, is METRICS_TO_BILL meant?'],
     ['OS_CREDITS_LEDGER_FILE', 'OS_CREDITS_LEDGER_FILE is not a setting'],
     ['OS_CREDITS_AND_NOTHING_LIKE_IT', 'OS_CREDITS_AND_NOTHING_LIKE_IT is not a setting'],
   ])('tells of a name that is none: %s', (name, warning) => {

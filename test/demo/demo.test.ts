@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -9,10 +9,16 @@ import { until } from '../helpers/worker.ts'
 
 const main = join(import.meta.dirname, '../../src/demo/main.ts')
 
-/** Runs the demo program in a folder of its own. */
+const newFolder = () => mkdtempSync(join(tmpdir(), 'demo-'))
+
+/** Runs the demo program. */
 function runDemo(...parameters: string[]) {
-  const folder = mkdtempSync(join(tmpdir(), 'demo-'))
-  const child: ChildProcess = spawn(process.execPath, [main, ...parameters], { cwd: folder })
+  return runDemoIn(newFolder(), ...parameters)
+}
+
+function runDemoIn(cwd: string, ...parameters: string[]) {
+  const child: ChildProcess = spawn(process.execPath, [main, ...parameters], { cwd })
+  const folder = join(cwd, 'data/demo', String(child.pid))
   let output = ''
   for (const stream of [child.stdout!, child.stderr!])
     stream.setEncoding('utf8').on('data', (piece: string) => {
@@ -23,9 +29,10 @@ function runDemo(...parameters: string[]) {
     child.kill('SIGKILL')
     await ended
     killWorker(folder)
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(cwd, { recursive: true, force: true })
   })
   return {
+    /** Where its ledger is. */
     folder,
     output: () => output,
     signal: (name: NodeJS.Signals) => child.kill(name),
@@ -43,7 +50,7 @@ function runDemo(...parameters: string[]) {
 /** The worker is who holds the ledger. */
 function workerOf(folder: string): number | undefined {
   try {
-    using lock = new DatabaseSync(join(folder, 'data/demo/credits.db.lock'), { readOnly: true })
+    using lock = new DatabaseSync(join(folder, 'credits.db.lock'), { readOnly: true })
     return Number(lock.prepare('SELECT pid FROM owner').get()!.pid)
   } catch {
     return undefined
@@ -133,6 +140,19 @@ suite('the whole demo', () => {
     await until('the worker is gone', () => !isAlive(pid))
   })
 
+  test('leaves the ledger of another one alone, and takes away those of earlier ones', async () => {
+    const cwd = newFolder()
+    const [earlier, notOurs] = [join(cwd, 'data/demo/4194305'), join(cwd, 'data/demo/worker.log')]
+    for (const folder of [earlier, notOurs]) mkdirSync(folder, { recursive: true })
+    const first = runDemoIn(cwd)
+    await until('the first worker has its ledger', () => workerOf(first.folder) !== undefined)
+    expect([earlier, notOurs].filter((folder) => existsSync(folder))).toEqual([])
+    const second = runDemoIn(cwd)
+    await until('the second worker has its ledger', () => workerOf(second.folder) !== undefined)
+    expect(workerOf(first.folder)).not.toBe(workerOf(second.folder))
+    expect(isAlive(workerOf(first.folder)!)).toBe(true)
+  })
+
   test('ends when its worker does, and says why', async () => {
     const demo = runDemo()
     await demo.wrote(/Ctrl-C stops all of it/)
@@ -147,7 +167,7 @@ suite('the whole demo', () => {
     process.kill(workerOf(demo.folder)!, 'SIGKILL')
     expect(await demo.ended).toBe(1)
     expect(demo.output()).toMatch(
-      /The worker ended by itself; the end of data\/demo\/worker\.log says why:\n.*Listening on/s,
+      /The worker ended by itself; the end of data\/demo\/\d+\/worker\.log says why:\n.*Listening on/s,
     )
   })
 })

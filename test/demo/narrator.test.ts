@@ -42,6 +42,19 @@ suite('the narrator', () => {
     ])
   })
 
+  test('tells that some growth of a group is held, and what Perun shows nevertheless', async () => {
+    const { perun, narrator } = await setUp()
+    perun.edit('BioVis', { used: '3' })
+    const told = (used: string, holds: string[]) => narrator.tell([report(used, holds)])[0]!.split('credits   ')[1]
+    expect(told('3', ['site jump'])).toBe('Perun shows 3 of 20000, some growth on hold (site jump)')
+    expect(told('4', ['implausible growth', 'refused'])).toBe(
+      'Perun shows 3 of 20000, some growth on hold (implausible growth), on hold (refused)',
+    )
+    expect(told('5', ['implausible growth', 'no grant'])).toBe(
+      'on hold (implausible growth, no grant): recorded, not charged',
+    )
+  })
+
   test('has nothing to tell of no groups', async () => {
     const { narrator } = await setUp()
     expect(narrator.tell([])).toEqual([])

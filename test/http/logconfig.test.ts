@@ -45,6 +45,15 @@ suite('POST /logconfig', () => {
     )
   })
 
+  test('gives a logger back to the root', async () => {
+    await using face = await startFace()
+    await face.post('/logconfig', { logger: 'perun', level: 'error' })
+    const { json } = await face.post('/logconfig', { loggers: { 'os_credits.requests': { level: 'NOTSET' } } })
+    expect(json).toMatchObject({ levels: { root: 'debug', perun: 'debug' }, ignored: [] })
+    await face.post('/logconfig', { logger: 'root', level: 'warn' })
+    expect((await levelsOf(face)).perun).toBe('warn')
+  })
+
   test('understands the body of the old service and says what of it has no meaning here', async () => {
     await using face = await startFace()
     const { status, json } = await face.post('/logconfig', {
@@ -141,7 +150,7 @@ suite('nothing in a body of /logconfig is ever run or opened', () => {
           const { levels } = readLogChange(body)
           for (const [name, level] of levels) {
             expect([...loggerNames, 'root']).toContain(name)
-            expect(levelNames).toContain(level)
+            expect([...levelNames, ...(name === 'root' ? [] : ['inherit'])]).toContain(level)
           }
         } catch (error) {
           expect(error).toBeInstanceOf(BadRequestError)
@@ -159,7 +168,9 @@ suite('a change of levels', () => {
     ['WARN', 'warn'],
     ['INFO', 'info'],
     ['DEBUG', 'debug'],
-    ['NOTSET', 'trace'],
+    ['NOTSET', 'inherit'],
+    ['0', 'inherit'],
+    ['inherit', 'inherit'],
     ['30', 'warn'],
     ['Silent', 'silent'],
   ])('takes the level %s for %s', (given, level) => {
@@ -168,13 +179,34 @@ suite('a change of levels', () => {
 
   test.each([
     ['os_credits', ['root']],
-    ['os_credits.tasks', ['intake', 'billing', 'outbox', 'publish']],
+    ['os_credits.tasks', ['billing', 'publish']],
+    ['os_credits.tasks.bill', ['billing', 'publish']],
+    ['os_credits.perun.groupsManager', ['perun']],
     ['os_credits.internal', ['service', 'config']],
     ['os_credits.requests', ['perun']],
     ['os_credits.influxdb', ['scrape', 'ledger']],
   ])('knows who does the work of the old %s', (old, names) => {
     const { levels } = readLogChange({ version: '1', loggers: { [old]: { level: 'DEBUG' } } })
     expect([...levels.keys()]).toEqual(names)
+  })
+
+  test('names loggers of the old service that nobody stands for here as ignored, and does the rest', () => {
+    const stranger = { 'os_credits.notifications': { level: 'DEBUG', propagate: false } }
+    const { levels, ignored } = readLogChange({ loggers: { ...stranger, 'os_credits.requests': { level: 'DEBUG' } } })
+    expect([levels, ignored]).toEqual([
+      new Map([['perun', 'debug']]),
+      ['loggers.os_credits.notifications.level', 'loggers.os_credits.notifications.propagate'],
+    ])
+    expect(readLogChange({ loggers: stranger })).toMatchObject({ levels: new Map(), ignored: { length: 2 } })
+  })
+
+  test('has nothing to say where the root is to inherit', () => {
+    const loggers = { os_credits: { level: 'NOTSET' }, 'os_credits.requests': { level: 'NOTSET' } }
+    const { levels, ignored } = readLogChange({ root: { level: 'NOTSET' }, loggers })
+    expect([levels, ignored]).toEqual([new Map([['perun', 'inherit']]), ['root.level', 'loggers.os_credits.level']])
+    for (const body of [{ levels: { root: 'notset' } }, { logger: 'root', level: 'inherit' }]) {
+      expect(() => readLogChange(body)).toThrow('the root cannot inherit')
+    }
   })
 
   test("takes the old service's own logger before Python's root", () => {

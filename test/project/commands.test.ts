@@ -46,6 +46,15 @@ suite('The Makefile', () => {
 })
 
 suite('package.json', () => {
+  // npm passes a signal on to its shell, which would end and leave Node running.
+  test('runs Node in the place of the shell where it waits for a signal', () => {
+    const long = Object.entries(packageJson.scripts).filter(([, script]) =>
+      /\bnode .*src\/(demo\/)?main\.ts/.test(script),
+    )
+    expect(long.map(([name]) => name)).toEqual(['start', 'dev', 'demo'])
+    expect(long.filter(([, script]) => !script.startsWith('exec node '))).toEqual([])
+  })
+
   test('has scripts that run files that exist', () => {
     const files = Object.values(packageJson.scripts).flatMap(filesIn)
     expect(files).toEqual(expect.arrayContaining(['src/main.ts', 'vitest.coverage.config.ts']))

@@ -73,6 +73,13 @@ suite('The endpoints of the README', () => {
     }
   })
 
+  // A shell may take `?` for a pattern of file names.
+  test('quote addresses with a query', () => {
+    const examples = fenced(readme, 'sh').filter((line) => line.startsWith('curl ') && line.includes('?'))
+    expect(examples.length).toBeGreaterThan(1)
+    expect(examples.filter((line) => !/"http:[^"]+"/.test(line))).toEqual([])
+  })
+
   test('understand the example of a change of log levels', () => {
     const [example] = fenced(readme, 'sh').filter((line) => line.endsWith('/logconfig'))
     const { levels, forMs } = readLogChange(JSON.parse(/-d '(.*?)'/.exec(example!)![1]!))
@@ -164,5 +171,6 @@ suite('The commands of the README', () => {
     expect(compose.services).toHaveProperty(override!)
     expect(readme).toContain(`docker run --rm -v ${compose.name}_ledger:/data`)
     expect(compose.volumes).toHaveProperty('ledger')
+    expect(read('Makefile')).toContain(` -v ${compose.name}_ledger:/data `)
   })
 })

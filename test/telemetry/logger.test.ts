@@ -191,6 +191,18 @@ suite('Levels', () => {
     expect(written('info', change)).toEqual(['perun debug', 'perun warn'])
   })
 
+  test('of one logger can be given up, for good or for a time: then it follows the root again', () => {
+    const { logging } = record()
+    logging.setLevel('perun', 'debug')
+    logging.setLevel('http', 'debug')
+    logging.setLevel('perun', 'inherit')
+    logging.setLevel('http', 'inherit', 1_000)
+    logging.setLevel('root', 'error')
+    expect(logging.levels()).toMatchObject({ perun: 'error', http: 'error' })
+    vi.advanceTimersByTime(1_000)
+    expect(logging.levels()).toMatchObject({ perun: 'error', http: 'debug' })
+  })
+
   test('are told for the root and for every logger', () => {
     const { logging } = record()
     logging.setLevel('http', 'warn')
@@ -249,6 +261,7 @@ suite('Levels', () => {
       ['__proto__', 'info'],
       ['perun', 'loud'],
       ['perun', 'INFO'],
+      ['root', 'inherit'],
       ['root', 'debug', 0],
       ['root', 'debug', -1],
       ['root', 'debug', Number.NaN],

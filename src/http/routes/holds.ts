@@ -1,7 +1,7 @@
 /** What is held back, and what people decide about it. */
 import { BadRequestError, ConflictError, NotFoundError } from '../errors.ts'
 import { holdJson } from '../groupJson.ts'
-import { readJson } from '../json.ts'
+import { describe, objectOf, readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
 import { limitSummary, queryLimit, queryText, type Route } from '../route.ts'
 
@@ -57,11 +57,7 @@ export function decideHoldRoute(verdict: 'accept' | 'dismiss', { decideHold }: P
 }
 
 function readDecision(body: unknown): { actor: string; reason: string } {
-  const {
-    reason,
-    actor = 'operator',
-    ...rest
-  } = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+  const { reason, actor = 'operator', ...rest } = objectOf(body, 'The body')
   const unknown = Object.keys(rest)
   if (unknown.length > 0)
     throw new BadRequestError(`Expected only reason and actor, got ${unknown.join(', ').slice(0, 80)}.`)
@@ -71,7 +67,5 @@ function readDecision(body: unknown): { actor: string; reason: string } {
 function readText(name: string, value: unknown): string {
   const text = typeof value === 'string' ? value.trim() : ''
   if (text !== '' && text.length <= LONGEST_REASON) return text
-  throw new BadRequestError(
-    `${name}: expected a text of 1 to ${LONGEST_REASON} characters, got ${JSON.stringify(value)?.slice(0, 80)}.`,
-  )
+  throw new BadRequestError(`${name}: expected a text of 1 to ${LONGEST_REASON} characters, got ${describe(value)}.`)
 }

@@ -27,7 +27,7 @@ export function changeLogLevelsRoute({ logging, logger }: Pick<HttpParts, 'loggi
     path: '/logconfig',
     who: 'operator',
     summary: 'Changes levels of the log, for good or for a time',
-    body: '{"levels": {"perun": "debug", …}, "for": "10m"}, {"logger": "perun", "level": "debug"}, or the old dictConfig',
+    body: '{"levels": {"perun": "debug", …}, "for": "10m"}, {"logger": "perun", "level": "inherit"}, or the old dictConfig',
     answers: {
       200: 'The levels now in force',
       400: 'Nothing changed, with the reason',
