@@ -91,27 +91,31 @@ function isRunning(pid: number): boolean {
 
 function startWorker(exporter: Exporter, perun: PerunSimulator, port: number): ChildProcess {
   const log = openSync(LOG, 'w')
-  return spawn(process.execPath, [join(import.meta.dirname, '../main.ts')], {
-    stdio: ['ignore', log, log],
-    // A group of its own, so that Ctrl-C reaches this program only, which then stops the worker in order.
-    detached: true,
-    env: {
-      PATH: process.env.PATH,
-      USAGE_EXPORTER_URLS: exporter.url,
-      OS_CREDITS_LOCATION_ID: String(SITE),
-      OS_CREDITS_SCRAPE_INTERVAL: '2s',
-      OS_CREDITS_SCRAPE_TIMEOUT: '1s',
-      OS_CREDITS_PRICES_FILE: join(import.meta.dirname, 'prices.yaml'),
-      OS_CREDITS_LEDGER: `sqlite:${FOLDER}/credits.db`,
-      OS_CREDITS_PERUN_URL: perun.url,
-      OS_CREDITS_PERUN_LOGIN: 'credits',
-      OS_CREDITS_PERUN_PASSWORD: 'secret',
-      OS_CREDITS_PERUN_VO_ID: String(perun.voId),
-      OS_CREDITS_PERUN_MAX_AGE: '1s',
-      CREDITS_PORT: String(port),
-      LOG_LEVEL: 'debug',
+  return spawn(
+    process.execPath,
+    ['--import', join(import.meta.dirname, 'leash.ts'), join(import.meta.dirname, '../main.ts')],
+    {
+      stdio: ['ignore', log, log],
+      // A group of its own, so that Ctrl-C reaches this program only, which then stops the worker in order.
+      detached: true,
+      env: {
+        PATH: process.env.PATH,
+        USAGE_EXPORTER_URLS: exporter.url,
+        OS_CREDITS_LOCATION_ID: String(SITE),
+        OS_CREDITS_SCRAPE_INTERVAL: '2s',
+        OS_CREDITS_SCRAPE_TIMEOUT: '1s',
+        OS_CREDITS_PRICES_FILE: join(import.meta.dirname, 'prices.yaml'),
+        OS_CREDITS_LEDGER: `sqlite:${FOLDER}/credits.db`,
+        OS_CREDITS_PERUN_URL: perun.url,
+        OS_CREDITS_PERUN_LOGIN: 'credits',
+        OS_CREDITS_PERUN_PASSWORD: 'secret',
+        OS_CREDITS_PERUN_VO_ID: String(perun.voId),
+        OS_CREDITS_PERUN_MAX_AGE: '1s',
+        CREDITS_PORT: String(port),
+        LOG_LEVEL: 'debug',
+      },
     },
-  })
+  )
 }
 
 function introduce(exporter: Exporter, perun: PerunSimulator, port: number): void {

@@ -153,6 +153,15 @@ suite('the whole demo', () => {
     expect(isAlive(workerOf(first.folder)!)).toBe(true)
   })
 
+  test('leaves no worker behind, also when it is killed', async () => {
+    const demo = runDemo()
+    await until('the worker has its ledger', () => workerOf(demo.folder) !== undefined)
+    const worker = workerOf(demo.folder)!
+    demo.signal('SIGKILL')
+    await demo.ended
+    await until('the worker is gone', () => !isAlive(worker))
+  })
+
   test('ends when its worker does, and says why', async () => {
     const demo = runDemo()
     await demo.wrote(/Ctrl-C stops all of it/)

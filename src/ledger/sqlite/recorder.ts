@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Credits } from '../../core/credits.ts'
 import type { FormerLine, SeriesState } from '../../core/decide.ts'
 import { decimal, formatDecimal } from '../../core/decimals.ts'
-import { type ChargeEntry, windowOf } from '../../core/entries.ts'
+import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
 import type { Series } from '../../core/series.ts'
 import type { HeldGrowth, Hold, Note, Posting, Recorded, Recording, SeriesChange, StoredSeries } from '../ledger.ts'
 import type { Registry } from './registry.ts'
@@ -35,10 +35,11 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
   const insertSeries = db.prepare(`INSERT INTO series (site, metric, project_id, project_name, at, value, carry, pace)
     VALUES (?, ?, ?, ?, 0, '0', '0', 0)`)
-  const updateSeries = db.prepare(
-    'UPDATE series SET at = ?, value = ?, origin = ?, carry = ?, pace = ?, still_since = ?, former_lines = ? WHERE id = ?',
+  const state = 'at = ?, value = ?, origin = ?, carry = ?, pace = ?, still_since = ?, former_lines = ?'
+  const updateSeries = db.prepare(`UPDATE series SET ${state} WHERE id = ?`)
+  const updateOpenSeries = db.prepare(
+    `UPDATE series SET ${state}, open_number = ?, open_window = ?, open_price = ? WHERE id = ?`,
   )
-  const openEntry = db.prepare('UPDATE series SET open_number = ?, open_window = ?, open_price = ? WHERE id = ?')
   const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
   const insertAccount = db.prepare('INSERT OR IGNORE INTO accounts (group_name, site) VALUES (?, ?)')
   const addToAccount = db.prepare('UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ?')
@@ -83,31 +84,25 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   }
 
   function writeChange(change: SeriesChange, at: number, totals: Totals): void {
-    const { series, state, carry, postings, closes } = change
+    const { series, postings, closes } = change
     const id = change.number ?? registry.find(series) ?? addSeries(series, totals)
-    updateSeries.run(
-      state.watermark.at,
-      formatDecimal(state.watermark.value),
-      state.watermark.origin ?? null,
-      formatDecimal(carry),
-      state.pace,
-      state.stillSince ?? null,
-      state.formerLines === undefined ? null : JSON.stringify(state.formerLines.map(formatLine)),
-      id,
-    )
-    for (const posting of postings) totals.add(series, post(posting, id, at))
-    if (closes) openEntry.run(null, null, null, id)
+    let appended: OpenEntry | undefined
+    for (const posting of postings) {
+      if (posting.kind === 'append') appended = append(posting.entry, id, at)
+      else extend(posting)
+      totals.add(series, posting.kind === 'append' ? posting.entry.amount : posting.amount)
+    }
+    if (closes) updateOpenSeries.run(...columnsOf(change), null, null, null, id)
+    else if (appended === undefined) updateSeries.run(...columnsOf(change), id)
+    else updateOpenSeries.run(...columnsOf(change), appended.number, appended.window, appended.priceVersion, id)
   }
 
-  function post(posting: Posting, seriesId: number, at: number): Credits {
-    if (posting.kind === 'append') return append(posting.entry, seriesId, at)
-    const { to, amount, carryOut, number } = posting
+  function extend({ to, amount, carryOut, number }: Extract<Posting, { kind: 'extend' }>): void {
     extendEntry.run(to.at, formatDecimal(to.value), amount, formatDecimal(carryOut), number)
-    return amount
   }
 
-  function append(entry: ChargeEntry, seriesId: number, at: number): Credits {
-    const { from, to } = entry
+  function append(entry: ChargeEntry, seriesId: number, at: number): OpenEntry {
+    const { from, to, priceVersion } = entry
     const { lastInsertRowid } = insertCharge.run(
       entry.id,
       entry.group,
@@ -119,15 +114,14 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
       from.at,
       formatDecimal(from.value),
       formatDecimal(to.value),
-      entry.priceVersion,
+      priceVersion,
       formatDecimal(entry.perUnit),
       formatDecimal(entry.carryIn),
       formatDecimal(entry.carryOut),
       entry.accepted?.actor ?? null,
       entry.accepted?.reason ?? null,
     )
-    openEntry.run(lastInsertRowid, windowOf(to.at), entry.priceVersion, seriesId)
-    return entry.amount
+    return { number: Number(lastInsertRowid), window: windowOf(to.at), priceVersion }
   }
 
   function addSeries(series: Series, totals: Totals): number {
@@ -212,6 +206,19 @@ export function toSeriesState({ at, value, origin, pace, still_since, former_lin
     ...(still_since !== null && { stillSince: still_since }),
     ...(former_lines !== null && { formerLines: (JSON.parse(former_lines) as LineText[]).map(parseLine) }),
   }
+}
+
+/** The columns of a series' state, in the order of the statements that update them. */
+function columnsOf({ state: { watermark, pace, stillSince, formerLines }, carry }: SeriesChange) {
+  return [
+    watermark.at,
+    formatDecimal(watermark.value),
+    watermark.origin ?? null,
+    formatDecimal(carry),
+    pace,
+    stillSince ?? null,
+    formerLines === undefined ? null : JSON.stringify(formerLines.map(formatLine)),
+  ] as const
 }
 
 /** A former line as it is stored: decimals are text. */
