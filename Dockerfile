@@ -15,4 +15,4 @@ USER node
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.CREDITS_PORT+'/livez').then((answer)=>process.exit(answer.ok?0:1),()=>process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=30", "src/main.ts"]
+CMD ["node", "--max-semi-space-size=6", "--heap-growing-percent=30", "src/main.ts"]

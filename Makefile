@@ -13,7 +13,7 @@ export PATH := $(if $(NODE),$(CURDIR)/$(dir $(NODE)):)$(CURDIR)/node_modules/.bi
 INSTALLED := node_modules/.installed
 VERSION = $(shell node -p 'require("./package.json").version')
 # Memory before speed: see docs/decisions/0011-small-heap.md
-SMALL_HEAP := --max-semi-space-size=4 --heap-growing-percent=30
+SMALL_HEAP := --max-semi-space-size=6 --heap-growing-percent=30
 
 DOCKER_USERNAME ?= credits
 IMAGE = $(DOCKER_USERNAME)/credits-worker

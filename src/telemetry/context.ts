@@ -21,7 +21,12 @@ export function currentTask(): string | undefined {
   return tasks.getStore()
 }
 
-/** An id that no other task of a ledger's lifetime is likely to have: `scrape-5f0c93d2a1`. */
+/** Tells this run of the program from others. */
+const run = randomBytes(4).toString('hex')
+let count = 0
+
+/** An id that no other task of a ledger's lifetime is likely to have: `scrape-5f0c93d2-1k`. */
 export function newTaskId(prefix: string): string {
-  return `${prefix}-${randomBytes(5).toString('hex')}`
+  count += 1
+  return `${prefix}-${run}-${count.toString(36)}`
 }

@@ -32,6 +32,6 @@ suite('A task', () => {
   test('gets an id of its own that tells what kind of work it is', () => {
     const ids = new Set(Array.from({ length: 1_000 }, () => newTaskId('publish')))
     expect(ids.size).toBe(1_000)
-    for (const id of ids) expect(id).toMatch(/^publish-[0-9a-f]{10}$/)
+    for (const id of ids) expect(id).toMatch(/^publish-[0-9a-f]{8}-[0-9a-z]+$/)
   })
 })

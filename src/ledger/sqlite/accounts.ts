@@ -14,6 +14,8 @@ interface GroupColumns {
   readonly used: bigint
   readonly opened: bigint
   readonly published: bigint | null
+  readonly has_intentions: bigint
+  readonly has_holds: bigint
 }
 
 interface AccountColumns {
@@ -26,7 +28,10 @@ interface AccountColumns {
 
 export function createAccounts(db: DatabaseSync): Accounts {
   const selectDirty = db.prepare('SELECT name FROM groups WHERE dirty = 1 ORDER BY published_at NULLS FIRST, name')
-  const selectGroup = db.prepare('SELECT used, opened, published FROM groups WHERE name = ?')
+  const selectGroup = db.prepare(`SELECT used, opened, published,
+    EXISTS (SELECT 1 FROM intentions WHERE group_name = name) AS has_intentions,
+    EXISTS (SELECT 1 FROM holds WHERE group_name = name AND closed_at IS NULL) AS has_holds
+    FROM groups WHERE name = ?`)
   selectGroup.setReadBigInts(true)
   const selectAccounts = db.prepare(
     'SELECT site, contact, charged, retry_at, published_up_to FROM accounts WHERE group_name = ? ORDER BY site',
@@ -67,10 +72,18 @@ export function createAccounts(db: DatabaseSync): Accounts {
       used: row.used,
       opened: row.opened !== 0n,
       sites: siteAccounts(group, row.opened === 0n),
-      intended: (selectIntentions.all(group) as unknown as { used: bigint; at: bigint }[]).map(toIntention),
-      holds: (selectHolds.all(group) as unknown as { key: string }[]).map(({ key }) => key),
+      intended: row.has_intentions === 0n ? [] : intentionsOf(group),
+      holds: row.has_holds === 0n ? [] : holdsOf(group),
       ...(row.published !== null && { published: row.published }),
     }
+  }
+
+  function intentionsOf(group: string): GroupAccount['intended'] {
+    return (selectIntentions.all(group) as unknown as { used: bigint; at: bigint }[]).map(toIntention)
+  }
+
+  function holdsOf(group: string): string[] {
+    return (selectHolds.all(group) as unknown as { key: string }[]).map(({ key }) => key)
   }
 
   function siteAccounts(group: string, isNew: boolean): SiteAccount[] {
