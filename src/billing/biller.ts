@@ -37,7 +37,7 @@ import type {
 export type Outcome = Decision['kind'] | 'conflict'
 
 /** What a delivery says about each site and metric, found before it is recorded in parts. */
-export type Verdicts = ReadonlyMap<string, SiteVerdict>
+export type Verdicts = (series: Series) => SiteVerdict | undefined
 
 export interface BillingContext {
   readonly meters: Meters
@@ -107,19 +107,18 @@ export interface Judge {
 
 /** Looks at all readings of a delivery together; see `core/classify.ts`. */
 export function createJudge(): Judge {
-  const steps = new Map<string, Step[]>()
+  const steps = new SiteMap<Step[]>(() => [])
   return {
     look(readings, stored) {
       for (const [index, reading] of readings.entries()) {
         const before = stored[index]?.state
-        if (before === undefined) continue
-        const key = siteKey(reading.series)
-        const list = steps.get(key)
-        if (list === undefined) steps.set(key, [{ before, reading }])
-        else list.push({ before, reading })
+        if (before !== undefined) steps.of(reading.series).push({ before, reading })
       }
     },
-    verdicts: () => new Map([...steps].map(([key, list]) => [key, classify(list)])),
+    verdicts() {
+      const verdicts = new SiteMap(({ site, metric }) => classify(steps.of({ site, metric })))
+      return (series) => verdicts.of(series)
+    },
   }
 }
 
@@ -133,14 +132,14 @@ export function bill(
   stored: readonly (StoredSeries | undefined)[],
   { meters, verdicts, now, released = [] }: BillingContext,
 ): Billed {
-  const drafts = new Map<string, Draft>()
+  const drafts = new Map<string | number, Draft>()
   const collected: Collected = { notes: [], holds: new Map(), withdrawn: [], heldGrowths: [] }
   const outcomes: Partial<Record<Outcome, number>> = {}
   for (const [index, reading] of readings.entries()) {
-    const key = seriesKey(reading.series)
+    const key = stored[index]?.number ?? seriesKey(reading.series)
     const draft = drafts.get(key) ?? createDraft(reading.series, stored[index])
     drafts.set(key, draft)
-    const verdict = verdicts.get(siteKey(reading.series))
+    const verdict = verdicts(reading.series)
     const outcome = take(draft, reading, { meter: meters.get(reading.series.metric)!, verdict, now }, collected)
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
   }
@@ -152,12 +151,12 @@ export function bill(
 
 /** The holds about clocks that are over, because no reading of a delivery is ahead of ours. */
 export function agreeingClocks(readings: readonly Reading[], now: Instant): string[] {
-  const keys = new Set(readings.map(({ series }) => clockKey(series)))
-  for (const { series, at } of readings) if (at > now + CLOCK_TOLERANCE) keys.delete(clockKey(series))
-  return [...keys]
+  const sites = new SiteMap(({ site, metric }) => ({ key: clockKey({ site, metric }), isAhead: false }))
+  for (const { series, at } of readings) sites.of(series).isAhead ||= at > now + CLOCK_TOLERANCE
+  return sites.all().flatMap(({ key, isAhead }) => (isAhead ? [] : [key]))
 }
 
-function clockKey({ site, metric }: Series): string {
+function clockKey({ site, metric }: SiteMetric): string {
   return `clock ahead/${site}/${metric}`
 }
 
@@ -173,8 +172,28 @@ function sumOf(changes: readonly SeriesChange[]): { charged: Credits; begun: num
   return { charged, begun }
 }
 
-function siteKey({ site, metric }: Series): string {
-  return `${site} ${metric}`
+type SiteMetric = Pick<Series, 'site' | 'metric'>
+
+/** Something for each metric of each site, made when it is first asked for. There are few of them and many readings. */
+class SiteMap<Value> {
+  private readonly values = new Map<string, Map<string, Value>>()
+  private readonly make: (of: SiteMetric) => Value
+
+  constructor(make: (of: SiteMetric) => Value) {
+    this.make = make
+  }
+
+  of({ site, metric }: SiteMetric): Value {
+    const ofSite = this.values.get(site) ?? new Map<string, Value>()
+    this.values.set(site, ofSite)
+    const value = ofSite.get(metric) ?? this.make({ site, metric })
+    ofSite.set(metric, value)
+    return value
+  }
+
+  all(): Value[] {
+    return [...this.values.values()].flatMap((ofSite) => [...ofSite.values()])
+  }
 }
 
 /** What becomes of a series while its readings are taken. */

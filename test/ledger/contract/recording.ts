@@ -115,7 +115,7 @@ export function recordingContract(open: () => Promise<Ledger>): void {
         changes: [...recording.changes, { ...recording.changes[0]!, postings: [{ kind: 'append', entry: entry! }] }],
       })
       const recorded = ledger.record([fresh.series], (stored) =>
-        broken(bill([fresh], stored, { meters, verdicts: new Map(), now: T0 }).recording),
+        broken(bill([fresh], stored, { meters, verdicts: () => undefined, now: T0 }).recording),
       )
       await expect(recorded).rejects.toThrow()
       expect(await ledger.account('beta')).toBeUndefined()
