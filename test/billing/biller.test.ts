@@ -7,7 +7,7 @@ import { cpu, judged, type Measured, meter, ram, reading, T0 } from '../helpers/
 
 let series = 0
 const stored = (value: string, pace = 1): StoredSeries => ({
-  number: (series += 1),
+  number: ++series,
   state: { watermark: { at: T0, value: decimal(value) }, pace },
   carry: zero,
 })
