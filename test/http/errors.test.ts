@@ -13,7 +13,7 @@ suite('an error', () => {
       status: 404,
       detail: 'There is nothing at /nothing/here.',
       instance: '/nothing/here',
-      task: expect.stringMatching(/^http-[0-9a-f]+$/),
+      task: expect.stringMatching(/^http-[0-9a-f]{8}-[0-9a-z]+$/),
     })
     const { task } = json as { task: string }
     expect(face.logLines).toContainEqual(expect.objectContaining({ task, status: 404, path: '/nothing/here' }))
