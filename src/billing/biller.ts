@@ -4,10 +4,9 @@
  * The ledger hands over what is stored of the series, this module asks the pure rules of `core/` what each reading means,
  * and hands back what to write. It runs inside the ledger's transaction and does not wait for anything.
  */
-import { classify, type SiteVerdict, type Step } from '../core/classify.ts'
+import type { SiteVerdict } from '../core/classify.ts'
 import { type Credits, LARGEST_AMOUNT } from '../core/credits.ts'
 import {
-  CLOCK_TOLERANCE,
   type Decision,
   decide,
   describePoint,
@@ -32,12 +31,10 @@ import type {
   SeriesChange,
   StoredSeries,
 } from '../ledger/ledger.ts'
+import { clockKey, type Verdicts } from './sites.ts'
 
 /** What came of a reading, for logs and metrics. */
 export type Outcome = Decision['kind'] | 'conflict'
-
-/** What a delivery says about each site and metric, found before it is recorded in parts. */
-export type Verdicts = (series: Series) => SiteVerdict | undefined
 
 export interface BillingContext {
   readonly meters: Meters
@@ -99,29 +96,6 @@ function withActor(posting: Posting, accepted: { readonly actor: string; readonl
   return posting.kind === 'append' ? { ...posting, entry: { ...posting.entry, accepted } } : posting
 }
 
-export interface Judge {
-  /** Takes some readings of a delivery and what is stored of the series of each. */
-  look(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): void
-  verdicts(): Verdicts
-}
-
-/** Looks at all readings of a delivery together; see `core/classify.ts`. */
-export function createJudge(): Judge {
-  const steps = new SiteMap<Step[]>(() => [])
-  return {
-    look(readings, stored) {
-      for (const [index, reading] of readings.entries()) {
-        const before = stored[index]?.state
-        if (before !== undefined) steps.of(reading.series).push({ before, reading })
-      }
-    },
-    verdicts() {
-      const verdicts = new SiteMap(({ site, metric }) => classify(steps.of({ site, metric })))
-      return (series) => verdicts.of(series)
-    },
-  }
-}
-
 /**
  * What to record for some readings of a delivery. A series may occur several times; its readings are taken in order.
  *
@@ -149,17 +123,6 @@ export function bill(
   return { recording, outcomes, ...sumOf(changes) }
 }
 
-/** The holds about clocks that are over, because no reading of a delivery is ahead of ours. */
-export function agreeingClocks(readings: readonly Reading[], now: Instant): string[] {
-  const sites = new SiteMap(({ site, metric }) => ({ key: clockKey({ site, metric }), isAhead: false }))
-  for (const { series, at } of readings) sites.of(series).isAhead ||= at > now + CLOCK_TOLERANCE
-  return sites.all().flatMap(({ key, isAhead }) => (isAhead ? [] : [key]))
-}
-
-function clockKey({ site, metric }: SiteMetric): string {
-  return `clock ahead/${site}/${metric}`
-}
-
 function sumOf(changes: readonly SeriesChange[]): { charged: Credits; begun: number } {
   let charged = 0n
   let begun = 0
@@ -170,30 +133,6 @@ function sumOf(changes: readonly SeriesChange[]): { charged: Credits; begun: num
     }
   }
   return { charged, begun }
-}
-
-type SiteMetric = Pick<Series, 'site' | 'metric'>
-
-/** Something for each metric of each site, made when it is first asked for. There are few of them and many readings. */
-class SiteMap<Value> {
-  private readonly values = new Map<string, Map<string, Value>>()
-  private readonly make: (of: SiteMetric) => Value
-
-  constructor(make: (of: SiteMetric) => Value) {
-    this.make = make
-  }
-
-  of({ site, metric }: SiteMetric): Value {
-    const ofSite = this.values.get(site) ?? new Map<string, Value>()
-    this.values.set(site, ofSite)
-    const value = ofSite.get(metric) ?? this.make({ site, metric })
-    ofSite.set(metric, value)
-    return value
-  }
-
-  all(): Value[] {
-    return [...this.values.values()].flatMap((ofSite) => [...ofSite.values()])
-  }
 }
 
 /** What becomes of a series while its readings are taken. */

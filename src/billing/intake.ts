@@ -13,7 +13,8 @@ import type { Clock } from '../core/time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Delivery } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { agreeingClocks, type Billed, bill, createJudge, type Outcome, ramPerCpu, type Verdicts } from './biller.ts'
+import { type Billed, bill, type Outcome, ramPerCpu } from './biller.ts'
+import { agreeingClocks, createJudge, type Verdicts } from './sites.ts'
 
 export interface IntakeOptions {
   readonly ledger: Pick<Ledger, 'record' | 'stored'>

@@ -1,7 +1,7 @@
 /** Pieces that tests of billing and publishing need: prices, readings, a clock that stands still, a silent logger. */
 import { pino } from 'pino'
-import { createJudge, type Verdicts } from '#src/billing/biller.ts'
 import { createIntake } from '#src/billing/intake.ts'
+import { createJudge, type Verdicts } from '#src/billing/sites.ts'
 import { noRejections } from '#src/core/admit.ts'
 import { decimal } from '#src/core/decimals.ts'
 import type { Meter, Meters } from '#src/core/meters.ts'
