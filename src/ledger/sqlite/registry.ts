@@ -12,7 +12,6 @@ export interface Registry {
   /** Forgets series that were added since the last call of `keep`: their transaction was rolled back. */
   forget(): void
   keep(): void
-  readonly size: number
 }
 
 export function createRegistry(db: DatabaseSync): Registry {
@@ -34,9 +33,6 @@ export function createRegistry(db: DatabaseSync): Registry {
     },
     keep() {
       unsure = []
-    },
-    get size() {
-      return ids.size
     },
   }
 }
