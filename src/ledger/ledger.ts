@@ -14,6 +14,7 @@ import type { Decimal } from '../core/decimals.ts'
 import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
+import type { Hash } from './receipts.ts'
 
 /** What is stored of a series beside its entries. */
 export interface StoredSeries {
@@ -24,6 +25,8 @@ export interface StoredSeries {
   readonly carry: Decimal
   /** The entry that may still grow. */
   readonly open?: OpenEntry
+  /** Where its chain of hashes stands; only the ledger looks at it (see `receipts.ts`). */
+  readonly chain: { readonly head: Hash; readonly openBase?: Hash }
 }
 
 /** A line of the ledger to write: a new charge entry, or growth of the open one. */
@@ -40,8 +43,8 @@ export type Posting =
 /** What a reading made of its series. */
 export interface SeriesChange {
   readonly series: Series
-  /** Its number, unless it is new. */
-  readonly number?: number
+  /** What was stored of it, unless it is new. */
+  readonly before?: StoredSeries
   readonly state: SeriesState
   readonly carry: Decimal
   /** In order of time; an appended entry becomes the open one. */
@@ -165,12 +168,34 @@ export interface GroupAccount {
   readonly holds: readonly string[]
 }
 
+/** A value in Perun that we did not write, as publishing found it. */
+export interface Drift {
+  readonly site: string
+  /** What we believed that Perun shows; absent before the first write. */
+  readonly expected?: Credits
+  /** What it shows; absent if used credits are missing. */
+  readonly shown?: Credits
+  /** When and by whom it was changed, in Perun's own words. */
+  readonly modifiedAt?: string
+  readonly modifiedBy?: string
+  /** The id of the adjustment that follows it; absent if used credits are missing, which is a hold. */
+  readonly entryId?: string
+}
+
+export interface StoredDrift extends Drift {
+  readonly id: number
+  readonly group: string
+  readonly seenAt: Instant
+}
+
 /** What publishing changes of a group, in one transaction. Only what is given changes. */
 export interface Settlement {
   readonly group: string
   readonly at: Instant
   readonly entries?: readonly Exclude<Entry, ChargeEntry>[]
   readonly contacts?: readonly { readonly site: string; readonly contact: Contact; readonly retryAt?: Instant }[]
+  /** Each is told once, when it is found. */
+  readonly drifts?: readonly Drift[]
   readonly holds?: readonly Hold[]
   /** Keys of holds that are over, with why. */
   readonly released?: readonly { readonly key: string; readonly reason: string }[]
@@ -203,8 +228,8 @@ export interface SeriesRow extends Series {
   readonly state: SeriesState
 }
 
-/** An entry as it stands in the ledger, with its number there and the instant it belongs to. */
-export type StoredEntry = Entry & { readonly number: number; readonly at: Instant }
+/** An entry as it stands in the ledger: with its number there, the instant it belongs to and its hash. */
+export type StoredEntry = Entry & { readonly number: number; readonly at: Instant; readonly hash: Hash }
 
 export interface HistoryPoint {
   readonly at: Instant
@@ -220,6 +245,8 @@ export interface LedgerSummary {
   readonly entries: number
   readonly holds: Readonly<Partial<Record<HoldKind, number>>>
   readonly contacts: Readonly<Partial<Record<Contact, number>>>
+  /** Values in Perun that we did not write, ever. */
+  readonly drifts: number
 }
 
 /** Answers questions; never changes anything. */
@@ -232,6 +259,8 @@ export interface LedgerReader {
   history(group: string, period: { from: Instant; to: Instant }): Promise<HistoryPoint[] | undefined>
   notes(group: string, limit: number): Promise<Note[]>
   holds(page: { group?: string; limit: number }): Promise<StoredHold[]>
+  /** Newest first. */
+  drifts(page: { group?: string; before?: number; limit: number }): Promise<StoredDrift[]>
   summary(): Promise<LedgerSummary>
 }
 

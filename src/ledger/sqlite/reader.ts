@@ -11,6 +11,7 @@ import type {
   LedgerReader,
   Note,
   SeriesRow,
+  StoredDrift,
   StoredEntry,
   StoredHold,
 } from '../ledger.ts'
@@ -18,6 +19,10 @@ import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 
 type Row = Record<string, unknown>
+
+/** Rows for `toEntry`. */
+export const SELECT_ENTRIES = `SELECT entries.*, series.metric, series.project_id
+  FROM entries LEFT JOIN series ON series.id = series_id`
 
 export function createReader(db: DatabaseSync): LedgerReader {
   const prepare = (sql: string) => {
@@ -36,8 +41,7 @@ export function createReader(db: DatabaseSync): LedgerReader {
   )
   const oneGroup = prepare(`SELECT ${groupColumns} FROM groups WHERE name = ?`)
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
-  const listEntries =
-    prepare(`SELECT entries.*, series.metric, series.project_id FROM entries LEFT JOIN series ON series.id = series_id
+  const listEntries = prepare(`${SELECT_ENTRIES}
     WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
   const groupExists = prepare('SELECT 1 FROM groups WHERE name = ?')
   const groupHistory = prepare(`SELECT * FROM (SELECT entries.at, entries.number, coalesce(metric, kind) AS metric,
@@ -49,9 +53,12 @@ export function createReader(db: DatabaseSync): LedgerReader {
   const listHolds = prepare(
     `SELECT * FROM holds WHERE closed_at IS NULL AND (?1 IS NULL OR group_name = ?1) ORDER BY id DESC LIMIT ?2`,
   )
+  const listDrifts = prepare(`SELECT * FROM drifts
+    WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3`)
   const counts =
     prepare(`SELECT (SELECT count(*) FROM groups) AS groups, (SELECT count(*) FROM groups WHERE dirty = 1) AS dirty,
-    (SELECT count(*) FROM series) AS series, (SELECT coalesce(max(number), 0) FROM entries) AS entries`)
+    (SELECT count(*) FROM series) AS series, (SELECT coalesce(max(number), 0) FROM entries) AS entries,
+    (SELECT coalesce(max(id), 0) FROM drifts) AS drifts`)
   const holdCounts = prepare('SELECT kind AS name, count(*) AS count FROM holds WHERE closed_at IS NULL GROUP BY kind')
   const contactCounts = prepare('SELECT contact AS name, count(*) AS count FROM accounts GROUP BY contact')
 
@@ -77,6 +84,9 @@ export function createReader(db: DatabaseSync): LedgerReader {
     async holds({ group, limit }) {
       return listHolds(group ?? null, limit).map(toHold)
     },
+    async drifts({ group, before, limit }) {
+      return listDrifts(group ?? null, before ?? null, limit).map(toDrift)
+    },
     async summary() {
       const [total] = counts()
       return {
@@ -84,6 +94,7 @@ export function createReader(db: DatabaseSync): LedgerReader {
         dirty: Number(total!.dirty),
         series: Number(total!.series),
         entries: Number(total!.entries),
+        drifts: Number(total!.drifts),
         holds: toCounts<HoldKind>(holdCounts()),
         contacts: toCounts<Contact>(contactCounts()),
       }
@@ -122,7 +133,8 @@ function toSeriesRow(row: Row): SeriesRow {
   return { ...seriesOf(row as unknown as SeriesColumns), state }
 }
 
-function toEntry(row: Row): StoredEntry {
+/** @param row Of `entries`, with `metric` and `project_id` of its series; whole numbers as bigint. */
+export function toEntry(row: Row): StoredEntry {
   const facts = {
     number: Number(row.number),
     at: Number(row.at) as Instant,
@@ -130,13 +142,18 @@ function toEntry(row: Row): StoredEntry {
     group: row.group_name as string,
     amount: row.amount as Credits,
     recordedAt: Number(row.recorded_at),
+    hash: row.hash as string,
   }
   if (row.kind === 'opening') {
     return { ...facts, kind: 'opening', site: (row.site as string | null) ?? '', reason: row.reason as string }
   }
   if (row.kind === 'adjustment') {
     const site = row.site === null ? {} : { site: row.site as string }
-    return { ...facts, ...site, kind: 'adjustment', reason: row.reason as string, actor: row.actor as string }
+    const remark = { reason: row.reason as string, actor: row.actor as string }
+    const first = row.corrects === null ? undefined : Number(row.corrects)
+    if (first === undefined) return { ...facts, ...site, kind: 'adjustment', ...remark }
+    const corrects = { first, last: row.corrects_to === null ? first : Number(row.corrects_to) }
+    return { ...facts, ...site, kind: 'adjustment', ...remark, corrects }
   }
   return {
     ...facts,
@@ -162,6 +179,20 @@ function toNote(row: Row): Note {
     series: seriesOf(row as unknown as SeriesColumns),
     at: Number(row.at),
     text: row.text as string,
+  }
+}
+
+function toDrift(row: Row): StoredDrift {
+  return {
+    id: Number(row.id),
+    group: row.group_name as string,
+    site: row.site as string,
+    seenAt: Number(row.seen_at),
+    ...(row.expected !== null && { expected: row.expected as Credits }),
+    ...(row.shown !== null && { shown: row.shown as Credits }),
+    ...(row.modified_at !== null && { modifiedAt: row.modified_at as string }),
+    ...(row.modified_by !== null && { modifiedBy: row.modified_by as string }),
+    ...(row.entry_id !== null && { entryId: row.entry_id as string }),
   }
 }
 
