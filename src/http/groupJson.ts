@@ -73,10 +73,12 @@ export function entryJson(entry: StoredEntry, meters: Meters) {
     kind: entry.kind,
     at: formatInstant(entry.at),
     amount: formatCredits(entry.amount),
+    hash: entry.hash,
   }
   if (entry.kind === 'charge') return { ...facts, ...chargeJson(entry, meters) }
   const actor = entry.kind === 'adjustment' ? entry.actor : null
-  return { ...facts, site: entry.site || null, reason: entry.reason, actor }
+  const corrects = (entry.kind === 'adjustment' && entry.corrects) || null
+  return { ...facts, site: entry.site || null, reason: entry.reason, actor, corrects }
 }
 
 /** All in credits, so that `amount + carry_out = consumption × price + carry_in` can be checked as it stands. */

@@ -14,6 +14,7 @@ import type { Decimal } from '../core/decimals.ts'
 import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
+import type { CorrectionLedger } from './corrections.ts'
 import type { Hash } from './receipts.ts'
 
 /** What is stored of a series beside its entries. */
@@ -238,6 +239,30 @@ export interface HistoryPoint {
   readonly used: Credits
 }
 
+/** The charges of one series at one price, added up. */
+export interface BreakdownPart {
+  readonly series: Series
+  readonly priceVersion: string
+  readonly perUnit: Decimal
+  /** In the meter's unit. */
+  readonly consumption: Decimal
+  readonly amount: Credits
+  readonly entries: number
+  /** The smallest and the largest number of these entries. */
+  readonly first: number
+  readonly last: number
+  readonly from: Instant
+  readonly to: Instant
+}
+
+/** What a group's total is made of: `used = parts + adjustments + openings`. */
+export interface Breakdown {
+  readonly used: Credits
+  readonly parts: readonly BreakdownPart[]
+  readonly adjustments: { readonly amount: Credits; readonly entries: number }
+  readonly openings: { readonly amount: Credits; readonly entries: number }
+}
+
 export interface LedgerSummary {
   readonly groups: number
   readonly dirty: number
@@ -255,6 +280,8 @@ export interface LedgerReader {
   group(name: string): Promise<(GroupRow & { series: SeriesRow[] }) | undefined>
   /** Newest first. */
   entries(group: string, page: { before?: number; limit: number }): Promise<StoredEntry[]>
+  /** Computed from all entries of the group; `undefined` if it is unknown. Others may work in between. */
+  breakdown(group: string): Promise<Breakdown | undefined>
   /** The group's total after each entry from `from` up to and including `to`, newest first; `undefined` if the group is unknown. */
   history(group: string, period: { from: Instant; to: Instant }): Promise<HistoryPoint[] | undefined>
   notes(group: string, limit: number): Promise<Note[]>
@@ -264,7 +291,7 @@ export interface LedgerReader {
   summary(): Promise<LedgerSummary>
 }
 
-export interface Ledger extends LedgerReader {
+export interface Ledger extends LedgerReader, CorrectionLedger {
   /**
    * Records a delivery or a part of one.
    *

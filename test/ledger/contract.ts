@@ -1,6 +1,7 @@
 /** What every ledger promises (`src/ledger/ledger.ts`), as tests: each adapter is held to it by one call. */
 import { suite } from 'vitest'
 import type { Ledger } from '#src/ledger/ledger.ts'
+import { correctingContract } from './contract/correcting.ts'
 import { lawsContract } from './contract/laws.ts'
 import { readingContract } from './contract/reading.ts'
 import { recordingContract } from './contract/recording.ts'
@@ -12,6 +13,7 @@ export function ledgerContract(name: string, open: () => Promise<Ledger>): void 
     suite('what it records', () => recordingContract(open))
     suite('what it answers', () => readingContract(open))
     suite('what it settles', () => settlingContract(open))
+    suite('what it corrects', () => correctingContract(open))
     suite('its laws:', () => lawsContract(open))
   })
 }

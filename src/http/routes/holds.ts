@@ -1,12 +1,10 @@
 /** What is held back, and what people decide about it. */
-import { BadRequestError, ConflictError, NotFoundError } from '../errors.ts'
+import { readAsking } from '../asking.ts'
+import { ConflictError, NotFoundError } from '../errors.ts'
 import { holdJson } from '../groupJson.ts'
-import { describe, objectOf, readJson } from '../json.ts'
+import { readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
 import { limitSummary, queryLimit, queryText, type Route } from '../route.ts'
-
-/** A reason is for people to read, not for a novel. */
-const LONGEST_REASON = 1_000
 
 /** `GET /api/holds`, newest first. */
 export function holdsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
@@ -43,7 +41,7 @@ export function decideHoldRoute(verdict: 'accept' | 'dismiss', { decideHold }: P
     },
     async handle(ctx) {
       const id = /^\d{1,15}$/.test(ctx.params.id!) ? Number(ctx.params.id) : undefined
-      const decision = { verdict, ...readDecision(await readJson(ctx)) }
+      const decision = { verdict, ...readAsking(await readJson(ctx)) }
       const resolved = id === undefined ? ({ kind: 'unknown' } as const) : await decideHold(id, decision)
       if (resolved.kind === 'unknown') {
         throw new NotFoundError(
@@ -54,18 +52,4 @@ export function decideHoldRoute(verdict: 'accept' | 'dismiss', { decideHold }: P
       ctx.body = { verdict, ...holdJson(resolved.hold) }
     },
   }
-}
-
-function readDecision(body: unknown): { actor: string; reason: string } {
-  const { reason, actor = 'operator', ...rest } = objectOf(body, 'The body')
-  const unknown = Object.keys(rest)
-  if (unknown.length > 0)
-    throw new BadRequestError(`Expected only reason and actor, got ${unknown.join(', ').slice(0, 80)}.`)
-  return { reason: readText('reason', reason), actor: readText('actor', actor) }
-}
-
-function readText(name: string, value: unknown): string {
-  const text = typeof value === 'string' ? value.trim() : ''
-  if (text !== '' && text.length <= LONGEST_REASON) return text
-  throw new BadRequestError(`${name}: expected a text of 1 to ${LONGEST_REASON} characters, got ${describe(value)}.`)
 }

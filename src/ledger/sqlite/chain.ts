@@ -1,7 +1,7 @@
 /** Gives the entries of a ledger that was written before there were receipts their hashes, and its series their seals. */
 import type { DatabaseSync } from 'node:sqlite'
 import { chargeBase, chargeHash, type Hash, NO_HASH, remarkHash } from '../receipts.ts'
-import { SELECT_ENTRIES, toEntry } from './reader.ts'
+import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
 import { SEALED_OF_SERIES } from './recorder.ts'
 
 /** Entries read at a time: a ledger of millions does not fit into memory at once. */

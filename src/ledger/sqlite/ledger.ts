@@ -6,6 +6,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
+import { createCorrections } from './corrections.ts'
 import { openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
 import { createReader } from './reader.ts'
@@ -47,6 +48,7 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
 
   return {
     ...createReader(db),
+    ...createCorrections(db, inTransaction),
     async record(series, decide) {
       return inTransaction(() => recorder.write(decide(recorder.load(series))))
     },

@@ -1,8 +1,6 @@
 /** Answers questions about the ledger. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Credits } from '../../core/credits.ts'
-import { decimal } from '../../core/decimals.ts'
-import type { Instant } from '../../core/time.ts'
 import type {
   Contact,
   GroupRow,
@@ -12,17 +10,14 @@ import type {
   Note,
   SeriesRow,
   StoredDrift,
-  StoredEntry,
   StoredHold,
 } from '../ledger.ts'
+import { createBreakdown } from './breakdown.ts'
+import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
 import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 
 type Row = Record<string, unknown>
-
-/** Rows for `toEntry`. */
-export const SELECT_ENTRIES = `SELECT entries.*, series.metric, series.project_id
-  FROM entries LEFT JOIN series ON series.id = series_id`
 
 export function createReader(db: DatabaseSync): LedgerReader {
   const prepare = (sql: string) => {
@@ -74,6 +69,7 @@ export function createReader(db: DatabaseSync): LedgerReader {
     async entries(group, { before, limit }) {
       return listEntries(group, before ?? null, limit).map(toEntry)
     },
+    breakdown: createBreakdown(db),
     async history(group, { from, to }) {
       if (groupExists(group).length === 0) return undefined
       return groupHistory(group, from, to).map(toHistoryPoint)
@@ -131,42 +127,6 @@ function toSeriesRow(row: Row): SeriesRow {
     former_lines: row.former_lines as string | null,
   })
   return { ...seriesOf(row as unknown as SeriesColumns), state }
-}
-
-/** @param row Of `entries`, with `metric` and `project_id` of its series; whole numbers as bigint. */
-export function toEntry(row: Row): StoredEntry {
-  const facts = {
-    number: Number(row.number),
-    at: Number(row.at) as Instant,
-    id: row.id as string,
-    group: row.group_name as string,
-    amount: row.amount as Credits,
-    recordedAt: Number(row.recorded_at),
-    hash: row.hash as string,
-  }
-  if (row.kind === 'opening') {
-    return { ...facts, kind: 'opening', site: (row.site as string | null) ?? '', reason: row.reason as string }
-  }
-  if (row.kind === 'adjustment') {
-    const site = row.site === null ? {} : { site: row.site as string }
-    const remark = { reason: row.reason as string, actor: row.actor as string }
-    const first = row.corrects === null ? undefined : Number(row.corrects)
-    if (first === undefined) return { ...facts, ...site, kind: 'adjustment', ...remark }
-    const corrects = { first, last: row.corrects_to === null ? first : Number(row.corrects_to) }
-    return { ...facts, ...site, kind: 'adjustment', ...remark, corrects }
-  }
-  return {
-    ...facts,
-    kind: 'charge',
-    series: seriesOf({ ...row, project_name: row.group_name } as unknown as SeriesColumns),
-    from: { at: Number(row.from_at), value: decimal(row.from_value as string) },
-    to: { at: facts.at, value: decimal(row.to_value as string) },
-    priceVersion: row.price_version as string,
-    perUnit: decimal(row.per_unit as string),
-    carryIn: decimal(row.carry_in as string),
-    carryOut: decimal(row.carry_out as string),
-    ...(row.actor !== null && { accepted: { actor: row.actor as string, reason: row.reason as string } }),
-  }
 }
 
 function toHistoryPoint(row: Row): HistoryPoint {
