@@ -55,6 +55,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const log = logging.logger('service')
   const ledger = openSqliteLedger(settings.ledger.path, {
     onCommit: (seconds) => metrics.commitSeconds.observe(seconds),
+    notifyAt: settings.notifyAt,
   })
   const publishing = settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock)
   const { groups, entries, dirty } = await ledger.summary()

@@ -55,15 +55,3 @@ function shareOf({ from, to }: Pick<ChargeEntry, 'from' | 'to'>, period: Period)
   if (begin >= end) return zero
   return begin === from.at && end === to.at ? whole : proportion(whole, end - begin, to.at - from.at)
 }
-
-/** Which parts of a grant, in percent, a change of used credits crosses, upwards or downwards, in order. */
-export function crossings(
-  { before, after, granted }: { before: Credits; after: Credits; granted: Decimal },
-  percents: readonly number[],
-): number[] {
-  const reached = (used: Credits, percent: number) => {
-    const line = granted.digits * powerOfTen(MICRO) * BigInt(percent)
-    return used * 100n * powerOfTen(granted.scale) >= line
-  }
-  return percents.filter((percent) => reached(before, percent) !== reached(after, percent)).sort((a, b) => a - b)
-}

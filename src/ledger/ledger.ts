@@ -15,6 +15,7 @@ import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
 import type { CorrectionLedger } from './corrections.ts'
+import type { NoticeLedger } from './notices.ts'
 import type { Hash } from './receipts.ts'
 
 /** What is stored of a series beside its entries. */
@@ -291,7 +292,7 @@ export interface LedgerReader {
   summary(): Promise<LedgerSummary>
 }
 
-export interface Ledger extends LedgerReader, CorrectionLedger {
+export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
   /**
    * Records a delivery or a part of one.
    *

@@ -2,7 +2,7 @@ import { deepEqual, equal } from 'node:assert/strict'
 import fc from 'fast-check'
 import { suite, test } from 'vitest'
 import { decimal, formatDecimal } from '#src/core/decimals.ts'
-import { crossings, differenceOf } from '#src/core/repricing.ts'
+import { differenceOf } from '#src/core/repricing.ts'
 import { HOUR } from '#src/core/time.ts'
 
 const charge = (from: number, to: number, fromValue: string, toValue: string, perUnit = '1') => ({
@@ -52,22 +52,5 @@ suite('another price for a past period', () => {
         equal(differenceOf(many, period, perUnit).amount, differenceOf([one], period, perUnit).amount)
       }),
     )
-  })
-})
-
-suite('crossings', () => {
-  const cross = (before: bigint, after: bigint, granted = '100') =>
-    crossings({ before: before * 1_000_000n, after: after * 1_000_000n, granted: decimal(granted) }, [50, 80, 100])
-
-  test('names each part of the grant that is reached or fallen below', () => {
-    deepEqual(cross(49n, 50n), [50])
-    deepEqual(cross(40n, 120n), [50, 80, 100])
-    deepEqual(cross(100n, 79n), [80, 100])
-    deepEqual(cross(50n, 79n), [])
-  })
-
-  test('takes a grant as it is written', () => {
-    deepEqual(cross(12n, 13n, '25.0'), [50])
-    deepEqual(cross(12n, 13n, '0.5e2'), [])
   })
 })

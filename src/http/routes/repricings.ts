@@ -2,7 +2,7 @@
 import { formatCredits } from '../../core/credits.ts'
 import { formatDecimal, isNegative, parseDecimal } from '../../core/decimals.ts'
 import type { Meters } from '../../core/meters.ts'
-import { crossings } from '../../core/repricing.ts'
+import { crossings } from '../../core/thresholds.ts'
 import { formatInstant } from '../../core/time.ts'
 import type { Repricing, RepricingGroup } from '../../ledger/corrections.ts'
 import { fieldsOf, readActor, readAsking, readDecimal, readInstant, readText } from '../asking.ts'

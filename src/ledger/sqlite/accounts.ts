@@ -8,6 +8,7 @@ import {
   type Settlement,
   type SiteAccount,
 } from '../ledger.ts'
+import type { LineWatch } from './notices.ts'
 import { createHoldWriter, RELEASE_HOLD } from './recorder.ts'
 import { createRemarkWriter } from './remarks.ts'
 
@@ -34,7 +35,7 @@ interface AccountColumns {
   readonly published_up_to: bigint | null
 }
 
-export function createAccounts(db: DatabaseSync): Accounts {
+export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
   const selectDirty = db.prepare('SELECT name FROM groups WHERE dirty = 1 ORDER BY published_at NULLS FIRST, name')
   const selectGroup = db.prepare(`SELECT used, opened, published,
     EXISTS (SELECT 1 FROM intentions WHERE group_name = name) AS has_intentions,
@@ -53,6 +54,7 @@ export function createAccounts(db: DatabaseSync): Accounts {
     "SELECT min(from_at) AS at FROM entries WHERE group_name = ? AND site = ? AND kind = 'charge'",
   )
   const setContact = db.prepare('UPDATE accounts SET contact = ?, retry_at = ? WHERE group_name = ? AND site = ?')
+  const selectGranted = db.prepare('SELECT granted FROM groups WHERE name = ?')
   const setGranted = db.prepare('UPDATE groups SET granted = ? WHERE name = ?')
   const selectIntentions = db.prepare('SELECT used, at FROM intentions WHERE group_name = ? ORDER BY at')
   selectIntentions.setReadBigInts(true)
@@ -114,7 +116,7 @@ export function createAccounts(db: DatabaseSync): Accounts {
     for (const drift of settlement.drifts ?? []) writeDrift(group, drift, at)
     for (const hold of settlement.holds ?? []) saveHold(hold, at)
     for (const { key, reason } of settlement.released ?? []) releaseHold.run(at, reason, key)
-    if (settlement.granted !== undefined) setGranted.run(settlement.granted, group)
+    const grant = settlement.granted === undefined ? undefined : writeGrant(group, settlement.granted)
     if (settlement.published !== undefined) {
       setPublished.run(settlement.published.used, at, group)
       for (const { site, upTo } of settlement.published.sites) setPublishedUpTo.run(upTo, group, site)
@@ -122,6 +124,26 @@ export function createAccounts(db: DatabaseSync): Accounts {
     if (settlement.intended !== undefined) intend.run(group, settlement.intended, at)
     if (settlement.answered !== undefined) answer.run(group, at - INTENTION_MEMORY, settlement.answered)
     if (settlement.dealtWith !== undefined) setClean.run(group, settlement.dealtWith)
+    lookAtLines(settlement, grant)
+  }
+
+  /** Returns the grant as it was, if this is another one. */
+  function writeGrant(group: string, granted: string): { text: string | undefined } | undefined {
+    const text = (selectGranted.get(group)?.granted as string | null | undefined) ?? undefined
+    if (text === granted) return undefined
+    setGranted.run(granted, group)
+    return { text }
+  }
+
+  /** What was used before a group is opened was told by whoever charged it before. */
+  function lookAtLines(
+    { group, at, entries, contacts }: Settlement,
+    grant: { text: string | undefined } | undefined,
+  ): void {
+    const isOpened = entries?.some(({ kind }) => kind === 'opening') ?? false
+    if (isOpened) lines.look(group, { at, grantBefore: { text: undefined } })
+    else if (grant !== undefined) lines.look(group, { at, grantBefore: grant })
+    else if (entries !== undefined || contacts !== undefined) lines.look(group, { at })
   }
 
   function writeDrift(group: string, drift: Drift, at: number): void {

@@ -14,6 +14,7 @@ import type {
 } from '../corrections.ts'
 import type { StoredEntry } from '../ledger.ts'
 import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
+import type { LineWatch } from './notices.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 import { createRemarkWriter } from './remarks.ts'
 
@@ -28,6 +29,7 @@ const SELECT_LINES = `SELECT repricing_lines.*, site, metric, project_id, projec
 export function createCorrections(
   db: DatabaseSync,
   inTransaction: <Result>(work: () => Result) => Result,
+  lines: LineWatch,
 ): CorrectionLedger {
   const prepare = (sql: string) => {
     const statement = db.prepare(sql)
@@ -84,6 +86,7 @@ export function createCorrections(
     for (const [group, own] of Map.groupBy([...entries], (entry) => entry.group)) {
       if (writeRemarks(group, own) === 0) continue
       setDirty.run(group)
+      lines.look(group, { at: own[0]!.recordedAt })
       changed.add(group)
     }
     return [...changed]

@@ -7,6 +7,7 @@ import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.t
 import type { Series } from '../../core/series.ts'
 import type { HeldGrowth, Hold, Note, Posting, Recorded, Recording, SeriesChange, StoredSeries } from '../ledger.ts'
 import { chargeBase, chargeHash, type Hash, NO_HASH, sealOf } from '../receipts.ts'
+import type { LineWatch } from './notices.ts'
 import type { Registry } from './registry.ts'
 
 export interface Recorder {
@@ -32,7 +33,7 @@ interface SeriesStateRow {
   readonly head: string
 }
 
-export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
+export function createRecorder(db: DatabaseSync, registry: Registry, lines: LineWatch): Recorder {
   const selectSeries =
     db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price, open_base, head
     FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
@@ -43,7 +44,8 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
   const insertAccount = db.prepare('INSERT OR IGNORE INTO accounts (group_name, site) VALUES (?, ?)')
   const addToAccount = db.prepare('UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ?')
-  const addToGroup = db.prepare('UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ?')
+  const addToGroup = db.prepare(`UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ?
+    RETURNING used >= next_line AS is_line_reached`)
   const insertCharge = db.prepare(`INSERT INTO entries (id, kind, group_name, site, at, amount, recorded_at,
     series_id, from_at, from_value, to_value, price_version, per_unit, carry_in, carry_out, actor, reason, hash)
     VALUES (?, 'charge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -71,9 +73,9 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   function write({ at, changes, notes, holds, released, withdrawn, heldGrowths }: Recording): Recorded {
     const totals = createTotals()
     for (const change of changes) writeChange(change, totals)
-    for (const { group, site, amount } of totals.all()) {
+    for (const { group, site, amount, entry } of totals.all()) {
       addToAccount.run(amount, group, site)
-      addToGroup.run(amount, group)
+      if (addToGroup.get(amount, group)?.is_line_reached === 1) lines.look(group, { at, entry })
     }
     const opened = holds.filter((hold) => saveHold(hold, at))
     for (const key of released) releaseHold.run(at, 'No longer so.', key)
@@ -97,7 +99,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
         head = chargeHash(openBase!, posting.to, posting.carryOut)
         extend(posting, head)
       }
-      totals.add(series, posting.kind === 'append' ? posting.entry.amount : posting.amount)
+      totals.add(series, posting.kind === 'append' ? posting.entry.amount : posting.amount, open!.number)
     }
     const columns = [
       ...columnsOf(change),
@@ -141,7 +143,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     insertGroup.run(projectName)
     insertAccount.run(projectName, site)
     registry.add(series, id)
-    totals.add(series, 0n)
+    totals.add(series, 0n, 0)
     return id
   }
 
@@ -182,23 +184,29 @@ export function createHoldWriter(db: DatabaseSync): (hold: Hold, at: number) => 
 
 interface Totals {
   readonly groups: Set<string>
-  add(series: Series, amount: Credits): void
-  all(): { group: string; site: string; amount: Credits }[]
+  /** @param entry The number of the entry that the amount went to. */
+  add(series: Series, amount: Credits, entry: number): void
+  all(): { group: string; site: string; amount: Credits; entry: number }[]
 }
 
-/** Sums the amounts of a transaction by group and site, so that each is updated once. */
+/** Sums the amounts of a transaction by group and site, so that each is updated once; keeps the last entry of each. */
 function createTotals(): Totals {
-  const bySite = new Map<string, Map<string, Credits>>()
+  const bySite = new Map<string, Map<string, { amount: Credits; entry: number }>>()
   const groups = new Set<string>()
   return {
     groups,
-    add({ site, projectName }, amount) {
-      const sums = bySite.get(site) ?? new Map<string, Credits>()
+    add({ site, projectName }, amount, entry) {
+      const sums = bySite.get(site) ?? new Map<string, { amount: Credits; entry: number }>()
       bySite.set(site, sums)
-      sums.set(projectName, (sums.get(projectName) ?? 0n) + amount)
+      const sum = sums.get(projectName)
+      if (sum === undefined) sums.set(projectName, { amount, entry })
+      else {
+        sum.amount += amount
+        sum.entry = entry
+      }
       groups.add(projectName)
     },
-    all: () => [...bySite].flatMap(([site, sums]) => [...sums].map(([group, amount]) => ({ group, site, amount }))),
+    all: () => [...bySite].flatMap(([site, sums]) => [...sums].map(([group, sum]) => ({ group, site, ...sum }))),
   }
 }
 
