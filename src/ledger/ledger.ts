@@ -97,7 +97,12 @@ export interface StoredHold extends Hold {
   readonly id: number
   readonly openedAt: Instant
   readonly seenAt: Instant
+  /** When and why it ended, if it did. */
+  readonly closed?: { readonly at: Instant; readonly why: string }
 }
+
+/** Which holds are asked for. */
+export type HoldFilter = 'open' | 'closed' | 'all'
 
 /** A hold with all that it holds back. */
 export interface HeldBack {
@@ -286,7 +291,11 @@ export interface LedgerReader {
   /** The group's total after each entry from `from` up to and including `to`, newest first; `undefined` if the group is unknown. */
   history(group: string, period: { from: Instant; to: Instant }): Promise<HistoryPoint[] | undefined>
   notes(group: string, limit: number): Promise<Note[]>
-  holds(page: { group?: string; limit: number }): Promise<StoredHold[]>
+  /** The open ones if nothing else is asked for; newest first. */
+  holds(page: { group?: string; filter?: HoldFilter; before?: number; limit: number }): Promise<StoredHold[]>
+  hold(id: number): Promise<StoredHold | undefined>
+  /** The growth that a hold keeps back, or kept back until it was closed; what came back is not in it. */
+  heldGrowths(id: number, limit: number): Promise<HeldGrowth[]>
   /** Newest first. */
   drifts(page: { group?: string; before?: number; limit: number }): Promise<StoredDrift[]>
   summary(): Promise<LedgerSummary>

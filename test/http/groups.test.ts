@@ -166,6 +166,8 @@ suite('/api/groups/:name', () => {
           reason: 'Ask for one.',
           opened_at: '2026-01-01T01:00:00.000Z',
           seen_at: '2026-01-01T01:00:00.000Z',
+          closed_at: null,
+          closed_why: null,
         },
       ],
     })

@@ -7,7 +7,7 @@ import { driftsRoute } from './drifts.ts'
 import { explainRoute } from './explain.ts'
 import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
-import { decideHoldRoute, holdsRoute } from './holds.ts'
+import { decideHoldRoute, holdRoute, holdsRoute } from './holds.ts'
 import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
 import { costsRoute, metersRoute } from './prices.ts'
 import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
@@ -31,6 +31,7 @@ export function allRoutes(parts: HttpParts): Route[] {
     explainRoute(parts),
     adjustRoute(parts),
     holdsRoute(parts),
+    holdRoute(parts),
     decideHoldRoute('accept', parts),
     decideHoldRoute('dismiss', parts),
     driftsRoute(parts),

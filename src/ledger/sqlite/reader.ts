@@ -1,9 +1,11 @@
 /** Answers questions about the ledger. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Credits } from '../../core/credits.ts'
+import { decimal } from '../../core/decimals.ts'
 import type {
   Contact,
   GroupRow,
+  HeldGrowth,
   HistoryPoint,
   HoldKind,
   LedgerReader,
@@ -18,6 +20,12 @@ import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 
 type Row = Record<string, unknown>
+
+/** Rows for `toGrowth`, of a hold and at most so many. */
+export const SELECT_GROWTHS = `SELECT holds.key AS hold_key, from_at, from_value, to_at, to_value,
+    series.site, metric, project_id, project_name FROM held_growths
+    JOIN holds ON holds.id = hold_id JOIN series ON series.id = series_id
+    WHERE hold_id = ? AND withdrawn = 0 ORDER BY series_id, to_at LIMIT ?`
 
 export function createReader(db: DatabaseSync): LedgerReader {
   const prepare = (sql: string) => {
@@ -45,9 +53,10 @@ export function createReader(db: DatabaseSync): LedgerReader {
     WHERE at >= ?2 ORDER BY at DESC, number DESC`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
-  const listHolds = prepare(
-    `SELECT * FROM holds WHERE closed_at IS NULL AND (?1 IS NULL OR group_name = ?1) ORDER BY id DESC LIMIT ?2`,
-  )
+  const listHolds = prepare(`SELECT * FROM holds WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2)
+    AND (?3 = 'all' OR (closed_at IS NULL) = (?3 = 'open')) ORDER BY id DESC LIMIT ?4`)
+  const oneHold = prepare('SELECT * FROM holds WHERE id = ?')
+  const listGrowths = prepare(SELECT_GROWTHS)
   const listDrifts = prepare(`SELECT * FROM drifts
     WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3`)
   const counts =
@@ -77,8 +86,15 @@ export function createReader(db: DatabaseSync): LedgerReader {
     async notes(group, limit) {
       return listNotes(group, limit).map(toNote)
     },
-    async holds({ group, limit }) {
-      return listHolds(group ?? null, limit).map(toHold)
+    async holds({ group, filter = 'open', before, limit }) {
+      return listHolds(group ?? null, before ?? null, filter, limit).map(toHold)
+    },
+    async hold(id) {
+      const [row] = oneHold(id)
+      return row === undefined ? undefined : toHold(row)
+    },
+    async heldGrowths(id, limit) {
+      return listGrowths(id, limit).map(toGrowth)
     },
     async drifts({ group, before, limit }) {
       return listDrifts(group ?? null, before ?? null, limit).map(toDrift)
@@ -166,5 +182,16 @@ export function toHold(row: Row): StoredHold {
     openedAt: Number(row.opened_at),
     seenAt: Number(row.seen_at),
     ...(row.group_name !== null && { group: row.group_name as string }),
+    ...(row.closed_at !== null && { closed: { at: Number(row.closed_at), why: row.closed_why as string } }),
+  }
+}
+
+/** @param row Of `held_growths`, with the columns of its series and the key of its hold. */
+export function toGrowth(row: Row): HeldGrowth {
+  return {
+    holdKey: row.hold_key as string,
+    series: seriesOf(row as unknown as SeriesColumns),
+    from: { at: Number(row.from_at), value: decimal(row.from_value as string) },
+    to: { at: Number(row.to_at), value: decimal(row.to_value as string) },
   }
 }
