@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
 import { formatCredits, parseCredits } from '#src/core/credits.ts'
 import { formatPerunTimestamp, HOUR, type Instant, MINUTE } from '#src/core/time.ts'
-import type { GroupAccount, SiteAccount } from '#src/ledger/ledger.ts'
+import type { GroupAccount, OpenIntention, SiteAccount } from '#src/ledger/ledger.ts'
+import { HOLD_RETRY, type SiteView } from '#src/publish/perun/draft.ts'
 import type { GroupView } from '#src/publish/perun/groups.ts'
-import { HOLD_RETRY, isSettled, planPublish, type SiteView, sitesToLookAt } from '#src/publish/perun/plan.ts'
+import { isSettled, planPublish, sitesToLookAt } from '#src/publish/perun/plan.ts'
 import { T0 } from '../../helpers/billing.ts'
 
 const NOW = T0 + HOUR
@@ -40,9 +41,15 @@ function account({ used = '10', published = '10', intended, opened = true, ...re
     sites: [site()],
     holds: [],
     ...(published !== null && { published: credits(published) }),
-    intended: intended === undefined ? [] : [{ used: credits(intended), at: NOW - MINUTE }],
+    intended: intended === undefined ? [] : [write(1, intended)],
+    newestIntention: intended === undefined ? 0 : 1,
     ...rest,
   }
+}
+
+/** A write at site A that was never answered; it brought no other times, unless told otherwise. */
+function write(number: number, used: string, rest: Partial<OpenIntention> = {}): OpenIntention {
+  return { number, site: 'A', used: credits(used), upTo: T0, at: NOW - MINUTE, overtaken: false, ...rest }
 }
 
 function newAccount(used: string, sites: SiteAccount[] = [newSite('A', used)]): GroupAccount {
@@ -64,12 +71,12 @@ function planned(who: GroupAccount, views: Record<string, SiteView>, { precision
     contacts: contacts.map(({ site: where, contact, retryAt }) => [where, contact, retryAt]),
     holds: holds.map(({ key }) => key),
     released: released.map(({ key }) => key),
-    writes: plan.writes.map((write) => [write.site, write.used]),
+    writes: plan.writes.map(({ site: where, used }) => [where, used]),
     held: plan.held,
     shown: formatCredits(plan.shown),
     total: formatCredits(plan.total),
     published: published && formatCredits(published.used),
-    intended: intended === undefined ? undefined : formatCredits(intended),
+    intended: intended === undefined ? undefined : formatCredits(intended[0]!.used),
   }
 }
 
@@ -92,7 +99,15 @@ suite('first contact', () => {
   test('tells Perun zero, and the time, even when nothing was charged', () => {
     const plan = planPublish(newAccount('0'), new Map([['A', view(undefined)]]), { precision: 2, now: NOW })
     expect(plan.writes).toEqual([
-      { site: 'A', groupId: 7, used: '0.00', timestamps: { cpu: '2026-01-01 00:00:00.000000' }, upTo: T0 },
+      {
+        number: 1,
+        site: 'A',
+        groupId: 7,
+        used: '0.00',
+        timestamps: { cpu: '2026-01-01 00:00:00.000000' },
+        upTo: T0,
+        readAt: NOW,
+      },
     ])
   })
 
@@ -278,7 +293,7 @@ suite('what somebody edited', () => {
     expect(settlement.entries).toEqual([
       {
         kind: 'adjustment',
-        id: 'drift/g/2026-01-01 00:30:00/4000000',
+        id: 'drift/g/2026-01-01 00:30:00/4000000/0',
         group: 'g',
         site: 'A',
         amount: -6_000_000n,
