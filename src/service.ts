@@ -153,6 +153,8 @@ function buildPublishing(
       metrics.entries.inc({ kind })
       if (isDrift) metrics.drifts.inc()
     },
+    onWrite: (secondsSinceRead) => metrics.readToWrite.observe(secondsSinceRead),
+    onDoubtResolved: (outcome, seconds) => metrics.doubtfulWrites.observe({ outcome }, seconds),
   })
   const outbox = createOutbox({
     ledger,

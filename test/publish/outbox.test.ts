@@ -30,6 +30,7 @@ interface Circumstances {
 function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
   const { logger, lines } = memoryLog('publish')
   const dirty: string[] = []
+  const doubtful: string[] = []
   const asked: { group: string; second: number }[] = []
   const told: string[] = []
   const times = new Map<string, number>()
@@ -42,6 +43,7 @@ function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
         if (facts.ledgerFails) throw new Error('the disk is full')
         return dirty
       },
+      doubtfulGroups: async () => doubtful,
     },
     publisher: {
       async publish(group) {
@@ -63,6 +65,7 @@ function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
     lines,
     told,
     dirty,
+    doubtful,
     facts,
     asked: () => asked.map(({ group }) => group),
     seconds: () => asked.map(({ second }) => second),
