@@ -42,14 +42,28 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
   const real = createPerunRpc({ url: perun.url, login: 'credits', password: 'secret', timeout: 5_000, connections: 4 })
   const fates: Fate[] = []
   const pending: (() => Promise<unknown>)[] = []
-  const hooks: { beforeCall?: ((method: string) => void | Promise<void>) | undefined } = {}
+  const hooks: {
+    beforeCall?: ((method: string) => void | Promise<void>) | undefined
+    amidRead?: (() => void | Promise<void>) | undefined
+  } = {}
   const outcomes: string[] = []
   const windows: number[] = []
+
+  /** Perun reads attributes of the group, then those of the group at the site, and a write may come in between. */
+  async function tornRead(parameters: object): Promise<unknown> {
+    const method = 'attributesManager/getAttributes'
+    const before = (await real.call(method, parameters)) as { entity: string }[]
+    await hooks.amidRead?.()
+    hooks.amidRead = undefined
+    const after = (await real.call(method, parameters)) as { entity: string }[]
+    return before.map((attribute, index) => (attribute.entity === 'group' ? attribute : after[index]))
+  }
 
   const rpc: PerunRpc = {
     ...real,
     async call(method, parameters) {
       await hooks.beforeCall?.(method)
+      if (hooks.amidRead !== undefined && method === 'attributesManager/getAttributes') return tornRead(parameters)
       if (method !== 'attributesManager/setAttributes') return real.call(method, parameters)
       const fate = fates.shift() ?? 'done'
       if (fate === 'late') pending.push(() => real.call(method, parameters))
@@ -86,7 +100,7 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
     perun,
     ledger,
     fates,
-    /** `beforeCall` is called before each call but the reading of a whole site. */
+    /** `beforeCall` is called before each call but the reading of a whole site, `amidRead` once in a read of the group. */
     hooks,
     /** What came of writes without an answer. */
     outcomes,

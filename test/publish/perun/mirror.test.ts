@@ -118,6 +118,145 @@ suite('a write that is given up', () => {
   })
 })
 
+suite('a look', () => {
+  test('at a group in doubt does not rely on what was read before', async () => {
+    await using mirror = await startMirror({ maxAge: HOUR })
+    await mirror.measure('100')
+    await mirror.publish()
+    mirror.fates.push('late')
+    await mirror.measure('110')
+    expect(await mirror.publish()).toMatchObject(unavailable)
+    await mirror.measure('111')
+    expect(await mirror.publish()).toMatchObject(written)
+    await mirror.comeTo()
+    expect(await mirror.sweep()).toMatchObject(written)
+    expect(mirror.shown()).toBe('11.00')
+  })
+
+  test('in the middle of which a write arrives does not take that for an edit', async () => {
+    await using mirror = await startMirror()
+    await mirror.measure('100')
+    await mirror.publish()
+    mirror.fates.push('late')
+    await mirror.measure('110')
+    expect(await mirror.publish()).toMatchObject(unavailable)
+    mirror.hooks.amidRead = mirror.comeTo
+    expect(await mirror.publish()).toEqual({ kind: 'unchanged' })
+    expect([mirror.shown(), await mirror.adjustments()]).toEqual(['10.00', []])
+  })
+})
+
+suite('only writes that may have happened are in doubt', () => {
+  test.each([
+    ['lost after', ['arrived']],
+    ['lost before', []],
+    ['refused', []],
+    ['forbidden', []],
+  ] as const)('of three sites, when the second write is %s', async (fate, outcomes) => {
+    await using mirror = await startMirror({ sites: [1, 2, 3] })
+    await mirror.measure('100')
+    await mirror.publish()
+    mirror.fates.push('done', fate)
+    await mirror.measure('110')
+    await mirror.publish()
+    for (let minute = 1; minute <= 6; minute += 1) await mirror.sweep()
+    expect(mirror.outcomes).toEqual(outcomes)
+    expect(await mirror.ledger.doubtfulGroups()).toEqual(fate === 'lost before' ? ['p'] : [])
+  })
+})
+
+suite('a publish that was overtaken', () => {
+  // Lanes never publish a group twice at a time. If they did, the older total must not follow the newer one.
+  test('before it was recorded writes nothing', async () => {
+    await using mirror = await startMirror()
+    await mirror.measure('100')
+    await mirror.publish()
+    await mirror.measure('110')
+    const { promise: gate, resolve: goOn } = Promise.withResolvers<void>()
+    const slow = mirror.newPublisher({
+      async account(group) {
+        const account = await mirror.ledger.account(group)
+        await gate
+        return account
+      },
+    })
+    const first = slow.publish('p')
+    await mirror.measure('111')
+    expect(await mirror.publish()).toMatchObject(written)
+    goOn()
+    expect(await first).toMatchObject({ kind: 'unavailable', everyone: false })
+    expect(mirror.shown()).toBe('11.00')
+    expect(mirror.perun.writes.map(({ used }) => used)).toEqual(['0.00', '11.00'])
+  })
+
+  test.each([0, 1])('before write %i of two was sent sends nothing more', async (position) => {
+    await using mirror = await startMirror({ sites: [1, 2] })
+    await mirror.measure('100')
+    await mirror.publish()
+    await mirror.measure('110')
+    let asked = 0
+    const slow = mirror.newPublisher({
+      async newestIntention(group) {
+        if (asked === position) {
+          await mirror.measure('111')
+          expect(await mirror.publish()).toMatchObject(written)
+        }
+        asked += 1
+        return mirror.ledger.newestIntention(group)
+      },
+    })
+    expect(await slow.publish('p')).toMatchObject({ kind: 'unavailable', everyone: false })
+    const values = mirror.perun.writes.slice(2).map(({ used }) => used)
+    expect(values).toEqual([...Array(position).fill('20.00'), '22.00', '22.00'])
+    expect([mirror.shown(), mirror.times()]).toEqual(['22.00', { 1: 3, 2: 3 }])
+  })
+})
+
+suite('between reading and writing', () => {
+  test('passes no more than is allowed: what is older is read again, and an edit in between is followed', async () => {
+    await using mirror = await startMirror({ sites: [1, 2] })
+    await mirror.measure('100')
+    await mirror.publish()
+    await mirror.measure('110')
+    // A disk that is busy, or a long queue for a connection.
+    const slow = mirror.newPublisher({
+      async settle(settlement, options) {
+        await mirror.ledger.settle(settlement, options)
+        if (mirror.clock.at < T0 + 30 * SECOND) mirror.clock.pass(30 * SECOND)
+        if (mirror.shown() === '0.00') mirror.perun.edit('p', { used: '1.00' })
+      },
+    })
+    expect(await slow.publish('p')).toEqual({ kind: 'written', writes: 2 })
+    expect([mirror.shown(), await mirror.adjustments()]).toEqual(['21.00', ['1']])
+    expect(Math.max(...mirror.windows)).toBeLessThanOrEqual(10)
+    expect(await mirror.ledger.doubtfulGroups()).toEqual([])
+  })
+
+  test('of each further site neither', async () => {
+    await using mirror = await startMirror({ sites: [1, 2, 3], maxAge: 0 })
+    mirror.hooks.beforeCall = (method) => {
+      if (method.endsWith('setAttributes')) mirror.clock.pass(SECOND)
+    }
+    await mirror.measure('100')
+    expect(await mirror.publish()).toEqual({ kind: 'written', writes: 3 })
+    expect(mirror.windows).toEqual([0, 0, 0])
+    expect(mirror.times()).toEqual({ 1: 1, 2: 1, 3: 1 })
+  })
+
+  test('a Perun that takes longer to be read than is allowed is written to all the same', async () => {
+    await using mirror = await startMirror()
+    mirror.hooks.beforeCall = (method) => {
+      if (method.endsWith('getAttributes')) mirror.clock.pass(20 * SECOND)
+    }
+    await mirror.measure('100')
+    await mirror.publish()
+    await mirror.measure('110')
+    mirror.clock.pass(11 * SECOND)
+    expect(await mirror.publish()).toMatchObject(written)
+    expect(mirror.windows).toEqual([0, 20])
+  })
+})
+
 suite('a group at three sites', () => {
   const fates: Fate[] = ['lost before', 'lost after', 'late', 'refused', 'forbidden', 'killed before', 'killed after']
   const cases = [0, 1, 2].flatMap((position) => fates.map((fate) => [fate, position] as const))
