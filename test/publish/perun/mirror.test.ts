@@ -1,6 +1,7 @@
 /** Perun ends equal to the ledger, whatever becomes of single writes. */
 import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
+import { formatCredits, formatRounded } from '#src/core/credits.ts'
 import { HOUR, SECOND } from '#src/core/time.ts'
 import { T0 } from '../../helpers/billing.ts'
 import { type Fate, startMirror } from '../../helpers/mirror.ts'
@@ -291,6 +292,7 @@ type Step =
   | { readonly do: 'publish'; readonly fates: Fate[]; readonly comes: boolean[] }
   | { readonly do: 'come to'; readonly which: number }
   | { readonly do: 'restart' | 'sweep' }
+  | { readonly do: 'edit'; readonly used: string | null }
 
 const anyFate = fc.constantFrom<Fate>(
   'done',
@@ -329,7 +331,13 @@ async function live(mirror: Awaited<ReturnType<typeof startMirror>>, step: Step)
     if (mirror.pending > 0) await mirror.comeTo(step.which % mirror.pending)
   } else if (step.do === 'restart') mirror.restart()
   else if (step.do === 'sweep') await mirror.sweep()
+  else if (step.do === 'edit') mirror.perun.edit('p', { used: step.used }, 'erika')
 }
+
+const anyEdit: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant('edit' as const),
+  used: fc.constantFrom('0', '1.00', '2.00', '3', '5.5', '7.0001', '1.12345678', '-4', 'plenty', '', null),
+})
 
 suite('whatever becomes of its calls', () => {
   test(
@@ -362,5 +370,34 @@ suite('whatever becomes of its calls', () => {
         }),
         { numRuns: 60 },
       ),
+  )
+
+  test('and whatever people edit, Perun shows in the end what the ledger says', { timeout: 60_000 }, () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(anyStep, anyEdit), { minLength: 4, maxLength: 25 }), async (steps) => {
+        await using mirror = await startMirror({ sites: [1, 2, 3] })
+        let value = 100
+        await mirror.measure(`${value}`)
+        for (const step of steps) {
+          await live(mirror, step)
+          if (step.do !== 'grow') continue
+          value += 1
+          await mirror.measure(`${value}`, step.sites)
+        }
+        while (mirror.pending > 0) await mirror.comeTo()
+        // One more reading has the group looked at; what a person has to decide is decided then.
+        await mirror.measure(`${value + 1}`)
+        for (let minute = 0; minute <= 66; minute += 1) await mirror.sweep()
+        if ((await mirror.ledger.holds({ limit: 9 })).length > 0) mirror.perun.edit('p', { used: '3.00' }, 'erika')
+        for (let minute = 0; minute <= 6; minute += 1) await mirror.sweep()
+        const entries = await mirror.ledger.entries('p', { limit: 1_000 })
+        const used = entries.reduce((sum, { amount }) => sum + amount, 0n)
+        expect(await mirror.used()).toBe(formatCredits(used))
+        expect(mirror.shown()).toBe(formatRounded(used, 2))
+        expect([await mirror.ledger.doubtfulGroups(), await mirror.ledger.dirtyGroups()]).toEqual([[], []])
+        expect(await mirror.ledger.holds({ limit: 9 })).toEqual([])
+      }),
+      { numRuns: 40 },
+    ),
   )
 })
