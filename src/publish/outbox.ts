@@ -151,7 +151,7 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
     try {
       const dirty = await ledger.dirtyGroups()
       const inDoubt = watch(await ledger.doubtfulGroups())
-      if (!stopped) for (const group of [...dirty, ...inDoubt]) lanes().request(group)
+      if (!stopped) for (const group of new Set([...dirty, ...inDoubt])) lanes().request(group)
     } catch (error) {
       logger.error({ err: error }, 'The ledger could not say what has to be published')
     }

@@ -102,6 +102,31 @@ suite('a group whose total moved', () => {
   })
 })
 
+suite('a group with a write that was never answered', () => {
+  test('is looked at at the start and again and again, at growing distances, though it is clean', async () => {
+    const { outbox, seconds, doubtful } = setUp({ outcome: () => unchanged })
+    doubtful.push('doubt')
+    await outbox.start()
+    await pass(20 * MINUTE)
+    expect(seconds().map((second) => second / 60)).toEqual([0, 1, 3, 7, 12, 17])
+    doubtful.pop()
+    await pass(30 * MINUTE)
+    expect(seconds()).toHaveLength(6)
+    doubtful.push('doubt')
+    await pass(4 * MINUTE)
+    expect(seconds()).toHaveLength(9)
+  })
+
+  test('that is dirty too is published once in a sweep', async () => {
+    const { outbox, asked, doubtful, dirty } = setUp()
+    doubtful.push('both', 'doubt')
+    dirty.push('both')
+    await outbox.start()
+    await pass(0)
+    expect(asked()).toEqual(['both', 'doubt'])
+  })
+})
+
 suite('all groups that are dirty in the ledger', () => {
   test('are published at the start and every minute', async () => {
     const { outbox, asked, dirty } = setUp()
