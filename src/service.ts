@@ -17,6 +17,7 @@ import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
 import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc } from './publish/perun/rpc.ts'
+import { createWindow, type WriteWindow } from './publish/window.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
 import { newTaskId } from './telemetry/context.ts'
 import type { Logging } from './telemetry/logger.ts'
@@ -84,6 +85,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     targets: () => source.targets(),
     lanes: publishing?.lanes ?? idleLanes,
     outbox: publishing?.outbox,
+    writeWindow: () => publishing?.writeWindow() ?? {},
     decideHold,
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
@@ -122,6 +124,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
 interface Publishing {
   readonly lanes: Lanes
   readonly outbox: Outbox
+  writeWindow(): WriteWindow
   close(): Promise<void>
 }
 
@@ -132,6 +135,7 @@ function buildPublishing(
   clock: Clock,
 ): Publishing {
   const lanes = createLanes({ workers: settings.workers, work: (group) => outbox.work(group) })
+  const window = createWindow()
   const rpc = createPerunRpc({
     ...perun,
     connections: settings.workers + 2,
@@ -153,7 +157,10 @@ function buildPublishing(
       metrics.entries.inc({ kind })
       if (isDrift) metrics.drifts.inc()
     },
-    onWrite: (secondsSinceRead) => metrics.readToWrite.observe(secondsSinceRead),
+    onWrite: (secondsSinceRead) => {
+      metrics.readToWrite.observe(secondsSinceRead)
+      window.observe(secondsSinceRead)
+    },
     onDoubtResolved: (outcome, seconds) => metrics.doubtfulWrites.observe({ outcome }, seconds),
   })
   const outbox = createOutbox({
@@ -167,7 +174,7 @@ function buildPublishing(
       metrics.publishSeconds.observe(seconds)
     },
   })
-  return { lanes, outbox, close: () => publisher.close() }
+  return { lanes, outbox, writeWindow: () => window.now, close: () => publisher.close() }
 }
 
 function buildIntake(
