@@ -6,7 +6,7 @@
  * The Perun simulator is a process of its own; each of its calls waits for the latency before anything happens. The floor
  * is what no program with so many lanes can beat: writes × latency ÷ lanes. What Perun showed may be 10 minutes old here,
  * so that the round is measured with one read of the site; with the default of 10 s a longer round reads it again. The
- * window is the time from reading what a write replaces to the write: median and longest.
+ * last but one column is the time from reading what a write replaces to the write: median and longest.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,7 +30,7 @@ const lanesAtWork = Number(process.argv[4] ?? 10)
 
 console.log(`A round of ${groups} groups with two meters each, ${lanesAtWork} lanes. ${describeMachine()}`)
 const rows = [
-  ['latency', 'round', 'seconds', 'floor', 'ratio', 'CPU s', 'reads', 'writes', 'other calls', 'window', 'RSS now'],
+  ['latency', 'round', 'seconds', 'floor', 'ratio', 'CPU s', 'reads', 'writes', 'other calls', 'read→write', 'RSS now'],
 ]
 for (const latency of latencies) rows.push(...(await measure(latency)))
 table(rows)

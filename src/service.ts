@@ -17,7 +17,7 @@ import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
 import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc } from './publish/perun/rpc.ts'
-import { createWindow, type WriteWindow } from './publish/window.ts'
+import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
 import { newTaskId } from './telemetry/context.ts'
 import type { Logging } from './telemetry/logger.ts'
@@ -135,7 +135,7 @@ function buildPublishing(
   clock: Clock,
 ): Publishing {
   const lanes = createLanes({ workers: settings.workers, work: (group) => outbox.work(group) })
-  const window = createWindow()
+  const writeWindow = createWriteWindow()
   const rpc = createPerunRpc({
     ...perun,
     connections: settings.workers + 2,
@@ -159,7 +159,7 @@ function buildPublishing(
     },
     onWrite: (secondsSinceRead) => {
       metrics.readToWrite.observe(secondsSinceRead)
-      window.observe(secondsSinceRead)
+      writeWindow.observe(secondsSinceRead)
     },
     onDoubtResolved: (outcome, seconds) => metrics.doubtfulWrites.observe({ outcome }, seconds),
   })
@@ -174,7 +174,7 @@ function buildPublishing(
       metrics.publishSeconds.observe(seconds)
     },
   })
-  return { lanes, outbox, writeWindow: () => window.now, close: () => publisher.close() }
+  return { lanes, outbox, writeWindow: () => writeWindow.now, close: () => publisher.close() }
 }
 
 function buildIntake(

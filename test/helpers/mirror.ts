@@ -95,6 +95,13 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
   let publisher = newPublisher()
   const record = recorder(ledger, clock)
 
+  /** Whoever is dirty or in doubt is published. */
+  async function sweep(later = MINUTE) {
+    clock.pass(later)
+    const isDue = [...(await ledger.dirtyGroups()), ...(await ledger.doubtfulGroups())].includes('p')
+    return isDue ? publisher.publish('p') : undefined
+  }
+
   return {
     clock,
     perun,
@@ -135,12 +142,11 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
       await pending.splice(index, 1)[0]?.()
     },
     forgetPending: () => void pending.splice(0),
-    /** What the sweep does: whoever is dirty or in doubt is published. */
-    async sweep() {
-      clock.pass(MINUTE)
-      if ([...(await ledger.dirtyGroups()), ...(await ledger.doubtfulGroups())].includes('p'))
-        return publisher.publish('p')
-      return undefined
+    sweep,
+    /** More than an hour in which nothing is measured, edited or lost. */
+    async rest() {
+      for (let look = 1; look <= 6; look += 1) await sweep()
+      for (let look = 1; look <= 12; look += 1) await sweep(5 * MINUTE)
     },
     used: async () => formatCredits((await ledger.account('p'))!.used),
     shown: () => perun.read('p').used,

@@ -146,8 +146,9 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     const { writes, held, total } = plan
     const done = held ? {} : { dealtWith: total }
     const settlement = { ...plan.settlement, ...(writes.length === 0 && done) }
-    await ledger.settle({ ...settlement, resolved: [...(settlement.resolved ?? []), ...replaced(account, plan)] })
-    tell(account, plan)
+    const known = replaced(account, plan)
+    await ledger.settle({ ...settlement, resolved: [...(settlement.resolved ?? []), ...known] })
+    tell(account, { ...plan, resolved: plan.resolved.filter(({ number }) => !known.includes(number)) })
     if (writes.length === 0) return { kind: held ? 'held' : 'unchanged' }
     const { answered, failure } = await sendAll(group, writes, isFirst)
     if (answered.length > 0) {

@@ -188,7 +188,7 @@ suite('people who edit in Perun', () => {
     await mirror.measure('110')
     await mirror.publish()
     mirror.perun.edit('p', { used: '' }, 'erika')
-    for (let minute = 1; minute <= 61; minute += 1) await mirror.sweep()
+    await mirror.rest()
     expect(mirror.shown()).toBeNull()
     mirror.perun.edit('p', { used: '3' }, 'erika')
     for (let minute = 1; minute <= 6; minute += 1) await mirror.sweep()

@@ -280,7 +280,7 @@ suite('a group at three sites', () => {
     expect(await mirror.publish()).toMatchObject(written)
     const now = mirror.times()
     await mirror.comeTo()
-    for (let minute = 1; minute <= 60; minute += 1) await mirror.sweep()
+    await mirror.rest()
     expect([mirror.shown(), mirror.times()]).toEqual(['31.00', now])
     expect(await mirror.adjustments()).toEqual([])
     expect(await mirror.ledger.doubtfulGroups()).toEqual([])
@@ -358,7 +358,7 @@ suite('whatever becomes of its calls', () => {
             await mirror.measure(`${value}`, step.sites)
           }
           while (mirror.pending > 0) await mirror.comeTo()
-          for (let minute = 0; minute <= 66; minute += 1) await mirror.sweep()
+          await mirror.rest()
           const account = (await mirror.ledger.account('p'))!
           const used = totals.reduce((sum, each) => sum + each)
           expect(await mirror.adjustments()).toEqual([])
@@ -387,7 +387,7 @@ suite('whatever becomes of its calls', () => {
         while (mirror.pending > 0) await mirror.comeTo()
         // One more reading has the group looked at; what a person has to decide is decided then.
         await mirror.measure(`${value + 1}`)
-        for (let minute = 0; minute <= 66; minute += 1) await mirror.sweep()
+        await mirror.rest()
         if ((await mirror.ledger.holds({ limit: 9 })).length > 0) mirror.perun.edit('p', { used: '3.00' }, 'erika')
         for (let minute = 0; minute <= 6; minute += 1) await mirror.sweep()
         const entries = await mirror.ledger.entries('p', { limit: 1_000 })

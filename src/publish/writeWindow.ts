@@ -5,7 +5,7 @@ export interface WriteWindow {
   readonly longest?: number
 }
 
-export function createWindow(): { observe(seconds: number): void; readonly now: WriteWindow } {
+export function createWriteWindow(): { observe(seconds: number): void; readonly now: WriteWindow } {
   let now: WriteWindow = {}
   return {
     observe(seconds) {
