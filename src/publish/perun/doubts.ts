@@ -55,7 +55,8 @@ export function judgeDoubts(
   function outcomeOf(write: OpenIntention): Outcome | undefined {
     if (seen.includes(write) && !intended.some((each) => each !== write && isAlike(account, each, write)))
       return write.overtaken ? 'late' : 'arrived'
-    return isOver(write, now) ? 'lost' : undefined
+    // Used credits are the same at all sites, so one is enough to show what came of it, and none is not.
+    return ready.length > 0 && isOver(write, now) ? 'lost' : undefined
   }
 
   return {

@@ -119,6 +119,29 @@ suite('a write that is given up', () => {
   })
 })
 
+suite('a write that Perun comes to while it does not have the group at its site', () => {
+  test('is no edit when it has it again, however much later', async () => {
+    await using mirror = await startMirror()
+    await mirror.measure('100')
+    await mirror.publish()
+    mirror.fates.push('late')
+    await mirror.measure('110')
+    await mirror.publish()
+    await mirror.measure('111')
+    await mirror.publish()
+    mirror.perun.unassign('p', 1)
+    for (let minute = 1; minute <= 8; minute += 1) await mirror.sweep()
+    expect((await mirror.ledger.holds({ limit: 9 })).map(({ kind }) => kind)).toEqual(['not assigned'])
+    await mirror.comeTo()
+    await mirror.rest()
+    expect(mirror.shown()).toBe('10.00')
+    mirror.perun.assign('p', 1)
+    await mirror.rest()
+    expect([mirror.shown(), await mirror.adjustments()]).toEqual(['11.00', []])
+    expect(await mirror.ledger.doubtfulGroups()).toEqual([])
+  })
+})
+
 suite('a look', () => {
   test('at a group in doubt does not rely on what was read before', async () => {
     await using mirror = await startMirror({ maxAge: HOUR })
