@@ -5,7 +5,8 @@
  *
  * The Perun simulator is a process of its own; each of its calls waits for the latency before anything happens. The floor
  * is what no program with so many lanes can beat: writes × latency ÷ lanes. What Perun showed may be 10 minutes old here,
- * so that the round is measured with one read of the site; with the default of 10 s a longer round reads it again.
+ * so that the round is measured with one read of the site; with the default of 10 s a longer round reads it again. The
+ * last but one column is the time from reading what a write replaces to the write: median and longest.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,14 +22,16 @@ import { createPerunRpc } from '#src/publish/perun/rpc.ts'
 import { expositionOf, projectName } from '../test/helpers/cloud.ts'
 import { names, spawnPerun } from './perun.ts'
 import { readings } from './readings.ts'
-import { describeMachine, mib, table } from './report.ts'
+import { describeMachine, median, mib, table } from './report.ts'
 
 const groups = Number(process.argv[2] ?? 10_000)
 const latencies = (process.argv[3] ?? '0,20').split(',').map(Number)
 const lanesAtWork = Number(process.argv[4] ?? 10)
 
 console.log(`A round of ${groups} groups with two meters each, ${lanesAtWork} lanes. ${describeMachine()}`)
-const rows = [['latency', 'round', 'seconds', 'floor', 'ratio', 'CPU s', 'reads', 'writes', 'other calls', 'RSS now']]
+const rows = [
+  ['latency', 'round', 'seconds', 'floor', 'ratio', 'CPU s', 'reads', 'writes', 'other calls', 'read→write', 'RSS now'],
+]
 for (const latency of latencies) rows.push(...(await measure(latency)))
 table(rows)
 console.log(`Peak memory of this process (RSS): ${mib(process.resourceUsage().maxRSS * 1_024)}`)
@@ -40,6 +43,7 @@ async function measure(latency: number): Promise<string[][]> {
   const ledger = openSqliteLedger(join(folder, 'credits.db'))
   const logger = pino({ level: 'silent' })
   const rpc = createPerunRpc({ ...perun, timeout: 30_000, connections: lanesAtWork + 2 })
+  const windows: number[] = []
   const lanes = createLanes({ workers: lanesAtWork, work: (group) => outbox.work(group) })
   const publisher = createPerunPublisher({
     rpc,
@@ -51,12 +55,14 @@ async function measure(latency: number): Promise<string[][]> {
     clock: systemClock,
     logger,
     demand: () => lanes.waiting,
+    onWrite: (seconds) => windows.push(seconds),
   })
   const outbox = createOutbox({ ledger, publisher, lanes: () => lanes, clock: systemClock, logger })
   const intake = createIntake({ ...readings.billing, ledger, logger, onChanged: outbox.wake })
 
   async function round(name: string, hours: number): Promise<string[]> {
     await perun.resetCalls()
+    windows.length = 0
     const delivery = readings.from(expositionOf({ projects: groups, hours }))
     const [begun, cpu] = [performance.now(), process.cpuUsage()]
     await intake.take(delivery)
@@ -78,6 +84,7 @@ async function measure(latency: number): Promise<string[][]> {
       String(reads),
       String(writes),
       String(others),
+      windows.length === 0 ? '–' : `${median(windows).toFixed(2)}…${Math.max(...windows).toFixed(2)} s`,
       mib(process.memoryUsage().rss),
     ]
   }

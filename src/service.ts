@@ -18,6 +18,7 @@ import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
 import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc } from './publish/perun/rpc.ts'
+import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
 import { newTaskId } from './telemetry/context.ts'
 import type { Logging } from './telemetry/logger.ts'
@@ -87,6 +88,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     targets: () => source.targets(),
     lanes: publishing?.lanes ?? idleLanes,
     outbox: publishing?.outbox,
+    writeWindow: () => publishing?.writeWindow() ?? {},
     decideHold,
     corrections,
     notifyAt: settings.notifyAt,
@@ -127,6 +129,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
 interface Publishing {
   readonly lanes: Lanes
   readonly outbox: Outbox
+  writeWindow(): WriteWindow
   close(): Promise<void>
 }
 
@@ -137,6 +140,7 @@ function buildPublishing(
   clock: Clock,
 ): Publishing {
   const lanes = createLanes({ workers: settings.workers, work: (group) => outbox.work(group) })
+  const writeWindow = createWriteWindow()
   const rpc = createPerunRpc({
     ...perun,
     connections: settings.workers + 2,
@@ -158,6 +162,11 @@ function buildPublishing(
       metrics.entries.inc({ kind })
       if (isDrift) metrics.drifts.inc()
     },
+    onWrite: (secondsSinceRead) => {
+      metrics.readToWrite.observe(secondsSinceRead)
+      writeWindow.observe(secondsSinceRead)
+    },
+    onDoubtResolved: (outcome, seconds) => metrics.doubtfulWrites.observe({ outcome }, seconds),
   })
   const outbox = createOutbox({
     ledger,
@@ -170,7 +179,7 @@ function buildPublishing(
       metrics.publishSeconds.observe(seconds)
     },
   })
-  return { lanes, outbox, close: () => publisher.close() }
+  return { lanes, outbox, writeWindow: () => writeWindow.now, close: () => publisher.close() }
 }
 
 function buildIntake(

@@ -30,6 +30,8 @@ export interface HttpParts {
   readonly lanes: Lanes
   /** Absent if nothing is published. */
   readonly outbox: { readonly status: Publishing } | undefined
+  /** How many seconds before a write what it replaces was read: the last time, and at most since the start. */
+  writeWindow(): { readonly last?: number; readonly longest?: number }
   /** Closes a hold that a person decided about. */
   decideHold(id: number, decision: HoldDecision): Promise<HoldResolution>
   /** Adjustments, and other prices for past periods. */

@@ -159,6 +159,23 @@ export interface SiteAccount {
 /** How long a write without an answer may still happen; longer than Perun's calls hang. */
 export const INTENTION_MEMORY = HOUR
 
+/** A write to Perun: one call for a group at a site. */
+export interface Intention {
+  /** Counts the writes of the group, from 1. */
+  readonly number: number
+  readonly site: string
+  readonly used: Credits
+  /** The latest reading that its timestamps tell of. */
+  readonly upTo: Instant
+}
+
+/** A write of which it is not known whether Perun did it, or whether it still will. */
+export interface OpenIntention extends Intention {
+  readonly at: Instant
+  /** Whether a later write of the group was answered: if Perun comes to this one now, an older value follows a newer one. */
+  readonly overtaken: boolean
+}
+
 /** All that publishing needs to know of a group. */
 export interface GroupAccount {
   readonly group: string
@@ -169,8 +186,10 @@ export interface GroupAccount {
   readonly sites: readonly SiteAccount[]
   /** What Perun shows as far as we know. */
   readonly published?: Credits
-  /** What we were about to write and have no answer for: Perun may still come to it. The oldest first. */
-  readonly intended: readonly { readonly used: Credits; readonly at: Instant }[]
+  /** The writes that were never answered: Perun may still come to them. The oldest first. */
+  readonly intended: readonly OpenIntention[]
+  /** The number of the newest write there ever was, 0 before the first. */
+  readonly newestIntention: number
   /** The keys of its open holds. */
   readonly holds: readonly string[]
 }
@@ -180,12 +199,12 @@ export interface Drift {
   readonly site: string
   /** What we believed that Perun shows; absent before the first write. */
   readonly expected?: Credits
-  /** What it shows; absent if used credits are missing. */
+  /** What it shows; absent if used credits are missing, or no number. */
   readonly shown?: Credits
   /** When and by whom it was changed, in Perun's own words. */
   readonly modifiedAt?: string
   readonly modifiedBy?: string
-  /** The id of the adjustment that follows it; absent if used credits are missing, which is a hold. */
+  /** The id of the adjustment that follows it; absent if it is a hold. */
   readonly entryId?: string
 }
 
@@ -207,10 +226,12 @@ export interface Settlement {
   /** Keys of holds that are over, with why. */
   readonly released?: readonly { readonly key: string; readonly reason: string }[]
   readonly granted?: string
-  /** What is about to be written. Kept until it is answered; if an earlier writing of it never was, until it expires. */
-  readonly intended?: Credits
-  /** What was written, with Perun's answer. */
-  readonly answered?: Credits
+  /** What is about to be written, numbered on from the newest write of the group. Kept until answered or resolved. */
+  readonly intended?: readonly Intention[]
+  /** Numbers of the writes that Perun answered; those before them are overtaken. */
+  readonly answered?: readonly number[]
+  /** Numbers of the writes that are remembered no longer, because it is known what came of them or they are too old. */
+  readonly resolved?: readonly number[]
   readonly published?: {
     readonly used: Credits
     readonly sites: readonly { readonly site: string; readonly upTo: Instant }[]
@@ -327,10 +348,17 @@ export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
   stored(series: readonly Series[]): Promise<(StoredSeries | undefined)[]>
   /** The groups whose total Perun has not been told, oldest first. */
   dirtyGroups(): Promise<string[]>
+  /** The groups with writes that were never answered. They may be clean. */
+  doubtfulGroups(): Promise<string[]>
+  /** The number of the newest write of a group: a write with a smaller one may not be sent any more. */
+  newestIntention(group: string): Promise<number>
   account(group: string): Promise<GroupAccount | undefined>
   /**
    * Durable when the promise resolves: at once if it is urgent (the default), else within a tenth of a second, together with
    * others. What `account` answers includes it either way.
+   *
+   * @throws {OvertakenError} if what is intended is not numbered on from the newest write: the account it was planned from is
+   *   no longer the newest. Nothing of the settlement is written then.
    */
   settle(settlement: Settlement, options?: { readonly urgent?: boolean }): Promise<void>
   /** Whether it can be written now; the reason if not. */
@@ -342,4 +370,10 @@ export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
 export class LedgerError extends Error {
   override readonly name = 'LedgerError'
   readonly code = 'ERR_LEDGER'
+}
+
+/** Another publish of the same group has begun since: what this one knows is too old to be written. */
+export class OvertakenError extends Error {
+  override readonly name = 'OvertakenError'
+  readonly code = 'ERR_OVERTAKEN'
 }

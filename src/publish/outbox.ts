@@ -3,7 +3,7 @@
  *
  * What has to be published is in the ledger (its groups are "dirty" until published), so nothing is lost when the process
  * ends. Here is only when: at once when a total moves, again later when it failed, and a look at all dirty groups now and
- * then. While nothing can be published the lanes are paused; readings go on being recorded.
+ * then, and at those with a write that was never answered (see `watch.ts`). While nothing can be published the lanes are paused; readings go on being recorded.
  */
 import type { Clock, Instant } from '../core/time.ts'
 import { MINUTE, SECOND } from '../core/time.ts'
@@ -11,6 +11,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { newTaskId, withTask } from '../telemetry/context.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Publisher, PublishOutcome } from './publisher.ts'
+import { createWatch } from './watch.ts'
 
 /** The part of the lanes that is needed here. */
 interface Lanes {
@@ -22,7 +23,7 @@ interface Lanes {
 }
 
 export interface OutboxOptions {
-  readonly ledger: Pick<Ledger, 'dirtyGroups'>
+  readonly ledger: Pick<Ledger, 'dirtyGroups' | 'doubtfulGroups'>
   readonly publisher: Publisher
   readonly lanes: () => Lanes
   readonly clock: Clock
@@ -46,7 +47,7 @@ export interface Outbox {
   stop(): void
 }
 
-/** How often all dirty groups are looked at, for those whose retry is due. */
+/** How often all dirty groups are looked at, for those whose retry is due, and some of those in doubt. */
 const SWEEP = MINUTE
 const FIRST_BACKOFF = SECOND
 const LONGEST_BACKOFF = MINUTE
@@ -55,6 +56,7 @@ const FORBIDDEN_RETRY = 15 * MINUTE
 
 export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublished }: OutboxOptions): Outbox {
   const timers = new Set<NodeJS.Timeout>()
+  const watch = createWatch()
   /** Pauses since something was published, and how often each group failed by itself. */
   let pauses = 0
   const failures = new Map<string, number>()
@@ -147,8 +149,9 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
 
   async function sweep(): Promise<void> {
     try {
-      const groups = await ledger.dirtyGroups()
-      if (!stopped) for (const group of groups) lanes().request(group)
+      const dirty = await ledger.dirtyGroups()
+      const inDoubt = watch(await ledger.doubtfulGroups())
+      if (!stopped) for (const group of new Set([...dirty, ...inDoubt])) lanes().request(group)
     } catch (error) {
       logger.error({ err: error }, 'The ledger could not say what has to be published')
     }

@@ -11,6 +11,10 @@ const PREFIX = 'os_credits_'
 
 /** Seconds, from what a fast answer takes to what a timeout ends. */
 const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+/** From a look just before the write to what a configured age allows. */
+const WINDOW_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+/** From the next attempt to the end of the memory of writes. */
+const DOUBT_SECONDS = [1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200]
 const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -85,6 +89,20 @@ function publishMetrics(registry: Registry) {
   return {
     publishes: counter(registry, 'publishes_total', 'Publishes of a group by outcome.', ['outcome']),
     publishSeconds: histogram(registry, 'publish_seconds', 'Duration of a publish.', CALL_SECONDS, []),
+    readToWrite: histogram(
+      registry,
+      'perun_read_to_write_seconds',
+      'Time from the beginning of a read of Perun to the write that relies on it: an edit in between is overwritten.',
+      WINDOW_SECONDS,
+      [],
+    ),
+    doubtfulWrites: histogram(
+      registry,
+      'perun_doubtful_write_seconds',
+      'Age of a write to Perun that was never answered when it was known what came of it: arrived, late (after a newer one) or lost.',
+      DOUBT_SECONDS,
+      ['outcome'],
+    ),
     drifts: counter(registry, 'drift_total', 'Values in Perun that this worker did not write.', []),
     perunCalls: counter(registry, 'perun_calls_total', 'Calls of Perun by outcome.', ['method', 'outcome']),
     perunCallSeconds: histogram(registry, 'perun_call_seconds', 'Duration of a call of Perun.', CALL_SECONDS, [

@@ -68,6 +68,7 @@ export async function startFace(overrides: Partial<HttpParts> = {}): Promise<Fac
     targets: () => [target()],
     lanes: { waiting: 0, working: 0, status: () => [] },
     outbox: undefined,
+    writeWindow: () => ({}),
     decideHold: createHoldDesk({ ledger, meters, clock, logger: logging.logger('billing'), onChanged: () => {} }),
     corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged: () => {} }),
     notifyAt: [50, 80, 100],

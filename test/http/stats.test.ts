@@ -78,6 +78,15 @@ suite('/stats', () => {
     expect((await face.get('/stats')).json).toMatchObject({ perun: expected })
   })
 
+  test('tells how long after a look at Perun it was written to', async () => {
+    await using face = await startFace({ writeWindow: () => ({ last: 0.02, longest: 1.5 }) })
+    const expected = { read_to_write_seconds: { last: 0.02, longest: 1.5 } }
+    expect((await face.get('/stats')).json).toMatchObject({ perun: expected })
+    await using fresh = await startFace()
+    const nothing = { read_to_write_seconds: { last: null, longest: null } }
+    expect((await fresh.get('/stats')).json).toMatchObject({ perun: nothing })
+  })
+
   test.each(['?verbose=true', '?verbose=1', '?verbose=yes', '?verbose=False'])(
     '%s adds the lanes and the settings',
     async (query) => {

@@ -79,7 +79,7 @@ suite('receipts', () => {
   })
 })
 
-const tables = ['series', 'groups', 'accounts', 'entries', 'notes', 'holds', 'held_growths', 'intentions']
+const tables = ['series', 'groups', 'accounts', 'entries', 'notes', 'holds', 'held_growths']
 
 function rowsOf(path: string): Record<string, unknown[]> {
   const db = new DatabaseSync(path)

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -51,6 +51,28 @@ suite('the SQLite ledger on a disk', () => {
     child.kill('SIGKILL')
     await once(child, 'close')
   }
+
+  test('of version 0.1.0 keeps its unanswered writes, of which no site was recorded', async () => {
+    mkdirSync(join(path, '..'), { recursive: true })
+    const db = new DatabaseSync(path)
+    const first = join(import.meta.dirname, '../../src/ledger/sqlite/migrations/0001.sql')
+    db.exec(`${readFileSync(first, 'utf8')}; PRAGMA user_version = 1;
+      INSERT INTO groups (name, used, dirty) VALUES ('alpha', 3, 0), ('beta', 0, 0);
+      INSERT INTO accounts (group_name, site, published_up_to) VALUES ('alpha', '1', 70), ('alpha', '2', NULL), ('beta', '1', 5);
+      INSERT INTO intentions VALUES ('alpha', 3, 20, 0), ('alpha', 2, 10, 1)`)
+    db.close()
+    const ledger = openSqliteLedger(path)
+    const { intended, newestIntention } = (await ledger.account('alpha'))!
+    expect(intended.map(({ number, site, used, upTo, at }) => [number, site, used, upTo, at])).toEqual([
+      [1, '1', 2n, 70, 10],
+      [2, '2', 2n, 0, 10],
+      [3, '1', 3n, 70, 20],
+      [4, '2', 3n, 0, 20],
+    ])
+    expect([newestIntention, await ledger.newestIntention('beta')]).toEqual([4, 0])
+    expect(await ledger.doubtfulGroups()).toEqual(['alpha'])
+    await ledger.close()
+  })
 
   test('makes its folder, and remembers everything when it is opened again', async () => {
     const first = openSqliteLedger(path)

@@ -30,6 +30,7 @@ interface Circumstances {
 function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
   const { logger, lines } = memoryLog('publish')
   const dirty: string[] = []
+  const doubtful: string[] = []
   const asked: { group: string; second: number }[] = []
   const told: string[] = []
   const times = new Map<string, number>()
@@ -42,6 +43,7 @@ function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
         if (facts.ledgerFails) throw new Error('the disk is full')
         return dirty
       },
+      doubtfulGroups: async () => doubtful,
     },
     publisher: {
       async publish(group) {
@@ -63,6 +65,7 @@ function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
     lines,
     told,
     dirty,
+    doubtful,
     facts,
     asked: () => asked.map(({ group }) => group),
     seconds: () => asked.map(({ second }) => second),
@@ -96,6 +99,31 @@ suite('a group whose total moved', () => {
     outbox.wake(['a'])
     await pass(MINUTE)
     expect(asked()).toEqual([])
+  })
+})
+
+suite('a group with a write that was never answered', () => {
+  test('is looked at at the start and again and again, at growing distances, though it is clean', async () => {
+    const { outbox, seconds, doubtful } = setUp({ outcome: () => unchanged })
+    doubtful.push('doubt')
+    await outbox.start()
+    await pass(20 * MINUTE)
+    expect(seconds().map((second) => second / 60)).toEqual([0, 1, 3, 7, 12, 17])
+    doubtful.pop()
+    await pass(30 * MINUTE)
+    expect(seconds()).toHaveLength(6)
+    doubtful.push('doubt')
+    await pass(4 * MINUTE)
+    expect(seconds()).toHaveLength(9)
+  })
+
+  test('that is dirty too is published once in a sweep', async () => {
+    const { outbox, asked, doubtful, dirty } = setUp()
+    doubtful.push('both', 'doubt')
+    dirty.push('both')
+    await outbox.start()
+    await pass(0)
+    expect(asked()).toEqual(['both', 'doubt'])
   })
 })
 

@@ -23,7 +23,10 @@ export function statsRoute(parts: HttpParts): Route {
   }
 }
 
-function overview({ workers, lanes, startedAt, clock, version, targets, outbox }: HttpParts, summary: LedgerSummary) {
+function overview(
+  { workers, lanes, startedAt, clock, version, targets, outbox, writeWindow }: HttpParts,
+  summary: LedgerSummary,
+) {
   const now = clock.now()
   return {
     number_of_workers: workers,
@@ -36,7 +39,7 @@ function overview({ workers, lanes, startedAt, clock, version, targets, outbox }
     targets: targets().map(targetJson),
     groups: { total: summary.groups, waiting: summary.dirty, at_sites: summary.contacts },
     ledger: { series: summary.series, entries: summary.entries, holds: summary.holds, drifts: summary.drifts },
-    perun: publishingJson(outbox?.status),
+    perun: { ...publishingJson(outbox?.status), read_to_write_seconds: windowJson(writeWindow()) },
   }
 }
 
@@ -72,4 +75,8 @@ function publishingJson(status: Publishing | undefined) {
   if (status.state === 'publishing') return { state: status.state }
   const { state, reason, since, until } = status
   return { state, reason, since: formatInstant(since), until: formatInstant(until) }
+}
+
+function windowJson({ last, longest }: ReturnType<HttpParts['writeWindow']>) {
+  return { last: last ?? null, longest: longest ?? null }
 }

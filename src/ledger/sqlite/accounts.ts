@@ -4,7 +4,9 @@ import {
   type Contact,
   type Drift,
   type GroupAccount,
-  INTENTION_MEMORY,
+  type Intention,
+  type OpenIntention,
+  OvertakenError,
   type Settlement,
   type SiteAccount,
 } from '../ledger.ts'
@@ -14,6 +16,8 @@ import { createRemarkWriter } from './remarks.ts'
 
 export interface Accounts {
   dirty(): string[]
+  doubtful(): string[]
+  newestIntention(group: string): number
   account(group: string): GroupAccount | undefined
   /** Writes a settlement; the caller has begun a transaction. */
   settle(settlement: Settlement): void
@@ -23,8 +27,18 @@ interface GroupColumns {
   readonly used: bigint
   readonly opened: bigint
   readonly published: bigint | null
+  readonly newest_intention: bigint
   readonly has_intentions: bigint
   readonly has_holds: bigint
+}
+
+interface IntentionColumns {
+  readonly number: bigint
+  readonly site: string
+  readonly used: bigint
+  readonly up_to: bigint
+  readonly at: bigint
+  readonly overtaken: bigint
 }
 
 interface AccountColumns {
@@ -37,7 +51,7 @@ interface AccountColumns {
 
 export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
   const selectDirty = db.prepare('SELECT name FROM groups WHERE dirty = 1 ORDER BY published_at NULLS FIRST, name')
-  const selectGroup = db.prepare(`SELECT used, opened, published,
+  const selectGroup = db.prepare(`SELECT used, opened, published, newest_intention,
     EXISTS (SELECT 1 FROM intentions WHERE group_name = name) AS has_intentions,
     EXISTS (SELECT 1 FROM holds WHERE group_name = name AND closed_at IS NULL) AS has_holds
     FROM groups WHERE name = ?`)
@@ -56,11 +70,21 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
   const setContact = db.prepare('UPDATE accounts SET contact = ?, retry_at = ? WHERE group_name = ? AND site = ?')
   const selectGranted = db.prepare('SELECT granted FROM groups WHERE name = ?')
   const setGranted = db.prepare('UPDATE groups SET granted = ? WHERE name = ?')
-  const selectIntentions = db.prepare('SELECT used, at FROM intentions WHERE group_name = ? ORDER BY at')
+  const selectIntentions = db.prepare(
+    'SELECT number, site, used, up_to, at, overtaken FROM intentions WHERE group_name = ? ORDER BY number',
+  )
   selectIntentions.setReadBigInts(true)
-  const intend = db.prepare(`INSERT INTO intentions (group_name, used, at) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET at = excluded.at, doubtful = 1`)
-  const answer = db.prepare('DELETE FROM intentions WHERE group_name = ? AND (at < ? OR (used = ? AND doubtful = 0))')
+  const selectDoubtful = db.prepare('SELECT DISTINCT group_name FROM intentions ORDER BY group_name')
+  const selectNewest = db.prepare('SELECT newest_intention FROM groups WHERE name = ?')
+  const advance = db.prepare(
+    'UPDATE groups SET newest_intention = ?, dirty = 1 WHERE name = ? AND newest_intention = ? - 1',
+  )
+  const intend = db.prepare(
+    'INSERT INTO intentions (group_name, number, site, used, up_to, at) VALUES (?, ?, ?, ?, ?, ?)',
+  )
+  const overtake = db.prepare('UPDATE intentions SET overtaken = 1 WHERE group_name = ? AND number < ?')
+  const forget = db.prepare('DELETE FROM intentions WHERE group_name = ? AND number = ?')
+  const setDirty = db.prepare('UPDATE groups SET dirty = 1 WHERE name = ?')
   const setPublished = db.prepare('UPDATE groups SET published = ?, published_at = ? WHERE name = ?')
   const setPublishedUpTo = db.prepare('UPDATE accounts SET published_up_to = ? WHERE group_name = ? AND site = ?')
   const setClean = db.prepare('UPDATE groups SET dirty = 0 WHERE name = ? AND used = ?')
@@ -79,13 +103,14 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
       opened: row.opened !== 0n,
       sites: siteAccounts(group, row.opened === 0n),
       intended: row.has_intentions === 0n ? [] : intentionsOf(group),
+      newestIntention: Number(row.newest_intention),
       holds: row.has_holds === 0n ? [] : holdsOf(group),
       ...(row.published !== null && { published: row.published }),
     }
   }
 
   function intentionsOf(group: string): GroupAccount['intended'] {
-    return (selectIntentions.all(group) as unknown as { used: bigint; at: bigint }[]).map(toIntention)
+    return (selectIntentions.all(group) as unknown as IntentionColumns[]).map(toIntention)
   }
 
   function holdsOf(group: string): string[] {
@@ -115,14 +140,17 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
       setContact.run(contact, retryAt ?? null, group, site)
     for (const drift of settlement.drifts ?? []) writeDrift(group, drift, at)
     for (const hold of settlement.holds ?? []) saveHold(hold, at)
+    // What is on hold is tried again, also if nothing grew.
+    if (settlement.holds !== undefined) setDirty.run(group)
     for (const { key, reason } of settlement.released ?? []) releaseHold.run(at, reason, key)
     const grant = settlement.granted === undefined ? undefined : writeGrant(group, settlement.granted)
     if (settlement.published !== undefined) {
       setPublished.run(settlement.published.used, at, group)
       for (const { site, upTo } of settlement.published.sites) setPublishedUpTo.run(upTo, group, site)
     }
-    if (settlement.intended !== undefined) intend.run(group, settlement.intended, at)
-    if (settlement.answered !== undefined) answer.run(group, at - INTENTION_MEMORY, settlement.answered)
+    for (const number of settlement.answered ?? []) overtake.run(group, number)
+    for (const number of [...(settlement.answered ?? []), ...(settlement.resolved ?? [])]) forget.run(group, number)
+    for (const intention of settlement.intended ?? []) begin(group, intention, at)
     if (settlement.dealtWith !== undefined) setClean.run(group, settlement.dealtWith)
     lookAtLines(settlement, grant)
   }
@@ -151,13 +179,21 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
     insertDrift.run(group, site, at, expected, shown, modifiedAt, modifiedBy, entryId)
   }
 
+  function begin(group: string, { number, site, used, upTo }: Intention, at: number): void {
+    if (advance.run(number, group, number).changes === 0)
+      throw new OvertakenError(`Write ${number} of ${group} is not the next one: another publish of it has begun`)
+    intend.run(group, number, site, used, upTo, at)
+  }
+
   return {
+    doubtful: () => (selectDoubtful.all() as unknown as { group_name: string }[]).map((row) => row.group_name),
+    newestIntention: (group) => Number(selectNewest.get(group)?.newest_intention ?? 0),
     dirty: () => (selectDirty.all() as unknown as { name: string }[]).map(({ name }) => name),
     account,
     settle,
   }
 }
 
-function toIntention({ used, at }: { readonly used: bigint; readonly at: bigint }) {
-  return { used, at: Number(at) }
+function toIntention({ number, site, used, up_to, at, overtaken }: IntentionColumns): OpenIntention {
+  return { number: Number(number), site, used, upTo: Number(up_to), at: Number(at), overtaken: overtaken !== 0n }
 }

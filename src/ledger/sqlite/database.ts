@@ -122,7 +122,7 @@ function cannotOpen(path: string, cause: unknown): LedgerError {
 }
 
 /** What SQL alone cannot do, by the version whose file comes before it in the same transaction. */
-const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 2: chainEntries }
+const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 3: chainEntries }
 
 /** Brings the tables to the newest version: each numbered file runs once, in order, in a transaction of its own. */
 function migrate(db: DatabaseSync): void {

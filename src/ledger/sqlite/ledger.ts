@@ -64,6 +64,14 @@ export function openSqliteLedger(path: string, { onCommit, notifyAt = [] }: Sqli
       settler.flush()
       return accounts.dirty()
     },
+    async doubtfulGroups() {
+      settler.flush()
+      return accounts.doubtful()
+    },
+    async newestIntention(group) {
+      if (settler.isWaiting(group)) settler.flush()
+      return accounts.newestIntention(group)
+    },
     async account(group) {
       if (settler.isWaiting(group)) settler.flush()
       return accounts.account(group)

@@ -1,34 +1,33 @@
 /**
  * What has to happen so that Perun shows what the ledger says: a pure function of both.
  *
- * - First contact: what Perun shows becomes the opening entry, so that a group which an older service has charged goes on
- *   from there. What was measured while Perun did not know the group is given back.
- * - Perun shows something that we did not write: a person edited it. The ledger follows with an adjustment; it is never
- *   overwritten unseen. Used credits that vanished are not written again until somebody decides.
+ * - First contact: see `contact.ts`.
+ * - Perun shows something that we did not write: see `drift.ts`.
+ * - A write that was never answered: see `doubts.ts`.
  * - A write happens at first contact and when the rounded total differs from what is shown. It carries used credits and
  *   timestamps together. Growth that does not change the rounded total writes nothing.
  */
-import { type Credits, formatRounded, LARGEST_AMOUNT, parseCredits, roundCredits } from '../../core/credits.ts'
-import { formatInstant, formatPerunTimestamp, type Instant, MINUTE, parsePerunTimestamp } from '../../core/time.ts'
-import {
-  type Contact,
-  type GroupAccount,
-  type Hold,
-  type HoldKind,
-  INTENTION_MEMORY,
-  type Settlement,
-  type SiteAccount,
-} from '../../ledger/ledger.ts'
-import type { Absence, GroupView } from './groups.ts'
+import { type Credits, formatRounded, roundCredits } from '../../core/credits.ts'
+import type { Instant } from '../../core/time.ts'
+import type { GroupAccount, Settlement, SiteAccount } from '../../ledger/ledger.ts'
+import { keepAway, makeContact } from './contact.ts'
+import { type Doubts, judgeDoubts } from './doubts.ts'
+import { type Draft, isPresent, kindsAboutPublishing, parseShown, type Ready, type SiteView, siteOf } from './draft.ts'
+import { agree } from './drift.ts'
+import { latest, mergeTimestamps } from './times.ts'
 
 /** One call of `setAttributes`. */
 export interface Write {
+  /** Counts the writes of the group. */
+  readonly number: number
   readonly site: string
   readonly groupId: number
   readonly used: string
   readonly timestamps: Readonly<Record<string, string>>
   /** The latest reading that these timestamps tell of. */
   readonly upTo: Instant
+  /** When the reading began of what it replaces. */
+  readonly readAt: Instant
 }
 
 export interface Plan {
@@ -41,38 +40,17 @@ export interface Plan {
   readonly held: boolean
   /** The sum of all entries after the settlement. */
   readonly total: Credits
+  /** What came of writes that were never answered. */
+  readonly resolved: Doubts['resolved']
 }
-
-/** Why a site of a group cannot be published now, beside the absences that Perun tells of. */
-export interface Refusal {
-  readonly refused: string
-}
-
-export type SiteView = GroupView | Absence | Refusal
-
-/** Some 92 billion credits: more than that is a mistake, and adding it up would burst a ledger. */
-const LARGEST_SHOWN = LARGEST_AMOUNT / 100n
-
-/** How the id of an entry begins that follows an edit in Perun. */
-const DRIFT = 'drift/'
-
-/** How long a group on hold is left alone before Perun is asked again. */
-export const HOLD_RETRY = 5 * MINUTE
 
 /** Whether Perun has to be asked about a group at all: nothing new to show means nothing to read. */
 export function isSettled(account: GroupAccount, precision: number, now: Instant): boolean {
-  if (!account.opened || account.published === undefined || openIntentions(account, now).length > 0) return false
+  if (!account.opened || account.published === undefined || account.intended.length > 0) return false
   if (account.holds.some(isAboutPublishing)) return false
   if (!sitesToLookAt(account, now).every(isPublished)) return false
   return roundCredits(publishable(account), precision) === account.published
 }
-
-/** What Perun may show or come to show because we asked for it. */
-function openIntentions({ intended }: GroupAccount, now: Instant): Credits[] {
-  return intended.filter(({ at }) => at >= now - INTENTION_MEMORY).map(({ used }) => used)
-}
-
-const kindsAboutPublishing = ['unknown group', 'not assigned', 'no grant', 'used credits missing', 'refused'] as const
 
 function isAboutPublishing(key: string): boolean {
   return kindsAboutPublishing.some((kind) => key.startsWith(`${kind}/`))
@@ -96,6 +74,7 @@ function publishable({ used, sites }: GroupAccount): Credits {
 /**
  * @param views What Perun shows of the group at each of `sitesToLookAt`.
  * @param precision Decimals of published credits, 0 to 6.
+ * @param now Not later than the reading of the views began.
  */
 export function planPublish(
   account: GroupAccount,
@@ -107,6 +86,7 @@ export function planPublish(
     now,
     precision,
     entries: [],
+    drifts: [],
     contacts: new Map(),
     holds: [],
     released: [],
@@ -120,245 +100,73 @@ export function planPublish(
     else if (!isPresent(view)) keepAway(draft, site, view)
   }
   const newest = ready.map(({ view }) => view).sort((a, b) => b.readAt - a.readAt)[0]
-  if (newest === undefined || !agree(draft, newest, ready)) return finish(draft, [], newest)
-  return finish(draft, ready, newest)
-}
-
-/** A site where the group can be charged, and what Perun shows there. */
-interface Ready {
-  readonly site: SiteAccount
-  readonly view: GroupView
-}
-
-interface Draft {
-  readonly account: GroupAccount
-  readonly now: Instant
-  readonly precision: number
-  readonly entries: NonNullable<Settlement['entries']>[number][]
-  readonly contacts: Map<string, { contact: Contact; retryAt?: Instant }>
-  readonly holds: Hold[]
-  released: { key: string; reason: string }[]
-  sites: SiteAccount[]
-}
-
-function isPresent(view: SiteView): view is GroupView {
-  return typeof view === 'object' && 'id' in view
-}
-
-function siteOf({ sites }: Draft, site: string): SiteAccount {
-  return sites.find((each) => each.site === site)!
-}
-
-function setContact(draft: Draft, site: SiteAccount, contact: Contact, retryAt?: Instant): void {
-  draft.contacts.set(site.site, { contact, ...(retryAt !== undefined && { retryAt }) })
-  draft.sites = draft.sites.map((each) => (each.site === site.site ? { ...each, contact } : each))
-}
-
-/** Whether the group can be charged at this site; begins to, if it is the first time. */
-function makeContact(draft: Draft, site: SiteAccount, view: GroupView): boolean {
-  const { account, now } = draft
-  if (view.granted === undefined) {
-    hold(
-      draft,
-      site,
-      'no grant',
-      `Perun shows no granted credits for ${account.group}: it is charged once credits are granted.`,
-    )
-    if (site.contact !== 'active') setContact(draft, site, 'no grant', now + HOLD_RETRY)
-    else setContact(draft, site, 'active', now + HOLD_RETRY)
-    return false
-  }
-  for (const kind of ['unknown group', 'not assigned', 'no grant', 'refused'] as const) release(draft, site, kind)
-  giveBack(draft, site, view)
-  if (site.contact !== 'active' || site.retryAt !== undefined) setContact(draft, site, 'active')
-  return true
-}
-
-/**
- * Gives back what was measured before first contact but is not the group's to pay: while Perun did not know it, and before
- * the instant until which another service says it has charged.
- */
-function giveBack({ account, entries, now }: Draft, site: SiteAccount, view: GroupView): void {
-  if (site.contact === 'active' || site.charged === 0n) return
-  const chargedByOther = account.opened ? undefined : latest(parseTimestamps(view.timestamps))
-  const overlaps = chargedByOther !== undefined && site.chargedSince !== undefined && site.chargedSince < chargedByOther
-  if (site.contact === 'new' && !overlaps) return
-  const why = overlaps
-    ? `Measured before first contact, while another service charged until ${formatInstant(chargedByOther)}`
-    : `Measured while Perun said "${site.contact}" for this group at site ${site.site}`
-  entries.push({
-    kind: 'adjustment',
-    id: `before contact/${site.site}/${account.group}/${now}`,
-    group: account.group,
-    site: site.site,
-    amount: -site.charged,
-    recordedAt: now,
-    actor: 'credits worker',
-    reason: `${why}: not charged.`,
-  })
-}
-
-/** Perun says that the group cannot be charged at this site, or refuses to be written. */
-function keepAway(draft: Draft, site: SiteAccount, view: Absence | Refusal): void {
-  const { group } = draft.account
-  const retryAt = draft.now + HOLD_RETRY
-  if (typeof view === 'object') {
-    hold(
-      draft,
-      site,
-      'refused',
-      `Perun refuses ${group} at site ${site.site} (${view.refused}). It is tried again every ${HOLD_RETRY / MINUTE} minutes.`,
-    )
-    setContact(draft, site, site.contact, retryAt)
-    return
-  }
-  const sentence = {
-    'unknown group': `Perun knows no group ${group} in this organisation. Create it there, or leave the project uncharged.`,
-    'not assigned': `Perun does not have group ${group} at site ${site.site}. Assign it to that resource to have it charged.`,
-  }[view]
-  for (const kind of kindsAboutPublishing) if (kind !== view) release(draft, site, kind)
-  hold(draft, site, view, sentence)
-  setContact(draft, site, site.contact === 'active' ? 'active' : view, retryAt)
-}
-
-/** Makes ledger and Perun agree on what was shown until now. Returns false if only a person can. */
-function agree(draft: Draft, view: GroupView, ready: readonly Ready[]): boolean {
-  const { account, entries, now } = draft
-  const { site } = ready[0]!
-  const shown = parseShown(view)
-  if (shown === 'unreadable') {
-    const reason = `Perun shows used credits of ${account.group} that are no possible number. Correct them there.`
-    return holdEverywhere(draft, ready, 'refused', reason)
-  }
-  const expected = account.opened ? account.published : undefined
-  const hasTimes = ready.some(({ view: { timestamps } }) => Object.keys(timestamps).length > 0)
-  const weHavePublished = account.opened ? account.published !== undefined : hasTimes
-  if (shown === undefined && weHavePublished)
-    return holdEverywhere(draft, ready, 'used credits missing', missing(account, expected))
-  for (const each of account.sites) release(draft, each, 'used credits missing')
-  const facts = { group: account.group, site: site.site, recordedAt: now }
-  if (!account.opened) {
-    const reason = opening(view, shown)
-    entries.push({ ...facts, kind: 'opening', id: `opening/${account.group}`, amount: shown ?? 0n, reason })
-  } else if (shown !== undefined && shown !== (expected ?? 0n) && !openIntentions(account, now).includes(shown)) {
-    const id = `${DRIFT}${account.group}/${view.usedModifiedAt ?? now}/${shown}`
-    const actor = view.usedModifiedBy ?? 'unknown'
-    entries.push({
-      ...facts,
-      kind: 'adjustment',
-      id,
-      amount: shown - (expected ?? 0n),
-      actor,
-      reason: drift(view, expected),
-    })
-  }
-  return true
-}
-
-/** Used credits belong to the group: what is wrong with them is one hold, and no site is looked at for a while. */
-function holdEverywhere(draft: Draft, ready: readonly Ready[], kind: HoldKind, reason: string): false {
-  hold(draft, ready[0]!.site, kind, reason)
-  for (const { site } of ready) setContact(draft, site, site.contact, draft.now + HOLD_RETRY)
-  return false
-}
-
-/** Whether an entry follows an edit that somebody made in Perun. */
-export function isDrift({ id }: { readonly id: string }): boolean {
-  return id.startsWith(DRIFT)
-}
-
-function opening(view: GroupView, shown: Credits | undefined): string {
-  if (shown === undefined) return 'First contact: Perun showed no used credits.'
-  const times = Object.entries(view.timestamps).map(([metric, text]) => `${metric} until ${text}`)
-  const until = times.length === 0 ? 'without timestamps' : `charged by another service, ${times.join(', ')}`
-  return `First contact: Perun showed ${view.used} used credits (${until}). What was used between then and our first reading is not charged.`
-}
-
-function drift({ used, usedModifiedAt }: GroupView, expected: Credits | undefined): string {
-  const before = expected === undefined ? 'nothing' : formatRounded(expected, 6)
-  return `Perun shows ${used} instead of ${before} since ${usedModifiedAt ?? 'an unknown time'}: edited there. The ledger follows.`
-}
-
-function missing({ group }: GroupAccount, expected: Credits | undefined): string {
-  const last = expected === undefined ? '' : ` (last ${formatRounded(expected, 2)})`
-  return `Perun shows no used credits of ${group} any more although they were published${last}. Nothing is written until they are set again there.`
-}
-
-function parseShown({ used }: GroupView): Credits | undefined | 'unreadable' {
-  if (used === undefined) return undefined
-  try {
-    const shown = parseCredits(used)
-    return shown > LARGEST_SHOWN || shown < -LARGEST_SHOWN ? 'unreadable' : shown
-  } catch {
-    return 'unreadable'
-  }
-}
-
-function finish(draft: Draft, ready: readonly Ready[], newest: GroupView | undefined): Plan {
-  const { account, entries, contacts, holds, released, sites, now, precision } = draft
-  const total = entries.reduce((sum, { amount }) => sum + amount, account.used)
-  const target = publishable({ ...account, used: total, sites })
-  const used = formatRounded(target, precision)
-  const shown = roundCredits(target, precision)
   const parsed = newest === undefined ? undefined : parseShown(newest)
   const shownNow = parsed === 'unreadable' ? undefined : parsed
-  const differs = shownNow !== shown
-  const writes = ready
-    .filter(({ site }) => site.publishedAt === undefined || differs)
-    .filter(({ site }, index) => site.publishedAt === undefined || isBehind(site) || index === 0)
-    .map(({ site, view }) => toWrite(site, view, used))
+  const doubts = judgeDoubts(account, ready, shownNow, now)
+  const isAgreed = newest !== undefined && agree(draft, newest, ready, doubts.used)
+  const seen: Seen = {
+    ready: isAgreed ? ready : [],
+    doubts,
+    ...(newest?.granted !== undefined && { granted: newest.granted }),
+  }
+  return finish(draft, shownNow === undefined ? seen : { ...seen, shownNow })
+}
+
+/** What Perun shows. */
+interface Seen {
+  /** The sites that can be written. */
+  readonly ready: readonly Ready[]
+  readonly shownNow?: Credits
+  readonly granted?: string
+  readonly doubts: Doubts
+}
+
+function finish(draft: Draft, { ready, shownNow, granted, doubts }: Seen): Plan {
+  const { account, entries, drifts, contacts, holds, released, sites, now, precision } = draft
+  const total = entries.reduce((sum, { amount }) => sum + amount, account.used)
+  const target = publishable({ ...account, used: total, sites })
+  const shown = roundCredits(target, precision)
+  const writes = sitesToWrite(ready, shownNow !== shown, doubts).map((each, index) =>
+    toWrite(each, account.newestIntention + 1 + index, formatRounded(target, precision)),
+  )
   const settlement: Settlement = {
     group: account.group,
     at: now,
     ...(entries.length > 0 && { entries }),
+    ...(drifts.length > 0 && { drifts }),
     ...(contacts.size > 0 && { contacts: [...contacts].map(([site, contact]) => ({ site, ...contact })) }),
     ...(holds.length > 0 && { holds }),
     ...(released.length > 0 && { released }),
-    ...(newest?.granted !== undefined && { granted: newest.granted }),
+    ...(granted !== undefined && { granted }),
     // What is shown now is what the next look expects, until a write is known to have replaced it.
-    ...(ready.length > 0 && shownNow !== undefined && { published: { used: shownNow, sites: [] } }),
-    ...(writes.length > 0 && { intended: shown }),
+    ...(ready.length > 0 && shownNow !== undefined && { published: { used: shownNow, sites: doubts.arrived } }),
+    ...(doubts.resolved.length > 0 && { resolved: doubts.resolved.map(({ number }) => number) }),
+    ...(writes.length > 0 && {
+      intended: writes.map(({ number, site, upTo }) => ({ number, site, used: shown, upTo })),
+    }),
   }
   const skipped = account.sites.length - sitesToLookAt(account, now).length
-  return { settlement, writes, shown, held: holds.length + skipped > 0, total }
+  return { settlement, writes, shown, held: holds.length + skipped > 0, total, resolved: doubts.resolved }
 }
 
-function isBehind({ watermarks, publishedAt }: SiteAccount): boolean {
+/** Those that were left behind come first: they must not wait for the others again. */
+function sitesToWrite(ready: readonly Ready[], differs: boolean, { outdated }: Doubts): readonly Ready[] {
+  const left = ready.filter(({ site }) => outdated.has(site.site))
+  const others = ready.filter((each) => !left.includes(each) && (isNew(each) || (differs && isBehind(each))))
+  const writes = [...left, ...others]
+  return differs && writes.length === 0 ? ready.slice(0, 1) : writes
+}
+
+/** Whether it was never published, or was on hold while it fell behind. */
+function isNew({ site }: Ready): boolean {
+  return site.publishedAt === undefined || (site.retryAt !== undefined && isBehind({ site }))
+}
+
+function isBehind({ site: { watermarks, publishedAt } }: Pick<Ready, 'site'>): boolean {
   return latest(watermarks) > (publishedAt ?? Number.NEGATIVE_INFINITY)
 }
 
-function parseTimestamps(timestamps: Readonly<Record<string, string>>): Record<string, Instant> {
-  return Object.fromEntries(
-    Object.entries(timestamps).flatMap(([metric, text]) => {
-      const at = parsePerunTimestamp(text)
-      return at === undefined ? [] : [[metric, at]]
-    }),
-  )
-}
-
-function latest(watermarks: Readonly<Record<string, Instant>>): Instant {
-  return Math.max(0, ...Object.values(watermarks))
-}
-
-/** Timestamps of metrics that are not ours stay as they are: Perun replaces a map as a whole. */
-function toWrite({ site, watermarks }: SiteAccount, view: GroupView, used: string): Write {
-  const own = Object.entries(watermarks).map(([metric, at]) => [metric, formatPerunTimestamp(at)])
-  const timestamps = { ...view.timestamps, ...Object.fromEntries(own) }
-  return { site, groupId: view.id, used, timestamps, upTo: latest(watermarks) }
-}
-
-function holdKey({ account }: Draft, { site }: SiteAccount, kind: HoldKind): string {
-  return `${kind}/${site}/${account.group}`
-}
-
-function hold(draft: Draft, site: SiteAccount, kind: HoldKind, reason: string): void {
-  const key = holdKey(draft, site, kind)
-  draft.released = draft.released.filter((each) => each.key !== key)
-  draft.holds.push({ key, kind, site: site.site, group: draft.account.group, reason })
-}
-
-function release(draft: Draft, site: SiteAccount, kind: HoldKind): void {
-  const key = holdKey(draft, site, kind)
-  if (!draft.account.holds.includes(key)) return
-  draft.released.push({ key, reason: `No longer so at ${formatInstant(draft.now)}.` })
+function toWrite({ site: { site, watermarks }, view }: Ready, number: number, used: string): Write {
+  const timestamps = mergeTimestamps(view.timestamps, watermarks)
+  return { number, site, groupId: view.id, used, timestamps, upTo: latest(watermarks), readAt: view.readAt }
 }

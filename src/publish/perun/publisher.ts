@@ -2,32 +2,27 @@
  * Publishes a group's credits to Perun: look, plan, record, write, record.
  *
  * What is about to be written is recorded first. So when the reply is lost, or the process dies in between, the next look
- * tells whether it was written, and does not take our own value for somebody's edit.
+ * tells whether it was written, and does not take our own value for somebody's edit. Each write has a number in the ledger,
+ * and only the newest of a group is sent; between looking and writing passes no more than `maxAge`.
  */
-import type { Clock } from '../../core/time.ts'
-import type { GroupAccount, Ledger, Settlement } from '../../ledger/ledger.ts'
+import { type Clock, SECOND } from '../../core/time.ts'
+import { type GroupAccount, type Ledger, OvertakenError, type Settlement } from '../../ledger/ledger.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import type { Publisher, PublishOutcome } from '../publisher.ts'
 import { type AttributeNames, type Definitions, lookUpDefinitions, withValue } from './attributes.ts'
+import type { Outcome } from './doubts.ts'
+import type { SiteView } from './draft.ts'
+import { isDrift } from './drift.ts'
 import { createGroups, READ_ONE } from './groups.ts'
-import {
-  isDrift,
-  isPublished,
-  isSettled,
-  type Plan,
-  planPublish,
-  type SiteView,
-  sitesToLookAt,
-  type Write,
-} from './plan.ts'
+import { isPublished, isSettled, type Plan, planPublish, sitesToLookAt, type Write } from './plan.ts'
 import { PerunError, type PerunRpc } from './rpc.ts'
 
 export interface PerunPublisherOptions {
   readonly rpc: PerunRpc
-  readonly ledger: Pick<Ledger, 'account' | 'settle'>
+  readonly ledger: Pick<Ledger, 'account' | 'settle' | 'newestIntention'>
   readonly voId: number
   readonly names: AttributeNames
-  /** Milliseconds that what Perun showed may be old when we write. */
+  /** Milliseconds that what Perun showed may be old when we write; what is older is read again just before. */
   readonly maxAge: number
   /** Decimals of published credits, 0 to 6. */
   readonly precision: number
@@ -37,6 +32,10 @@ export interface PerunPublisherOptions {
   readonly demand: () => number
   /** Told of each entry that publishing adds to the ledger; `isDrift` if it follows an edit that we did not make. */
   readonly onEntry?: (entry: { readonly kind: 'opening' | 'adjustment'; readonly isDrift: boolean }) => void
+  /** Told before each write how many seconds ago the reading of what it replaces began. */
+  readonly onWrite?: (secondsSinceRead: number) => void
+  /** Told what came of a write that was never answered, and how many seconds after it was begun. */
+  readonly onDoubtResolved?: (outcome: Outcome, seconds: number) => void
 }
 
 const SET = 'attributesManager/setAttributes'
@@ -47,12 +46,34 @@ const ATTEMPTS = 5
 /** Trouble with so many groups, and with nothing done in between, is Perun's own: it is read-only, or its database is down. */
 const MANY_TROUBLED = 3
 
+/** What came of the writes of a plan. */
+interface Sent {
+  readonly answered: readonly Write[]
+  /** Of the one after them. */
+  readonly failure?: Failure
+}
+
+/** Whether the write may have happened, or may happen yet. */
+function isInDoubt({ error }: Failure): boolean {
+  if (error instanceof PerunError) return error.failure === 'unavailable'
+  return !(error instanceof OvertakenError)
+}
+
+interface Failure {
+  readonly site: string
+  readonly error: unknown
+  /** Perun's word for it, if it is the group's own trouble. */
+  readonly refused?: string
+}
+
 export function createPerunPublisher(options: PerunPublisherOptions): Publisher {
   const { rpc, ledger, precision, clock, logger } = options
   const groups = createGroups(options)
   const attempts = new Map<string, number>()
   /** The groups that Perun had trouble with since it last did something. */
   const troubled = new Set<string>()
+  /** Writes without an answer that are known not to have happened. They say which sites are to be written again. */
+  const undone = new Map<string, Set<number>>()
   let definitions: Promise<Definitions> | undefined
 
   function define(): Promise<Definitions> {
@@ -76,18 +97,36 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     try {
       return await bringUp(account)
     } catch (error) {
+      if (error instanceof OvertakenError) return { kind: 'unavailable', reason: error.message, everyone: false }
       if (!(error instanceof PerunError)) throw error
       groups.doubt(group)
       return failed(group, error)
     }
   }
 
+  /** Looks and writes until all is written; looks again where what was seen is not good enough to write on. */
   async function bringUp(account: GroupAccount): Promise<PublishOutcome> {
+    const { group } = account
     await define()
+    let written = 0
+    for (let current = account, isFirst = true; ; current = (await ledger.account(group))!, isFirst = false) {
+      if (!isFirst || current.intended.length > 0) groups.doubt(group)
+      const plan = await planFor(current)
+      // A write in doubt may have arrived in the middle of the look, which then shows its value without its times.
+      if (isFirst && plan.settlement.drifts !== undefined && current.intended.length > 0) continue
+      const outcome = await carryOut(current, plan, isFirst)
+      if (outcome.kind === 'unchanged' && written > 0) return { kind: 'written', writes: written }
+      if (outcome.kind !== 'written') return outcome
+      written += outcome.writes
+      if (outcome.writes === plan.writes.length) return { kind: 'written', writes: written }
+    }
+  }
+
+  async function planFor(account: GroupAccount): Promise<Plan> {
+    const now = clock.now()
     const views = new Map<string, SiteView>()
-    for (const { site } of sitesToLookAt(account, clock.now())) views.set(site, await look(site, account.group))
-    const plan = planPublish(account, views, { precision, now: clock.now() })
-    return carryOut(account, plan)
+    for (const { site } of sitesToLookAt(account, now)) views.set(site, await look(site, account.group))
+    return planPublish(account, views, { precision, now })
   }
 
   async function look(site: string, group: string): Promise<SiteView> {
@@ -101,28 +140,27 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     }
   }
 
-  async function carryOut(account: GroupAccount, plan: Plan): Promise<PublishOutcome> {
+  /** @returns `written` with fewer writes than were planned if the rest has to be looked at again. */
+  async function carryOut(account: GroupAccount, plan: Plan, isFirst: boolean): Promise<PublishOutcome> {
     const { group } = account
-    const { writes, shown, held, total, settlement } = plan
+    const { writes, held, total } = plan
     const done = held ? {} : { dealtWith: total }
-    announce(account, settlement)
-    for (const entry of settlement.entries ?? []) {
-      logger.info({ group, site: entry.site, entry: entry.kind }, entry.reason)
-      options.onEntry?.({ kind: entry.kind, isDrift: isDrift(entry) })
+    const settlement = { ...plan.settlement, ...(writes.length === 0 && done) }
+    const known = replaced(account, plan)
+    await ledger.settle({ ...settlement, resolved: [...(settlement.resolved ?? []), ...known] })
+    tell(account, { ...plan, resolved: plan.resolved.filter(({ number }) => !known.includes(number)) })
+    if (writes.length === 0) return { kind: held ? 'held' : 'unchanged' }
+    const { answered, failure } = await sendAll(group, writes, isFirst)
+    if (answered.length > 0) {
+      const sites = answered.map(({ site, upTo }) => ({ site, upTo }))
+      const published = { used: plan.shown, sites }
+      const numbers = answered.map(({ number }) => number)
+      const isAll = answered.length === writes.length
+      conclude({ group, at: clock.now(), answered: numbers, published, ...(isAll && done) })
     }
-    if (writes.length === 0) {
-      await ledger.settle({ ...settlement, ...done })
-      return { kind: held ? 'held' : 'unchanged' }
-    }
-    await ledger.settle(settlement)
-    for (const write of writes) {
-      const refusal = await set(group, write)
-      if (refusal !== undefined) return refuse(group, write.site, refusal)
-    }
-    attempts.delete(group)
-    const sites = writes.map(({ site, upTo }) => ({ site, upTo }))
-    conclude({ group, at: clock.now(), answered: shown, published: { used: shown, sites }, ...done })
-    return { kind: 'written', writes: writes.length }
+    if (failure === undefined) return { kind: 'written', writes: answered.length }
+    if (failure.refused !== undefined) return refuse(group, failure.site, failure.refused)
+    throw failure.error
   }
 
   /** Nobody waits for this: if it is lost, the intention is still there, and the next look finds it fulfilled. */
@@ -132,34 +170,96 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     })
   }
 
-  /** Both values in one call, which Perun does as a whole or not at all. Returns why Perun refuses it, if it does. */
-  async function set(group: string, { site, groupId, used, timestamps }: Write): Promise<string | undefined> {
+  /** One after another, until one fails or what was seen is too old to write on. */
+  async function sendAll(group: string, writes: readonly Write[], isFirst: boolean): Promise<Sent> {
+    const newest = writes.at(-1)!.number
+    const answered: Write[] = []
+    for (const write of writes) {
+      // What was read again just now is as new as it gets.
+      if (isTooOld(write) && (isFirst || answered.length > 0)) break
+      const failure = await send(group, write, newest)
+      if (failure !== undefined) {
+        noteUndone(group, writes.slice(answered.length + (isInDoubt(failure) ? 1 : 0)))
+        return { answered, failure }
+      }
+      answered.push(write)
+    }
+    if (answered.length === writes.length) attempts.delete(group)
+    else noteUndone(group, writes.slice(answered.length))
+    return { answered }
+  }
+
+  /** A clock that was set back makes everything look young; what seems to come from the future is read again. */
+  function isTooOld({ readAt }: Write): boolean {
+    const age = clock.now() - readAt
+    return age > options.maxAge || age < 0
+  }
+
+  /** Both values in one call, which Perun does as a whole or not at all. */
+  async function send(group: string, write: Write, newest: number): Promise<Failure | undefined> {
+    const { site, groupId, used, timestamps, readAt } = write
     const known = await define()
     const attributes = [withValue(known.used, used), withValue(known.timestamps, { ...timestamps })]
+    const target = { group: groupId, resource: Number(site), workWithGroupAttributes: true }
     try {
-      const target = { group: groupId, resource: Number(site), workWithGroupAttributes: true }
+      if ((await ledger.newestIntention(group)) !== newest)
+        throw new OvertakenError(`Write ${write.number} of ${group} is not sent: another publish of it has begun`)
+      options.onWrite?.((clock.now() - readAt) / SECOND)
       await rpc.call(SET, { ...target, attributes })
       groups.written(site, group, { used, timestamps })
       troubled.clear()
       logger.debug({ group, site, used }, 'Published')
       return undefined
     } catch (error) {
-      if (!(error instanceof PerunError) || !(error.failure === 'refused' || isOwnTrouble(group, error))) throw error
+      if (!(error instanceof PerunError)) return { site, error }
       groups.doubt(group)
+      if (error.failure !== 'refused' && !isOwnTrouble(group, error)) return { site, error }
       // A definition that was deleted and made again has another id.
       if (error.exception === 'AttributeNotExistsException') definitions = undefined
-      return error.exception
+      return { site, error, refused: error.exception }
     }
+  }
+
+  function noteUndone(group: string, writes: readonly Write[]): void {
+    const numbers = new Set([...(undone.get(group) ?? []), ...writes.map(({ number }) => number)])
+    if (numbers.size > 0) undone.set(group, numbers)
+  }
+
+  /** The undone writes that need no memory any more, because their site is written again or has been. */
+  function replaced({ group, intended }: GroupAccount, { writes }: Plan): number[] {
+    const numbers = undone.get(group)
+    if (numbers === undefined) return []
+    const sites = new Set(writes.map(({ site }) => site))
+    const open = intended.filter(({ number }) => numbers.has(number))
+    const kept = open.filter(({ site, overtaken }) => !overtaken && !sites.has(site))
+    if (kept.length === 0) undone.delete(group)
+    else undone.set(group, new Set(kept.map(({ number }) => number)))
+    return open.filter((each) => !kept.includes(each)).map(({ number }) => number)
   }
 
   async function refuse(group: string, site: string, refused: string): Promise<PublishOutcome> {
     attempts.delete(group)
     const account = await ledger.account(group)
     if (account === undefined) return { kind: 'held' }
-    const { settlement } = planPublish(account, new Map([[site, { refused }]]), { precision, now: clock.now() })
-    announce(account, settlement)
-    await ledger.settle(settlement)
+    const plan = planPublish(account, new Map([[site, { refused }]]), { precision, now: clock.now() })
+    await ledger.settle(plan.settlement)
+    tell(account, plan)
     return { kind: 'held' }
+  }
+
+  /** Says what a plan that is recorded has found. */
+  function tell(account: GroupAccount, { settlement, resolved }: Plan): void {
+    const { group } = account
+    announce(account, settlement)
+    for (const entry of settlement.entries ?? []) {
+      logger.info({ group, site: entry.site, entry: entry.kind }, entry.reason)
+      options.onEntry?.({ kind: entry.kind, isDrift: isDrift(entry) })
+    }
+    for (const { number, at, outcome } of resolved) {
+      if (outcome === 'late')
+        logger.warn({ group, write: number }, 'Perun came to a write that was given up: it is written anew')
+      options.onDoubtResolved?.(outcome, Math.max(0, clock.now() - at) / SECOND)
+    }
   }
 
   /** A hold is said once, when it begins. */

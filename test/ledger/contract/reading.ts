@@ -63,6 +63,7 @@ export function readingContract(open: () => Promise<Ledger>): void {
         opened: false,
         holds: [],
         intended: [],
+        newestIntention: 0,
         sites: [
           {
             site: '1',

@@ -1,57 +1,12 @@
 import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
-import { formatCredits, parseCredits } from '#src/core/credits.ts'
+import { formatCredits } from '#src/core/credits.ts'
 import { formatPerunTimestamp, HOUR, type Instant, MINUTE } from '#src/core/time.ts'
 import type { GroupAccount, SiteAccount } from '#src/ledger/ledger.ts'
-import type { GroupView } from '#src/publish/perun/groups.ts'
-import { HOLD_RETRY, isSettled, planPublish, type SiteView, sitesToLookAt } from '#src/publish/perun/plan.ts'
+import { HOLD_RETRY, type SiteView } from '#src/publish/perun/draft.ts'
+import { isSettled, planPublish, sitesToLookAt } from '#src/publish/perun/plan.ts'
+import { account, credits, LATER, NOW, newAccount, newSite, site, view } from '../../helpers/accounts.ts'
 import { T0 } from '../../helpers/billing.ts'
-
-const NOW = T0 + HOUR
-const LATER = T0 + 2 * HOUR
-const credits = parseCredits
-
-/** A site where 10 credits were charged and published, unless told otherwise. */
-function site({ charged = '10', ...rest }: Partial<Omit<SiteAccount, 'charged'>> & { charged?: string } = {}) {
-  const facts = { site: 'A', contact: 'active', watermarks: { cpu: T0 }, publishedAt: T0 } as const
-  return { ...facts, charged: credits(charged), ...rest } satisfies SiteAccount
-}
-
-/** Where nothing was looked up yet. */
-function newSite(name: string, charged = '0', chargedSince: Instant = T0): SiteAccount {
-  return { site: name, contact: 'new', charged: credits(charged), watermarks: { cpu: T0 }, chargedSince }
-}
-
-interface AccountFacts {
-  readonly used?: string
-  readonly published?: string | null
-  readonly intended?: string
-  readonly opened?: boolean
-  readonly sites?: SiteAccount[]
-  readonly holds?: string[]
-}
-
-/** A group that used 10 credits, all of them published, unless told otherwise. */
-function account({ used = '10', published = '10', intended, opened = true, ...rest }: AccountFacts = {}): GroupAccount {
-  return {
-    group: 'g',
-    used: credits(used),
-    opened,
-    sites: [site()],
-    holds: [],
-    ...(published !== null && { published: credits(published) }),
-    intended: intended === undefined ? [] : [{ used: credits(intended), at: NOW - MINUTE }],
-    ...rest,
-  }
-}
-
-function newAccount(used: string, sites: SiteAccount[] = [newSite('A', used)]): GroupAccount {
-  return account({ used, published: null, opened: false, sites })
-}
-
-function view(used: string | undefined, rest: Partial<GroupView> = {}): GroupView {
-  return { id: 7, granted: '200', timestamps: {}, readAt: NOW, ...(used !== undefined && { used }), ...rest }
-}
 
 const times = (cpu: Instant) => ({ timestamps: { cpu: formatPerunTimestamp(cpu) } })
 
@@ -64,12 +19,12 @@ function planned(who: GroupAccount, views: Record<string, SiteView>, { precision
     contacts: contacts.map(({ site: where, contact, retryAt }) => [where, contact, retryAt]),
     holds: holds.map(({ key }) => key),
     released: released.map(({ key }) => key),
-    writes: plan.writes.map((write) => [write.site, write.used]),
+    writes: plan.writes.map(({ site: where, used }) => [where, used]),
     held: plan.held,
     shown: formatCredits(plan.shown),
     total: formatCredits(plan.total),
     published: published && formatCredits(published.used),
-    intended: intended === undefined ? undefined : formatCredits(intended),
+    intended: intended === undefined ? undefined : formatCredits(intended[0]!.used),
   }
 }
 
@@ -92,7 +47,15 @@ suite('first contact', () => {
   test('tells Perun zero, and the time, even when nothing was charged', () => {
     const plan = planPublish(newAccount('0'), new Map([['A', view(undefined)]]), { precision: 2, now: NOW })
     expect(plan.writes).toEqual([
-      { site: 'A', groupId: 7, used: '0.00', timestamps: { cpu: '2026-01-01 00:00:00.000000' }, upTo: T0 },
+      {
+        number: 1,
+        site: 'A',
+        groupId: 7,
+        used: '0.00',
+        timestamps: { cpu: '2026-01-01 00:00:00.000000' },
+        upTo: T0,
+        readAt: NOW,
+      },
     ])
   })
 
@@ -278,7 +241,7 @@ suite('what somebody edited', () => {
     expect(settlement.entries).toEqual([
       {
         kind: 'adjustment',
-        id: 'drift/g/2026-01-01 00:30:00/4000000',
+        id: 'drift/g/2026-01-01 00:30:00/4000000/0',
         group: 'g',
         site: 'A',
         amount: -6_000_000n,
