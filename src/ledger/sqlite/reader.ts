@@ -16,14 +16,16 @@ import type {
 } from '../ledger.ts'
 import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
+import type { Watch } from './trouble.ts'
 
 type Row = Record<string, unknown>
 
-export function createReader(db: DatabaseSync): LedgerReader {
+export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const prepare = (sql: string) => {
     const statement = db.prepare(sql)
     statement.setReadBigInts(true)
-    return (...parameters: (string | number | bigint | null)[]) => statement.all(...parameters) as Row[]
+    return (...parameters: (string | number | bigint | null)[]) =>
+      watch.read(() => statement.all(...parameters) as Row[])
   }
   const groupColumns = `name, used, dirty, granted, published, published_at, (SELECT json_group_array(json_object(
       'site', site, 'contact', contact, 'charged', CAST(charged AS TEXT))) FROM accounts WHERE group_name = name) AS sites,
