@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LedgerError } from '../ledger.ts'
 import { cannotOpen, foundDamaged, isBusy } from './trouble.ts'
+import { damageOf } from './wal.ts'
 
 export interface Database {
   readonly db: DatabaseSync
@@ -24,6 +25,7 @@ export function openDatabase(given: string): Database {
   let db: DatabaseSync | undefined
   try {
     const isUnclean = existsSync(`${path}-wal`)
+    if (isUnclean) checkLog(path)
     db = new DatabaseSync(path, { timeout: 5_000 })
     // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000')
@@ -99,6 +101,12 @@ function expectOneName(path: string): void {
 
 /** Bytes. Larger ledgers are not checked: it would take longer than whoever waits for the start has patience. */
 const CHECKED_SIZE = 1_000_000_000
+
+/** What was in the log has to be in the ledger, before SQLite forgets what it cannot read. */
+function checkLog(path: string): void {
+  const finding = damageOf(readFileSync(`${path}-wal`))
+  if (finding !== undefined) throw foundDamaged(path, finding)
+}
 
 /** Looks at all pages after an end that was none, such as a power failure: see `docs/decisions/0012-check-after-a-crash.md`. */
 function check(db: DatabaseSync, path: string): void {
