@@ -111,7 +111,7 @@ async function lead(worker: WorkerProcess, round: Round, moment: number, calm: n
   const rest = Math.floor(calm * (round === 'stop' ? 40 : 700))
   worker.signal(round === 'stop' ? 'SIGTERM' : 'SIGSTOP')
   if (round === 'stop') {
-    await until('it stops', () => worker.says('Stopping') !== undefined)
+    await until('it stops', () => worker.says('Stopping') !== undefined || worker.hasEnded())
     await sleep(rest)
     return `${ms} ms of work, ${rest} ms of stopping`
   }
