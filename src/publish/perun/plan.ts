@@ -72,6 +72,14 @@ function openIntentions({ intended }: GroupAccount, now: Instant): Credits[] {
   return intended.filter(({ at }) => at >= now - INTENTION_MEMORY).map(({ used }) => used)
 }
 
+/**
+ * Whether we asked Perun for this value, however long ago: a worker that died before it knew the answer may have been away
+ * for days, and taking its own value for an edit would charge it twice.
+ */
+function isOurs({ intended }: GroupAccount, shown: Credits): boolean {
+  return intended.some(({ used }) => used === shown)
+}
+
 const kindsAboutPublishing = ['unknown group', 'not assigned', 'no grant', 'used credits missing', 'refused'] as const
 
 function isAboutPublishing(key: string): boolean {
@@ -83,9 +91,9 @@ export function isPublished({ contact, publishedAt }: SiteAccount): boolean {
   return contact === 'active' && publishedAt !== undefined
 }
 
-/** The sites that are not on hold now. */
+/** The sites that are not on hold now. What lies further ahead than any retry was set by a clock that was wrong. */
 export function sitesToLookAt({ sites }: GroupAccount, now: Instant): SiteAccount[] {
-  return sites.filter(({ retryAt }) => retryAt === undefined || retryAt <= now)
+  return sites.filter(({ retryAt }) => retryAt === undefined || retryAt <= now || retryAt > now + HOLD_RETRY)
 }
 
 /** The total without what was charged at sites where Perun does not know the group. */
@@ -240,7 +248,7 @@ function agree(draft: Draft, view: GroupView, ready: readonly Ready[]): boolean 
   if (!account.opened) {
     const reason = opening(view, shown)
     entries.push({ ...facts, kind: 'opening', id: `opening/${account.group}`, amount: shown ?? 0n, reason })
-  } else if (shown !== undefined && shown !== (expected ?? 0n) && !openIntentions(account, now).includes(shown)) {
+  } else if (shown !== undefined && shown !== (expected ?? 0n) && !isOurs(account, shown)) {
     const id = `${DRIFT}${account.group}/${view.usedModifiedAt ?? now}/${shown}`
     const actor = view.usedModifiedBy ?? 'unknown'
     entries.push({
@@ -324,7 +332,8 @@ function finish(draft: Draft, ready: readonly Ready[], newest: GroupView | undef
 }
 
 function isBehind({ watermarks, publishedAt }: SiteAccount): boolean {
-  return latest(watermarks) > (publishedAt ?? Number.NEGATIVE_INFINITY)
+  // Also if it is later than all: a clock was wrong when that was published.
+  return latest(watermarks) !== publishedAt
 }
 
 function parseTimestamps(timestamps: Readonly<Record<string, string>>): Record<string, Instant> {
