@@ -35,6 +35,8 @@ export interface Settings {
     readonly keys: { readonly operator?: string; readonly reader?: string }
   }
   readonly log: { readonly level: LogLevel }
+  /** Parts of a grant, in percent and rising, at which people are to be told. */
+  readonly notifyAt: readonly number[]
   /** Every setting by its name in the environment, fit to be shown. */
   readonly effective: readonly Effective[]
 }
@@ -181,6 +183,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
       keys: defined({ operator: values.API_KEY, reader: values.API_READER_KEY }),
     },
     log: { level: values.LOG_LEVEL },
+    notifyAt: values.OS_CREDITS_NOTIFY_AT,
     ...defined({
       site: values.OS_CREDITS_LOCATION_ID,
       whitelist: names && new Set(names),

@@ -6,8 +6,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type Ledger, LedgerError, type Recorded } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
+import { createCorrections } from './corrections.ts'
 import { type Database, openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
+import { createLineWatch, createNotices, watchLines } from './notices.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
 import { createRegistry } from './registry.ts'
@@ -17,25 +19,28 @@ import { cannotOpen, createWatch, type Watch } from './trouble.ts'
 export interface SqliteOptions {
   /** Told how long each commit took, in seconds. */
   readonly onCommit?: (seconds: number) => void
+  /** Parts of a grant, in percent and rising, whose crossing is a notice; none if not given. */
+  readonly notifyAt?: readonly number[]
 }
 
 /** @throws {LedgerError} if the file cannot be opened or another worker has it. */
-export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {}): Ledger {
+export function openSqliteLedger(path: string, options: SqliteOptions = {}): Ledger {
   const database = openDatabase(path)
   try {
-    return ledgerIn(database, onCommit)
+    return ledgerIn(database, options)
   } catch (error) {
     database.close()
     throw cannotOpen(database.path, error)
   }
 }
 
-function ledgerIn(database: Database, onCommit: SqliteOptions['onCommit']): Ledger {
+function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions): Ledger {
   const { db } = database
   const watch = createWatch(database.path)
   const registry = createRegistry(db)
-  const recorder = createRecorder(db, registry)
-  const accounts = createAccounts(db)
+  const lines = createLineWatch(db, notifyAt)
+  const recorder = createRecorder(db, registry, lines)
+  const accounts = createAccounts(db, lines)
   const closeHold = createHoldCloser(db, recorder)
   const check = createCheck(db, watch)
   const settler = createSettler(accounts.settle, inTransaction)
@@ -74,8 +79,11 @@ function ledgerIn(database: Database, onCommit: SqliteOptions['onCommit']): Ledg
     }
   }
 
+  watchLines(db, notifyAt)
   return {
     ...createReader(db, watch),
+    ...createCorrections(db, inTransaction, lines),
+    ...createNotices(db, inTransaction),
     async record(series, decide) {
       return record(() => recorder.write(decide(recorder.load(series))))
     },
