@@ -10,7 +10,7 @@ import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { expositionOf, projectName } from '../helpers/cloud.ts'
 import { startPeer } from '../helpers/peer.ts'
 import { until } from '../helpers/worker.ts'
-import { breakableDisk, fill, makeReadOnly, smallDisk, tellSkipped } from './disks.ts'
+import { breakableDisk, fill, limitFiles, makeReadOnly, smallDisk, tellSkipped } from './disks.ts'
 import { perunSettings, runWorker, temporaryFolder, type WorkerProcess, workerSettings } from './processes.ts'
 
 const PROJECTS = 40
@@ -142,6 +142,32 @@ suite('a full disk', () => {
     worker.signal('SIGTERM')
     expect(await worker.exit()).toBe(0)
     last()
+    await expectLedger(path, expected)
+  })
+
+  // Needs no mount, so that at least this runs everywhere.
+  test('is not the only thing that keeps a file from growing', async ({ skip }) => {
+    await using cloud = await startGrowingCloud()
+    await using perun = await startFilledPerun()
+    cloud.grows = false
+    const folder = temporaryFolder()
+    const settings = { ...workerSettings(folder, cloud.url), ...perunSettings(perun), METRICS_TO_BILL: prices }
+    const worker = runWorker(settings)
+    const url = await worker.url()
+    await until('all groups are opened', () => perun.readAll().every(({ used }) => used === '0.00'))
+    const path = join(folder, 'credits.db')
+    if (!limitFiles(worker.pid, statSync(`${path}-wal`).size))
+      return skip(tellSkipped('a file that may not grow', 'there is no prlimit here.'))
+    cloud.grows = true
+    await expectTrouble(worker, url, /the disk fails|the disk is full/)
+    expectWhole(path)
+    limitFiles(worker.pid, 'unlimited')
+    await until('it is ready', async () => (await readiness(url)).status === 200)
+    cloud.grows = false
+    const expected = truth(cloud, FIRST * 100)
+    await untilPublished(perun, expected)
+    worker.signal('SIGTERM')
+    expect(await worker.exit()).toBe(0)
     await expectLedger(path, expected)
   })
 

@@ -56,9 +56,18 @@ export function fill(folder: string): () => void {
   return () => rmSync(ballast)
 }
 
+/** Keeps the files of a process from growing beyond so many bytes, or lets them again. Returns whether that can be done here. */
+export function limitFiles(pid: number, bytes: number | 'unlimited'): boolean {
+  try {
+    run('prlimit', '--pid', String(pid), `--fsize=${bytes}:unlimited`)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Says loudly that a test did not run. */
-export function tellSkipped(what: string): string {
-  const why = 'nothing may be mounted here. Run as root.'
+export function tellSkipped(what: string, why = 'nothing may be mounted here. Run as root.'): string {
   process.stderr.write(`\nSKIPPED: "${what}": ${why}\n\n`)
   return why
 }
