@@ -16,7 +16,7 @@ import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { until } from '../helpers/worker.ts'
 import { createKiller } from './kills.ts'
 import { perunSettings, runWorker, temporaryFolder, workerSettings } from './processes.ts'
-import { growthInCredits, pricesSetting, standingClock, valuesOf } from './truth.ts'
+import { growthInCredits, pricesFile, standingClock, valuesOf } from './truth.ts'
 
 const KILLS = Number(process.env.KILLS || 44)
 const SEED = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 32))
@@ -54,17 +54,18 @@ test(
     const folder = temporaryFolder()
     const targets = exporters.map(({ url }, site) => ({ targets: [url], labels: { location_id: `${SITES[site]}` } }))
     writeFileSync(join(folder, 'targets.json'), JSON.stringify(targets))
+    writeFileSync(join(folder, 'prices.json'), pricesFile)
     const { USAGE_EXPORTER_URLS: _, OS_CREDITS_LOCATION_ID: __, ...common } = workerSettings(folder, '')
     const settings = {
       ...common,
       ...perunSettings(perun),
       USAGE_EXPORTER_TARGETS_FILE: join(folder, 'targets.json'),
-      OS_CREDITS_SCRAPE_INTERVAL: '20ms',
-      OS_CREDITS_SCRAPE_TIMEOUT: '19ms',
+      OS_CREDITS_SCRAPE_INTERVAL: '30ms',
+      OS_CREDITS_SCRAPE_TIMEOUT: '29ms',
       OS_CREDITS_PERUN_TIMEOUT: '500ms',
       OS_CREDITS_WORKERS: '8',
       LOG_LEVEL: 'info',
-      METRICS_TO_BILL: pricesSetting,
+      OS_CREDITS_PRICES_FILE: join(folder, 'prices.json'),
     }
     const ledgerPath = join(folder, 'credits.db')
     const isLong = KILLS > 100
@@ -78,7 +79,7 @@ test(
     await killer.kill(FIRST_CONTACT)
     perun.faults.clear()
     let worker = runWorker(settings)
-    await until('Perun shows zero for all groups', () => perun.readAll().every(({ used }) => used === '0.00'))
+    await until('Perun shows zero for all groups', () => perun.readAll().every(({ used }) => used === '0.00'), 60_000)
     worker.signal('SIGKILL')
     await worker.ended()
     const before = perun.writes.length
@@ -94,7 +95,9 @@ test(
     const shown = () => new Map(perun.readAll().map(({ name, used }) => [name, used]))
     const published = new Map([...expected].map(([name, used]) => [name, used.toFixed(2, Big.roundHalfEven)]))
     const isRight = () => [...shown()].every(([name, used]) => published.get(name) === used)
-    await until('Perun shows what was used', isRight).catch(() => process.stderr.write(`${killer.diary.join('\n')}\n`))
+    await until('Perun shows what was used', isRight, 60_000).catch(() =>
+      process.stderr.write(`${killer.diary.join('\n')}\n`),
+    )
     worker.signal('SIGTERM')
     expect(await worker.exit()).toBe(0)
 

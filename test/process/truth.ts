@@ -3,8 +3,14 @@ import Big from 'big.js'
 
 export const prices: Readonly<Record<string, string>> = { project_vcpu_usage: '1', project_mb_usage: '0.3' }
 
-/** The same prices as a setting; without limits, because clouds in tests are fast. */
-export const pricesSetting = '{"project_vcpu_usage":1,"project_mb_usage":0.3}'
+/** The same prices as a file; without limits worth the name, because clouds in tests are fast and machines may be slow. */
+export const pricesFile = JSON.stringify({
+  meters: Object.entries(prices).map(([metric, perUnit]) => ({
+    metric,
+    max_growth_per_hour: 1e9,
+    prices: [{ price: perUnit }],
+  })),
+})
 
 /** The totals of an exporter, by metric and project. */
 export async function valuesOf(url: string): Promise<Map<string, Big>> {
