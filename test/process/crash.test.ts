@@ -108,7 +108,7 @@ test(
       `${[...killer.phases].map(([phase, count]) => `${count} ${phase}`).join('; ')}; ${writes} writes\n`,
     )
     // Else the test has killed nothing that was at work.
-    expect(writes).toBeGreaterThan(GROUPS)
+    expect(writes).toBeGreaterThan(GROUPS / 2)
     const hit = [...killer.phases.keys()]
     expect(hit).toEqual(expect.arrayContaining(['before its ledger was open', 'while stopping', 'after a pause']))
     expect(hit.filter((phase) => phase.startsWith('at work'))).not.toEqual([])
