@@ -30,8 +30,10 @@ async function main(): Promise<void> {
   process.on('uncaughtException', die)
   process.on('unhandledRejection', die)
   try {
-    const service = await start(logging)
-    stopOnSignal(service, logging)
+    // Not before somebody listens for signals.
+    const starting = Promise.resolve(logging).then(start)
+    stopOnSignal(starting, logging)
+    await starting
   } catch (error) {
     process.exitCode = exitCode(error)
     if (process.exitCode === EXIT_UNEXPECTED) throw error
@@ -49,8 +51,8 @@ async function start(logging: Logging): Promise<Service> {
   return startService({ settings, version, logging, metrics: createMetrics({ version }) })
 }
 
-/** The first signal drains, the second one ends at once. */
-function stopOnSignal(service: Service, logging: Logging): void {
+/** The first signal drains, also when it comes during the start; the second one ends at once. */
+function stopOnSignal(starting: Promise<Service>, logging: Logging): void {
   let asked = false
   const stop = (signal: string) => {
     if (asked) {
@@ -58,7 +60,8 @@ function stopOnSignal(service: Service, logging: Logging): void {
       process.exit(EXIT_UNEXPECTED)
     }
     asked = true
-    void service.stop().then(() => logging.close())
+    // Why a start failed is told where it is waited for.
+    void starting.then((service) => service.stop().then(() => logging.close())).catch(() => undefined)
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

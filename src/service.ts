@@ -236,10 +236,14 @@ function provideMetrics(metrics: Metrics, ledger: Ledger, lanes: Lanes | undefin
   metrics.provide({
     queueSize: () => lanes?.waiting ?? 0,
     lanes: () => lanes?.working ?? 0,
-    groups: async () => (await ledger.summary()).contacts as Record<string, number>,
-    holds: async () => (await ledger.summary()).holds as Record<string, number>,
+    ledgerWritable: async () => (await ledger.check()) === undefined,
+    // A ledger in trouble must not hide all other metrics.
+    groups: () => ledger.summary().then(({ contacts }) => contacts as Record<string, number>, none),
+    holds: () => ledger.summary().then(({ holds }) => holds as Record<string, number>, none),
   })
 }
+
+const none = () => ({})
 
 /** Lets lanes finish as long as something can be published; a Perun that is down is not waited for. */
 async function drain({ lanes, outbox }: Publishing, grace: number): Promise<void> {

@@ -191,6 +191,13 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
         `Fell from ${describePoint(decision.from)} to ${describePoint(decision.to)}: ${verdict?.fallCause ?? 'unknown'}.`,
       )
       break
+    case 'redated':
+      draft.open = undefined
+      note(
+        'rebased',
+        `The watermark ${describePoint(decision.from)} was later than our clock, which was wrong then or is now: it counts as of ${formatInstant(decision.to.at)}.`,
+      )
+      break
     case 'recovered':
       draft.open = undefined
       note('recovered', describeRecovery(decision))

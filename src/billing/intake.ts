@@ -81,7 +81,7 @@ export function createIntake({
     }
     onRejected?.(delivery.rejected)
     warnUnit(readings)
-    const level = (outcomes.held ?? 0) + (outcomes.rebased ?? 0) > 0 ? 'warn' : 'debug'
+    const level = (outcomes.held ?? 0) + (outcomes.rebased ?? 0) + (outcomes.redated ?? 0) > 0 ? 'warn' : 'debug'
     logger[level]({ source: delivery.source, readings: readings.length, outcomes }, 'Delivery recorded')
   }
 

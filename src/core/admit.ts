@@ -67,7 +67,8 @@ export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejectio
   if (value === undefined || isNegative(value) || !isStorable(value)) return 'unreadable'
   const projectId = label('project_id', sample, rules) ?? ''
   const series = { site, metric: meter.metric, projectId, projectName }
-  return { series, at: sample.at ?? rules.at, value, ...originOf(sample, rules) }
+  const when = sample.at === undefined ? { at: rules.at, isOfNow: true } : { at: sample.at }
+  return { series, ...when, value, ...originOf(sample, rules) }
 }
 
 /** Doubles need no more; a number that is written shorter than it is must not fill a ledger. */

@@ -76,6 +76,12 @@ export type Decision =
   | { readonly kind: 'stale'; readonly conflict: boolean }
   /** The value fell: nothing is charged, the watermark moves to the new value. */
   | { readonly kind: 'rebased'; readonly from: Point; readonly to: Point; readonly state: SeriesState }
+  /**
+   * The watermark is later than our clock allows, so a clock was wrong when it was set: it counts as of now, with its value.
+   * Else all readings would be stale until that time has come. Nothing is charged; the next reading holds the growth. Only a
+   * reading of now shows it: one that brings its time may be an old one, delivered again while our clock is behind.
+   */
+  | { readonly kind: 'redated'; readonly from: Point; readonly to: Point; readonly state: SeriesState }
   /** Back on the line it left: `to − from` is what exceeds that line and was not charged since; it may be nothing. */
   | {
       readonly kind: 'recovered'
@@ -125,6 +131,8 @@ export function decide(state: SeriesState | undefined, reading: Reading, circums
   if (state === undefined) return { kind: 'opened', state: { watermark: to, pace: 0 } }
   const from = state.watermark
   const difference = compare(to.value, from.value)
+  if (reading.isOfNow === true && from.at > circumstances.now + CLOCK_TOLERANCE)
+    return redated(state, circumstances.now)
   if (to.at <= from.at) return { kind: 'stale', conflict: to.at === from.at && difference !== 0 }
   if (difference === 0) return { kind: 'unchanged', state: still(state, to) }
   return difference < 0 ? fell(state, to, circumstances) : grew(state, to, circumstances)
@@ -134,6 +142,12 @@ export function decide(state: SeriesState | undefined, reading: Reading, circums
 function aheadOfTheClock(state: SeriesState | undefined, to: Point): Decision {
   const known = state ?? { watermark: { at: 0, value: to.value }, pace: 0 }
   return { kind: 'held', reason: 'clock ahead', from: known.watermark, to, state: known }
+}
+
+function redated({ watermark, pace, formerLines = [] }: SeriesState, now: Instant): Decision {
+  const to: Point = { ...watermark, at: now }
+  const lines = formerLines.map((line) => ({ ...line, at: Math.min(line.at, now) }))
+  return { kind: 'redated', from: watermark, to, state: withLines({ watermark: to, pace }, lines) }
 }
 
 function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision {

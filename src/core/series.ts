@@ -24,6 +24,8 @@ export interface Reading {
   readonly value: Decimal
   /** Which exporter said so, as far as that is known. It is not part of the series: several may report the same one. */
   readonly origin?: string
+  /** Whether it was dated by our own clock when it arrived, because it brought no time with it. */
+  readonly isOfNow?: boolean
 }
 
 /** A text that two series share only if they are the same, whatever characters their names hold. */

@@ -3,11 +3,12 @@
  * a sentence a person can act on.
  *
  * A handler throws; one place turns what was thrown into the answer. Only what was thrown for the client is told to the
- * client. Anything else is a mistake of ours: it is logged with its stack, and the answer names nothing but the task
+ * client, and a ledger in trouble. Anything else is a mistake of ours: it is logged with its stack, and the answer names nothing but the task
  * under which it stands in the log.
  */
 import { STATUS_CODES } from 'node:http'
 import type { Context, Middleware } from 'koa'
+import { LedgerError } from '../ledger/ledger.ts'
 import { currentTask } from '../telemetry/context.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
@@ -91,9 +92,13 @@ export function answerErrors(logger: Logger): Middleware {
     try {
       await next()
     } catch (error) {
-      answer(ctx, error instanceof HttpError ? error : unexpected(error, logger))
+      answer(ctx, error instanceof HttpError ? error : toHttpError(error, logger))
     }
   }
+}
+
+function toHttpError(error: unknown, logger: Logger): HttpError {
+  return error instanceof LedgerError ? new HttpError(503, error.message) : unexpected(error, logger)
 }
 
 function unexpected(error: unknown, logger: Logger): HttpError {

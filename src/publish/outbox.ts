@@ -7,7 +7,7 @@
  */
 import type { Clock, Instant } from '../core/time.ts'
 import { MINUTE, SECOND } from '../core/time.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import { type Ledger, LedgerError } from '../ledger/ledger.ts'
 import { newTaskId, withTask } from '../telemetry/context.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Publisher, PublishOutcome } from './publisher.ts'
@@ -61,6 +61,8 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
   let pauses = 0
   const failures = new Map<string, number>()
   let status: OutboxState = { state: 'publishing' }
+  /** Why nothing is published, as it was last told. */
+  let said: string | undefined
   let stopped = false
 
   async function work(group: string): Promise<void> {
@@ -79,6 +81,10 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
       else succeeded(group, outcome)
       return outcome.kind
     } catch (error) {
+      if (error instanceof LedgerError) {
+        halt('waiting', error.message, group, () => backoff(pauses))
+        return 'unavailable'
+      }
       logger.error({ group, err: error }, 'Publishing a group failed for a reason that was not expected')
       later(SWEEP, () => lanes().request(group))
       return 'failed'
@@ -90,6 +96,7 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
     // Groups without news are done without asking anybody, so only a write shows that writing works.
     if (kind !== 'written' || pauses === 0) return
     pauses = 0
+    said = undefined
     logger.info('Publishing works again')
   }
 
@@ -115,10 +122,10 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
       status = { state, reason, since: now, until: now + delay }
       lanes().pause()
       const seconds = Math.round(delay / SECOND)
-      logger.warn(
-        { reason, retryInSeconds: seconds },
-        `Nothing is published for ${seconds} s: ${reason}. Readings go on being recorded.`,
-      )
+      // A ledger that cannot be written may stay so for days: the reason is said when it is new.
+      const level = reason === said ? 'debug' : 'warn'
+      said = reason
+      logger[level]({ reason, retryInSeconds: seconds }, `Nothing is published for ${seconds} s: ${explained(reason)}`)
       later(delay, carryOn)
     }
     lanes().request(group)
@@ -153,7 +160,9 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
       const inDoubt = watch(await ledger.doubtfulGroups())
       if (!stopped) for (const group of new Set([...dirty, ...inDoubt])) lanes().request(group)
     } catch (error) {
-      logger.error({ err: error }, 'The ledger could not say what has to be published')
+      const isNew = !(error instanceof Error) || error.message !== said
+      if (error instanceof LedgerError) said = error.message
+      logger[isNew ? 'error' : 'debug']({ err: error }, 'The ledger could not say what has to be published')
     }
     later(SWEEP, () => void sweep())
   }
@@ -174,6 +183,11 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
       timers.clear()
     },
   }
+}
+
+/** A ledger in trouble says in sentences what that means; without one, only publishing stands still. */
+function explained(reason: string): string {
+  return reason.endsWith('.') ? reason : `${reason}. Readings go on being recorded.`
 }
 
 /** 1 s, 2 s, 4 s … up to a minute, each between half and all of it, so that many workers do not come back at once. */

@@ -25,6 +25,8 @@ export interface Readers {
   queueSize(): number
   /** Lanes at work. */
   lanes(): number
+  /** Whether the ledger can be written. */
+  ledgerWritable(): Promise<boolean>
   /** How many groups are in each state. */
   groups(): Counts | Promise<Counts>
   /** How many holds there are of each kind. */
@@ -125,17 +127,20 @@ function buildInfo(registry: Registry, version: string) {
 function liveGauges(registry: Registry, readers: Partial<Readers>) {
   liveGauge(registry, 'queue_size', 'Groups that wait for a lane.', () => readers.queueSize?.())
   liveGauge(registry, 'lanes', 'Lanes at work.', () => readers.lanes?.())
+  liveGauge(registry, 'ledger_writable', 'Whether the ledger can be written: 1 or 0.', () => readers.ledgerWritable?.())
   liveCounts(registry, 'groups', 'Groups by state.', 'state', () => readers.groups?.())
   liveCounts(registry, 'holds', 'Unresolved holds by kind.', 'kind', () => readers.holds?.())
 }
 
-function liveGauge(registry: Registry, name: string, help: string, read: () => number | undefined) {
+type Live = number | boolean | undefined
+
+function liveGauge(registry: Registry, name: string, help: string, read: () => Live | Promise<Live>) {
   new Gauge({
     name: PREFIX + name,
     help,
     registers: [registry],
-    collect() {
-      this.set(read() ?? 0)
+    async collect() {
+      this.set(Number((await read()) ?? 0))
     },
   })
 }

@@ -366,3 +366,40 @@ suite('whatever an exporter shows', () => {
     )
   })
 })
+
+suite('a watermark that is later than our clock allows', () => {
+  const watermark = { at: T0 + DAY, value: decimal('100') }
+  const state: SeriesState = { watermark, pace: 1, formerLines: [{ ...watermark, pace: 1, charged: zero }] }
+  const now = T0
+  const ofNow = (value: string) => ({ ...reading({ project: 'alpha', at: T0, value }), isOfNow: true })
+
+  test.each(['99', '100', '107'])('counts as of now once a reading of now shows it: %s', (value) => {
+    expect(decide(state, ofNow(value), { meter: cpu, now })).toEqual({
+      kind: 'redated',
+      from: watermark,
+      to: { at: now, value: decimal('100') },
+      state: {
+        watermark: { at: now, value: decimal('100') },
+        pace: 1,
+        formerLines: [{ at: now, value: decimal('100'), pace: 1, charged: zero }],
+      },
+    })
+  })
+
+  test('has the growth since charged with the next reading, once', () => {
+    const first = decide(state, ofNow('107'), { meter: cpu, now })
+    const later = { ...ofNow('108'), at: T0 + MINUTE }
+    expect(first.kind).toBe('redated')
+    if (first.kind !== 'redated') return
+    const second = decide(first.state, later, { meter: cpu, now: T0 + MINUTE })
+    expect(second).toMatchObject({ kind: 'charged', from: { value: decimal('100') }, to: { value: decimal('108') } })
+  })
+
+  // Old readings that are delivered again while our clock is behind say nothing about the watermark.
+  test('stays where it is when a reading brings its own time, or lies within what clocks differ by', () => {
+    const dated = reading({ project: 'alpha', at: T0, value: '107' })
+    expect(decide(state, dated, { meter: cpu, now })).toEqual({ kind: 'stale', conflict: false })
+    const near = { watermark: { ...watermark, at: T0 + CLOCK_TOLERANCE }, pace: 1 }
+    expect(decide(near, ofNow('107'), { meter: cpu, now })).toEqual({ kind: 'stale', conflict: false })
+  })
+})

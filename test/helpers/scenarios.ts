@@ -53,7 +53,7 @@ export async function runScenario(text: string): Promise<{ expected: Came[]; cam
     const at = instant(delivery[0]!.at!)
     const now = instant(delivery[0]!.clock ?? delivery[0]!.at!)
     const admitted = delivery.map((row) =>
-      admit(toSample(row), { meters, whitelist, labels: new Map(), site: '8676', at }),
+      admit({ ...toSample(row), at }, { meters, whitelist, labels: new Map(), site: '8676', at }),
     )
     const readings = admitted.filter((each): each is Reading => typeof each === 'object')
     let decisions = admitted.filter((each) => typeof each === 'string') as string[]
@@ -105,7 +105,7 @@ function toSample(row: Row) {
     ['location_id', row.site ?? ''],
     ['instance', row.from ?? ''],
   ])
-  return { metric: metrics[row.meter ?? 'cpu'] ?? row.meter!, labels, value: row.value!, at: undefined }
+  return { metric: metrics[row.meter ?? 'cpu'] ?? row.meter!, labels, value: row.value! }
 }
 
 function project(row: Row): string {

@@ -58,10 +58,15 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
 }
 
 /** Looks again and again until it is so; a test that waits in vain fails by its time limit, saying for what. */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  limitMs = 20_000,
+  everyMs = 20,
+): Promise<void> {
   const deadline = performance.now() + limitMs
   while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`Waited ${limitMs} ms in vain until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }

@@ -1,136 +1,126 @@
 /**
  * Kills workers in the middle of their work, again and again, on one ledger, with a Perun that loses some of its answers.
- * In the end Perun and the ledger must both say what a few lines of decimal arithmetic make of the exporter's first and last
+ * In the end Perun and the ledger must both say what a few lines of decimal arithmetic make of the exporters' first and last
  * values: nothing lost, nothing charged twice.
+ *
+ * `make torture KILLS=500` kills more often. `SEED=…` kills at the same moments again, as far as processes allow it.
  */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import Big from 'big.js'
 import { expect, test } from 'vitest'
 import { formatCredits } from '#src/core/credits.ts'
 import { startExporter } from '#src/demo/exporter/exporter.ts'
-import { type How, startPerun } from '#src/demo/perun/simulator.ts'
+import { startPerun } from '#src/demo/perun/simulator.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { until } from '../helpers/worker.ts'
-import { perunSettings, runWorker, temporaryFolder, type WorkerProcess, workerSettings } from './processes.ts'
+import { createKiller } from './kills.ts'
+import { perunSettings, runWorker, temporaryFolder, workerSettings } from './processes.ts'
+import { growthInCredits, pricesFile, standingClock, valuesOf } from './truth.ts'
 
-const SITE = 8676
-const ROUNDS = 10
-const GROUPS = 30
-const price: Record<string, string> = { project_vcpu_usage: '1', project_mb_usage: '0.3' }
-const prices = '{"project_vcpu_usage":1,"project_mb_usage":0.3}'
-const lostAnswers: How[] = ['drop-after', 'internal-error', 'truncated', 'drop-before', 'cut-after']
+const KILLS = Number(process.env.KILLS || 44)
+const SEED = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 32))
+/** While no total moves: whatever reading a series is opened with is the first one. */
+const FIRST_CONTACT = 8
 
+const SITES = [8676, 9001, 9002]
+const GROUPS = 60
 const groupName = (index: number) => `group ${index}`
+/** Each group is at one site at least, a third of them at two, a third at all. */
+const isAt = (site: number, group: number) => site <= group % SITES.length
 
 /** Sizes without a common measure, so that amounts do not come out round. */
-const cloud = `[domain]\n${Array.from({ length: GROUPS }, (_, index) => {
-  const machine = `{ cpus = ${1 + (index % 7)}, ram = ${1 + (index % 5) * 3}, instance_id = "1" }`
-  return `[[domain.projects]]\nproject_id = "p${index}"\nproject_name = "${groupName(index)}"\nmachines = [${machine}]`
-}).join('\n')}`
-
-/** The exporter's clock: stands still until it is let go, then goes a thousand times faster than ours. */
-function standingClock() {
-  const begin = Date.now()
-  let [passed, since] = [0, undefined as number | undefined]
-  const now = () => begin + passed + (since === undefined ? 0 : Date.now() - since)
-  return {
-    now,
-    go: () => {
-      since = Date.now()
-    },
-    stand: () => {
-      passed = now() - begin
-      since = undefined
-    },
-  }
+function cloudOf(site: number): string {
+  const projects = Array.from({ length: GROUPS }, (_, index) => index).filter((index) => isAt(site, index))
+  const tables = projects.map((index) => {
+    const machine = `{ cpus = ${1 + ((index + site) % 7)}, ram = ${1 + (index % 5) * 3}, instance_id = "1" }`
+    return `[[domain.projects]]\nproject_id = "p${index}"\nproject_name = "${groupName(index)}"\nmachines = [${machine}]`
+  })
+  return `[domain]\n${tables.join('\n')}`
 }
 
-async function valuesOf(url: string): Promise<Map<string, Big>> {
-  const text = await (await fetch(url)).text()
-  const lines = text.matchAll(/^(project_\w+_usage)\{.*project_name="([^"]+)"\} (\S+)/gm)
-  return new Map(Array.from(lines, ([, metric, name, value]) => [`${metric} ${name}`, new Big(value!)]))
-}
+test(
+  'a worker that is killed at any moment loses nothing and charges nothing twice',
+  async () => {
+    process.stderr.write(`\n${KILLS} kills with SEED=${SEED}\n`)
+    const clock = standingClock()
+    const timing = { clock, timeFactor: 20_000, startDate: clock.now() - 3_600_000 }
+    const exporters = await Promise.all(SITES.map((_, site) => startExporter({ cloud: cloudOf(site), ...timing })))
+    await using perun = await startPerun()
+    for (let index = 0; index < GROUPS; index += 1) {
+      const resources = SITES.filter((_, site) => isAt(site, index))
+      perun.addGroup({ name: groupName(index), granted: '1000000000', resources })
+    }
+    const folder = temporaryFolder()
+    const targets = exporters.map(({ url }, site) => ({ targets: [url], labels: { location_id: `${SITES[site]}` } }))
+    writeFileSync(join(folder, 'targets.json'), JSON.stringify(targets))
+    writeFileSync(join(folder, 'prices.json'), pricesFile)
+    const { USAGE_EXPORTER_URLS: _, OS_CREDITS_LOCATION_ID: __, ...common } = workerSettings(folder, '')
+    const settings = {
+      ...common,
+      ...perunSettings(perun),
+      USAGE_EXPORTER_TARGETS_FILE: join(folder, 'targets.json'),
+      OS_CREDITS_SCRAPE_INTERVAL: '30ms',
+      OS_CREDITS_SCRAPE_TIMEOUT: '29ms',
+      OS_CREDITS_PERUN_TIMEOUT: '500ms',
+      OS_CREDITS_WORKERS: '8',
+      LOG_LEVEL: 'info',
+      OS_CREDITS_PRICES_FILE: join(folder, 'prices.json'),
+    }
+    const ledgerPath = join(folder, 'credits.db')
+    const isLong = KILLS > 100
+    const onKilled = (count: number) => {
+      if (isLong && count % 25 === 0)
+        process.stderr.write(`${count} of ${KILLS} kills, ${perun.writes.length} writes\n`)
+    }
+    const killer = createKiller({ settings, perun, ledger: ledgerPath, seed: SEED, onKilled })
+    const first = await Promise.all(exporters.map(({ url }) => valuesOf(url)))
 
-/** Growth of each series times its price, in whole micro-credits, summed by group. */
-function growthInCredits(first: Map<string, Big>, last: Map<string, Big>): Map<string, Big> {
-  const used = new Map<string, Big>()
-  for (const [key, value] of last) {
-    const [metric, ...words] = key.split(' ')
-    const credits = value.minus(first.get(key)!).times(price[metric!]!).round(6, Big.roundDown)
-    used.set(words.join(' '), (used.get(words.join(' ')) ?? new Big(0)).plus(credits))
-  }
-  return used
-}
-
-test('a worker that is killed at any moment loses nothing and charges nothing twice', async () => {
-  const clock = standingClock()
-  await using exporter = await startExporter({ cloud, clock, timeFactor: 100_000, startDate: clock.now() - 3_600_000 })
-  await using perun = await startPerun({ latency: 3 })
-  for (let index = 0; index < GROUPS; index += 1)
-    perun.addGroup({ name: groupName(index), granted: '100000', resources: [SITE] })
-  const folder = temporaryFolder()
-  const settings = {
-    ...workerSettings(folder, exporter.url),
-    ...perunSettings(perun),
-    OS_CREDITS_SCRAPE_INTERVAL: '20ms',
-    OS_CREDITS_SCRAPE_TIMEOUT: '19ms',
-    OS_CREDITS_PERUN_TIMEOUT: '500ms',
-    OS_CREDITS_WORKERS: '4',
-    LOG_LEVEL: 'info',
-    METRICS_TO_BILL: prices,
-  }
-  const first = await valuesOf(exporter.url)
-  expect(first.size).toBe(2 * GROUPS)
-
-  // First contact under fire: the values stand still, so whatever reading a series is opened with is the first one.
-  await killSome(settings, perun, 3)
-  let worker = runWorker(settings)
-  await until('Perun shows zero for all groups', () => perun.readAll().every(({ used }) => used === '0.00'))
-  clock.go()
-  worker.signal('SIGKILL')
-  await worker.ended()
-  const writes = await killSome(settings, perun, ROUNDS)
-  clock.stand()
-  perun.faults.clear()
-  const last = await valuesOf(exporter.url)
-  const expected = growthInCredits(first, last)
-
-  worker = runWorker(settings)
-  const shown = () => new Map(perun.readAll().map(({ name, used }) => [name, used]))
-  const published = new Map([...expected].map(([name, used]) => [name, used.toFixed(2, Big.roundHalfEven)]))
-  const isRight = () => [...shown()].every(([name, used]) => published.get(name) === used)
-  await until('Perun shows what was used', isRight).catch(() => {})
-  worker.signal('SIGTERM')
-  expect(await worker.exit()).toBe(0)
-
-  expect(shown()).toEqual(published)
-  // Else the test has killed nothing that was at work.
-  expect(writes).toBeGreaterThan(GROUPS)
-  const ledger = openSqliteLedger(`${folder}/credits.db`)
-  for (const [name, used] of expected) {
-    expect(formatCredits((await ledger.account(name))!.used)).toBe(used.toFixed())
-    const entries = await ledger.entries(name, { limit: 1_000 })
-    expect(formatCredits(entries.reduce((sum, { amount }) => sum + amount, 0n))).toBe(used.toFixed())
-    expect(entries.filter(({ kind }) => kind === 'adjustment')).toEqual([])
-  }
-  expect(await ledger.holds({ limit: 1_000 })).toEqual([])
-  await ledger.close()
-}, 60_000)
-
-/** Starts workers one after another and kills each at some moment of its work. Returns how often Perun was written to. */
-async function killSome(
-  settings: Record<string, string>,
-  perun: Awaited<ReturnType<typeof startPerun>>,
-  rounds: number,
-): Promise<number> {
-  const before = perun.writes.length
-  for (let round = 0; round < rounds; round += 1) {
-    // After most of them the worker pauses, so not in every round.
-    if (round % 2 === 1) perun.faults.fail({ how: lostAnswers[(round - 1) / 2]!, method: 'setAttributes' })
-    const worker: WorkerProcess = runWorker(settings)
-    await worker.url()
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 400))
+    await killer.kill(FIRST_CONTACT)
+    perun.faults.clear()
+    let worker = runWorker(settings)
+    await until('Perun shows zero for all groups', () => perun.readAll().every(({ used }) => used === '0.00'), 60_000)
     worker.signal('SIGKILL')
     await worker.ended()
-  }
-  return perun.writes.length - before
-}
+    const before = perun.writes.length
+    clock.go()
+    await killer.kill(KILLS - FIRST_CONTACT)
+    const writes = perun.writes.length - before
+    clock.stand()
+    perun.faults.clear()
+    const last = await Promise.all(exporters.map(({ url }) => valuesOf(url)))
+    const expected = growthInCredits(first.map((values, site) => ({ first: values, last: last[site]! })))
+
+    worker = runWorker(settings)
+    const shown = () => new Map(perun.readAll().map(({ name, used }) => [name, used]))
+    const published = new Map([...expected].map(([name, used]) => [name, used.toFixed(2, Big.roundHalfEven)]))
+    const isRight = () => [...shown()].every(([name, used]) => published.get(name) === used)
+    await until('Perun shows what was used', isRight, 60_000).catch(() =>
+      process.stderr.write(`${killer.diary.join('\n')}\n`),
+    )
+    worker.signal('SIGTERM')
+    expect(await worker.exit()).toBe(0)
+
+    const ledger = openSqliteLedger(ledgerPath)
+    expect(await ledger.holds({ limit: 1_000 })).toEqual([])
+    expect(shown()).toEqual(published)
+    process.stderr.write(
+      `${[...killer.phases].map(([phase, count]) => `${count} ${phase}`).join('; ')}; ${writes} writes\n`,
+    )
+    // Else the test has killed nothing that was at work.
+    expect(writes).toBeGreaterThan(GROUPS / 2)
+    const hit = [...killer.phases.keys()]
+    expect(hit).toEqual(expect.arrayContaining(['before its ledger was open', 'while stopping', 'after a pause']))
+    expect(hit.filter((phase) => phase.startsWith('at work'))).not.toEqual([])
+    expect(expected.size).toBe(GROUPS)
+    for (const [name, used] of expected) {
+      expect(formatCredits((await ledger.account(name))!.used)).toBe(used.toFixed())
+      const entries = await ledger.entries(name, { limit: 100_000 })
+      expect(formatCredits(entries.reduce((sum, { amount }) => sum + amount, 0n))).toBe(used.toFixed())
+      expect(entries.filter(({ kind }) => kind === 'adjustment')).toEqual([])
+    }
+    await ledger.close()
+    await Promise.all(exporters.map((exporter) => exporter.close()))
+  },
+  120_000 + KILLS * 3_000,
+)

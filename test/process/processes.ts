@@ -46,9 +46,14 @@ export function workerSettings(folder: string, exporterUrl: string): Record<stri
 
 export type WorkerProcess = ReturnType<typeof runWorker>
 
-/** Starts one with this environment and no other; it is killed when the test is over, if it has not ended before. */
-export function runWorker(env: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+/**
+ * Starts one with this environment and no other; it is killed when the test is over, if it has not ended before.
+ *
+ * @param preload A module that Node loads before it.
+ */
+export function runWorker(env: Readonly<Record<string, string>>, preload?: string) {
+  const options = preload === undefined ? [] : ['--import', preload]
+  const child = spawn(process.execPath, [...options, main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const stdout = linesOf(child.stdout)
   const stderr = linesOf(child.stderr)
   const ended = once(child, 'close').then(

@@ -49,6 +49,16 @@ suite('SIGTERM', () => {
     await ledger.close()
   })
 
+  test('during the start ends the worker with 0 too, as soon as it has started', async () => {
+    await using cloud = await startCloud()
+    await using perun = await startFilledPerun()
+    const worker = runWorker({ ...workerSettings(temporaryFolder(), cloud.url), ...perunSettings(perun) })
+    await until('it has read its settings', () => worker.says('Credits worker') !== undefined, 20_000, 1)
+    worker.signal('SIGTERM')
+    expect(await worker.exit()).toBe(0)
+    expect(worker.log().at(-1)).toMatchObject({ msg: 'Stopped' })
+  })
+
   test('is not kept waiting by a Perun that is down', async () => {
     await using cloud = await startCloud()
     await using perun = await startFilledPerun()

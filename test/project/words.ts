@@ -17,6 +17,7 @@ export const decisionKinds = namesOf<Decision['kind']>({
   unchanged: true,
   stale: true,
   rebased: true,
+  redated: true,
   recovered: true,
   held: true,
 })

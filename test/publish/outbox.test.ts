@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, suite, test, vi } from 'vitest'
 import { createLanes } from '#src/billing/lanes.ts'
 import { MINUTE, SECOND, systemClock } from '#src/core/time.ts'
+import { LedgerError } from '#src/ledger/ledger.ts'
 import { createOutbox } from '#src/publish/outbox.ts'
 import type { PublishOutcome } from '#src/publish/publisher.ts'
 import { memoryLog } from '../helpers/log.ts'
@@ -354,3 +355,22 @@ function expectGrowing(pauses: readonly number[]): void {
     expect(pause).toBeLessThanOrEqual(full + 0.002)
   }
 }
+
+suite('a ledger that cannot be written', () => {
+  test('pauses publishing for all, says so once, and lets it go on by itself', async () => {
+    const trouble = new LedgerError('The ledger cannot be used: the disk is full.')
+    const { outbox, asked, lines } = setUp({
+      outcome: (_, time) => (time <= 4 ? Promise.reject(trouble) : written),
+      workers: 1,
+    })
+    outbox.wake(['alpha', 'beta'])
+    await pass(0)
+    expect(outbox.status).toMatchObject({ state: 'waiting', reason: trouble.message })
+    expect(asked()).toEqual(['alpha'])
+    await pass(3 * MINUTE)
+    expect(outbox.status).toEqual({ state: 'publishing' })
+    expect(lines.filter(({ level }) => level === 'warn' || level === 'error')).toMatchObject([
+      { reason: trouble.message },
+    ])
+  })
+})

@@ -54,7 +54,8 @@ async function reasonsAgainst({
   const reasons: string[] = []
   if (stopping()) reasons.push('The worker is stopping.')
   const trouble = await ledger.check().catch((error: Error) => error.message)
-  if (trouble !== undefined) reasons.push(`The ledger cannot be written: ${trouble}.`)
+  // Known trouble is a sentence, with what to do about it.
+  if (trouble !== undefined) reasons.push(trouble.endsWith('.') ? trouble : `The ledger cannot be written: ${trouble}.`)
   if (targets().every(({ lastSuccess }) => lastSuccess === undefined)) reasons.push('No scrape has worked yet.')
   return reasons
 }

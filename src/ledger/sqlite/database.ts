@@ -1,15 +1,19 @@
 /**
  * Opens the ledger's file: locked for this process, durable, at the newest version of its tables.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LedgerError } from '../ledger.ts'
 import { sealOf } from '../receipts.ts'
 import { chainEntries } from './chain.ts'
+import { cannotOpen, foundDamaged, isBusy } from './trouble.ts'
+import { damageOf } from './wal.ts'
 
 export interface Database {
   readonly db: DatabaseSync
+  /** The file itself, however it was reached. */
+  readonly path: string
   close(): void
 }
 
@@ -22,22 +26,26 @@ export function openDatabase(given: string): Database {
   const lock = path === ':memory:' ? undefined : lockFile(path)
   let db: DatabaseSync | undefined
   try {
+    const isUnclean = existsSync(`${path}-wal`)
+    if (isUnclean) checkLog(path)
     db = new DatabaseSync(path, { timeout: 5_000 })
     // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000')
     db.function('seal', { deterministic: true, varargs: true, useBigIntArguments: true }, (...values) =>
       sealOf(values as (string | number | bigint | null)[]),
     )
+    if (isUnclean) check(db, path)
     migrate(db)
     tryToWrite(db)
   } catch (error) {
     db?.close()
     unlock(lock)
-    throw error instanceof LedgerError ? error : cannotOpen(path, error)
+    throw cannotOpen(path, error)
   }
   const opened = db
   return {
     db: opened,
+    path,
     close() {
       opened.close()
       unlock(lock)
@@ -54,14 +62,62 @@ export function tryToWrite(db: DatabaseSync): void {
   db.exec(`PRAGMA user_version = ${version}`)
 }
 
-/** The file itself, however it is reached: two names for one ledger must meet the same lock. */
-function realPath(path: string): string {
+/**
+ * The file itself, however it is reached: two names for one ledger must meet the same lock. It is made when it is missing,
+ * because a link to nothing leads nowhere yet.
+ */
+function realPath(given: string): string {
   try {
-    mkdirSync(dirname(path), { recursive: true })
-    return existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path))
+    makeFolder(dirname(resolve(given)))
+    if (existsSync(given) && statSync(given).isDirectory()) throw new LedgerError(`The ledger ${given} is a folder.`)
+    closeSync(openSync(given, 'a'))
+    const path = realpathSync(given)
+    expectOneName(path)
+    return path
   } catch (error) {
-    throw cannotOpen(path, error)
+    throw cannotOpen(given, error)
   }
+}
+
+/** Not Node's own way to make the folders above: below /proc and the like it tries for ever. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder)
+}
+
+/**
+ * The lock and the newest transactions lie in files beside the ledger, by its name. With a second name, or mounted without
+ * its folder, it would have two of each: two workers could write it, and what one of them committed would be lost.
+ */
+function expectOneName(path: string): void {
+  const { nlink, dev } = statSync(path)
+  if (nlink > 1) {
+    throw new LedgerError(
+      `The ledger ${path} has ${nlink} names (hard links), and files beside it for each. Remove the others, or copy the file.`,
+    )
+  }
+  if (dev !== statSync(dirname(path)).dev) {
+    throw new LedgerError(
+      `The ledger ${path} is mounted without its folder. Files beside it belong to it: mount the folder instead.`,
+    )
+  }
+}
+
+/** Bytes. Larger ledgers are not checked: it would take longer than whoever waits for the start has patience. */
+const CHECKED_SIZE = 1_000_000_000
+
+/** What was in the log has to be in the ledger, before SQLite forgets what it cannot read. */
+function checkLog(path: string): void {
+  const finding = damageOf(readFileSync(`${path}-wal`))
+  if (finding !== undefined) throw foundDamaged(path, finding)
+}
+
+/** Looks at all pages after an end that was none, such as a power failure: see `docs/decisions/0012-check-after-a-crash.md`. */
+function check(db: DatabaseSync, path: string): void {
+  if (statSync(path).size > CHECKED_SIZE) return
+  const { quick_check: finding } = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
+  if (finding !== 'ok') throw foundDamaged(path, finding.replaceAll('\n', ' '))
 }
 
 /** The locks of this process. A lock that nothing refers to would be collected as garbage, and with it dropped. */
@@ -105,20 +161,6 @@ function ownerOf(lock: DatabaseSync): string {
   } catch {
     return ''
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5
-}
-
-function cannotOpen(path: string, cause: unknown): LedgerError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new LedgerError(
-    `The ledger ${path} cannot be opened: ${why}. The file and its folder must be writable for the user of the worker.`,
-    {
-      cause,
-    },
-  )
 }
 
 /** What SQL alone cannot do, by the version whose file comes before it in the same transaction. */

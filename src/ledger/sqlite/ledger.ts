@@ -4,16 +4,17 @@
  * SQLite works while we wait for it, so a transaction can never meet another one.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Ledger } from '../ledger.ts'
+import { type Ledger, LedgerError, type Recorded } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
 import { createCorrections } from './corrections.ts'
-import { openDatabase, tryToWrite } from './database.ts'
+import { type Database, openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
 import { createLineWatch, createNotices, watchLines } from './notices.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
 import { createRegistry } from './registry.ts'
 import { createSettler } from './settler.ts'
+import { cannotOpen, createWatch, type Watch } from './trouble.ts'
 
 export interface SqliteOptions {
   /** Told how long each commit took, in seconds. */
@@ -23,18 +24,35 @@ export interface SqliteOptions {
 }
 
 /** @throws {LedgerError} if the file cannot be opened or another worker has it. */
-export function openSqliteLedger(path: string, { onCommit, notifyAt = [] }: SqliteOptions = {}): Ledger {
+export function openSqliteLedger(path: string, options: SqliteOptions = {}): Ledger {
   const database = openDatabase(path)
+  try {
+    return ledgerIn(database, options)
+  } catch (error) {
+    database.close()
+    throw cannotOpen(database.path, error)
+  }
+}
+
+function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions): Ledger {
   const { db } = database
+  const watch = createWatch(database.path)
   const registry = createRegistry(db)
   const lines = createLineWatch(db, notifyAt)
   const recorder = createRecorder(db, registry, lines)
   const accounts = createAccounts(db, lines)
   const closeHold = createHoldCloser(db, recorder)
-  const check = createCheck(db)
+  const check = createCheck(db, watch)
   const settler = createSettler(accounts.settle, inTransaction)
 
+  /** Why the last readings were not recorded, if they were not: they need more space than what `check` tries. */
+  let refusal: string | undefined
+
   function inTransaction<Result>(work: () => Result): Result {
+    return watch.write(() => transact(work))
+  }
+
+  function transact<Result>(work: () => Result): Result {
     const begun = performance.now()
     db.exec('BEGIN IMMEDIATE')
     try {
@@ -50,19 +68,30 @@ export function openSqliteLedger(path: string, { onCommit, notifyAt = [] }: Sqli
     }
   }
 
+  function record(work: () => Recorded): Recorded {
+    try {
+      const recorded = inTransaction(work)
+      refusal = undefined
+      return recorded
+    } catch (error) {
+      if (error instanceof LedgerError) refusal = error.message
+      throw error
+    }
+  }
+
   watchLines(db, notifyAt)
   return {
-    ...createReader(db),
+    ...createReader(db, watch),
     ...createCorrections(db, inTransaction, lines),
     ...createNotices(db, inTransaction),
     async record(series, decide) {
-      return inTransaction(() => recorder.write(decide(recorder.load(series))))
+      return record(() => recorder.write(decide(recorder.load(series))))
     },
     closeHold: async (id, why, decide) => inTransaction(() => closeHold(id, why, decide)),
-    stored: async (series) => recorder.load(series),
+    stored: async (series) => watch.read(() => recorder.load(series)),
     async dirtyGroups() {
       settler.flush()
-      return accounts.dirty()
+      return watch.read(accounts.dirty)
     },
     async doubtfulGroups() {
       settler.flush()
@@ -74,10 +103,10 @@ export function openSqliteLedger(path: string, { onCommit, notifyAt = [] }: Sqli
     },
     async account(group) {
       if (settler.isWaiting(group)) settler.flush()
-      return accounts.account(group)
+      return watch.read(() => accounts.account(group))
     },
     settle: settler.settle,
-    check: async () => check(),
+    check: async () => check() ?? refusal,
     async close() {
       settler.flush()
       database.close()
@@ -88,14 +117,14 @@ export function openSqliteLedger(path: string, { onCommit, notifyAt = [] }: Sqli
 /** How long what a check found is true, in milliseconds: whoever asks often must not wear out the disk. */
 const CHECK_VALID = 2_000
 
-function createCheck(db: DatabaseSync): () => string | undefined {
+function createCheck(db: DatabaseSync, watch: Watch): () => string | undefined {
   let found: string | undefined
   let at = Number.NEGATIVE_INFINITY
   return () => {
     if (performance.now() - at < CHECK_VALID) return found
     at = performance.now()
     try {
-      tryToWrite(db)
+      watch.write(() => tryToWrite(db))
       found = undefined
     } catch (error) {
       found = error instanceof Error ? error.message : String(error)

@@ -18,6 +18,7 @@ import { createBreakdown } from './breakdown.ts'
 import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
 import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
+import type { Watch } from './trouble.ts'
 
 type Row = Record<string, unknown>
 
@@ -27,11 +28,12 @@ export const SELECT_GROWTHS = `SELECT holds.key AS hold_key, from_at, from_value
     JOIN holds ON holds.id = hold_id JOIN series ON series.id = series_id
     WHERE hold_id = ? AND withdrawn = 0 ORDER BY series_id, to_at LIMIT ?`
 
-export function createReader(db: DatabaseSync): LedgerReader {
+export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const prepare = (sql: string) => {
     const statement = db.prepare(sql)
     statement.setReadBigInts(true)
-    return (...parameters: (string | number | bigint | null)[]) => statement.all(...parameters) as Row[]
+    return (...parameters: (string | number | bigint | null)[]) =>
+      watch.read(() => statement.all(...parameters) as Row[])
   }
   const groupColumns = `name, used, dirty, granted, published, published_at, (SELECT json_group_array(json_object(
       'site', site, 'contact', contact, 'charged', CAST(charged AS TEXT))) FROM accounts WHERE group_name = name) AS sites,

@@ -84,7 +84,7 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
   const doubted = new Map<string, Set<string>>()
   /** How often in a row Perun had trouble with reading a site as a whole. */
   const troubles = new Map<string, number>()
-  const refusals = new Map<string, { error: PerunError; until: Instant }>()
+  const refusals = new Map<string, { error: PerunError; at: Instant }>()
 
   async function view(site: string, group: string): Promise<GroupView | Absence> {
     const snapshot = await recentSnapshot(site, group)
@@ -112,7 +112,7 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
       if (demand() < MANY && snapshot.groups.has(group) && isWithin(SNAPSHOT_MAX_AGE, snapshot.readAt)) return snapshot
     }
     const refusal = refusals.get(site)
-    if (refusal !== undefined && clock.now() < refusal.until) throw refusal.error
+    if (refusal !== undefined && isWithin(REFUSAL_MEMORY - 1, refusal.at)) throw refusal.error
     const reading = underWay.get(site) ?? readSite(site)
     underWay.set(site, reading)
     return reading.finally(() => {
@@ -130,7 +130,7 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     } catch (error) {
       const refusal = refusalOf(site, error)
       // A site that Perun refuses would otherwise be asked for by each of its groups.
-      if (refusal !== undefined) refusals.set(site, { error: refusal, until: readAt + REFUSAL_MEMORY })
+      if (refusal !== undefined) refusals.set(site, { error: refusal, at: readAt })
       throw refusal ?? error
     } finally {
       doubted.delete(site)

@@ -12,7 +12,16 @@ import type { Instant } from '../../core/time.ts'
 import type { GroupAccount, Settlement, SiteAccount } from '../../ledger/ledger.ts'
 import { keepAway, makeContact } from './contact.ts'
 import { type Doubts, judgeDoubts } from './doubts.ts'
-import { type Draft, isPresent, kindsAboutPublishing, parseShown, type Ready, type SiteView, siteOf } from './draft.ts'
+import {
+  type Draft,
+  HOLD_RETRY,
+  isPresent,
+  kindsAboutPublishing,
+  parseShown,
+  type Ready,
+  type SiteView,
+  siteOf,
+} from './draft.ts'
 import { agree } from './drift.ts'
 import { latest, mergeTimestamps } from './times.ts'
 
@@ -61,9 +70,9 @@ export function isPublished({ contact, publishedAt }: SiteAccount): boolean {
   return contact === 'active' && publishedAt !== undefined
 }
 
-/** The sites that are not on hold now. */
+/** The sites that are not on hold now. What lies further ahead than any retry was set by a clock that was wrong. */
 export function sitesToLookAt({ sites }: GroupAccount, now: Instant): SiteAccount[] {
-  return sites.filter(({ retryAt }) => retryAt === undefined || retryAt <= now)
+  return sites.filter(({ retryAt }) => retryAt === undefined || retryAt <= now || retryAt > now + HOLD_RETRY)
 }
 
 /** The total without what was charged at sites where Perun does not know the group. */
@@ -163,7 +172,8 @@ function isNew({ site }: Ready): boolean {
 }
 
 function isBehind({ site: { watermarks, publishedAt } }: Pick<Ready, 'site'>): boolean {
-  return latest(watermarks) > (publishedAt ?? Number.NEGATIVE_INFINITY)
+  // Also if it is later than all: a clock was wrong when that was published.
+  return latest(watermarks) !== publishedAt
 }
 
 function toWrite({ site: { site, watermarks }, view }: Ready, number: number, used: string): Write {

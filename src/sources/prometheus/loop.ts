@@ -144,6 +144,8 @@ class TargetLoop {
   private readonly queue: PQueue
   private readonly stopping = new AbortController()
   private ended: Promise<void> = Promise.resolve()
+  /** Why what the last scrape brought was not taken over, if it was not. */
+  private refusal: string | undefined
 
   constructor(config: TargetConfig, options: PrometheusSourceOptions, queue: PQueue) {
     this.config = config
@@ -241,10 +243,15 @@ class TargetLoop {
     try {
       await deliver(delivery)
       logger.debug({ id, target, samples, readings: readings.length, rejected }, 'Delivered')
+      if (this.refusal !== undefined) logger.warn({ target }, 'Deliveries are recorded again')
+      this.refusal = undefined
       return true
     } catch (error) {
-      this.status = { ...this.status, lastError: `Not recorded: ${asError(error).message}` }
-      logger.error({ id, target, readings: readings.length, err: asError(error) }, 'A delivery was not recorded')
+      const { message } = asError(error)
+      const level = message === this.refusal ? 'debug' : 'error'
+      this.refusal = message
+      this.status = { ...this.status, lastError: `Not recorded: ${message}` }
+      logger[level]({ id, target, readings: readings.length, err: asError(error) }, 'A delivery was not recorded')
       return false
     }
   }

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
 import { formatCredits } from '#src/core/credits.ts'
-import { formatPerunTimestamp, HOUR, type Instant, MINUTE } from '#src/core/time.ts'
+import { DAY, formatPerunTimestamp, HOUR, type Instant, MINUTE } from '#src/core/time.ts'
 import type { GroupAccount, SiteAccount } from '#src/ledger/ledger.ts'
 import { HOLD_RETRY, type SiteView } from '#src/publish/perun/draft.ts'
 import { isSettled, planPublish, sitesToLookAt } from '#src/publish/perun/plan.ts'
-import { account, credits, LATER, NOW, newAccount, newSite, site, view } from '../../helpers/accounts.ts'
+import { account, credits, LATER, NOW, newAccount, newSite, site, view, write } from '../../helpers/accounts.ts'
 import { T0 } from '../../helpers/billing.ts'
 
 const times = (cpu: Instant) => ({ timestamps: { cpu: formatPerunTimestamp(cpu) } })
@@ -409,6 +409,14 @@ suite('precision', () => {
     )
   })
 
+  // A worker died between a write and the answer, and the next one comes days later.
+  test('that we asked for long ago is still ours, and no edit', () => {
+    const intended = [write(1, '12', { at: NOW - 5 * DAY })]
+    const who = { ...account({ used: '12', published: '10' }), intended, newestIntention: 1 }
+    expect(planned(who, { A: view('12.00') })).toMatchObject({ entries: [], writes: [], total: '12' })
+    expect(planned(who, { A: view('13.00') })).toMatchObject({ entries: ['adjustment 3'] })
+  })
+
   test('that was changed writes once more, and is no edit', () => {
     const who = account({ used: '10.256', published: '10.26' })
     expect(planned(who, { A: view('10.26') }, { precision: 3 })).toMatchObject({
@@ -432,9 +440,14 @@ suite('a group is settled', () => {
       'without what is charged where Perun does not know it',
       account({
         used: '15',
-        sites: [site(), { ...newSite('B', '5'), contact: 'not assigned', retryAt: LATER }],
+        sites: [site(), { ...newSite('B', '5'), contact: 'not assigned', retryAt: NOW + MINUTE }],
       }),
       true,
+    ],
+    [
+      'not when its other site is to be tried again later than it ever is: a clock was wrong',
+      account({ sites: [site(), { ...newSite('B'), retryAt: NOW + HOLD_RETRY + 1 }] }),
+      false,
     ],
   ])('%s', (_, who, expected) => {
     expect(isSettled(who, 2, NOW)).toBe(expected)

@@ -284,7 +284,7 @@ suite('samples that cannot be used', () => {
 })
 
 suite('a delivery that is not recorded', () => {
-  test('is an error in the log, and the target is scraped again as usual', async () => {
+  test('is an error in the log, once for each reason, and the target is scraped again as usual', async () => {
     await using peer = await startPeer(healthy)
     let attempts = 0
     const deliver = async () => {
@@ -307,8 +307,12 @@ suite('a delivery that is not recorded', () => {
     expect(shown.slice(1)).toEqual(['Not recorded: disk full', 'Not recorded: disk full', undefined])
     expect(statusOf(running.source)).toMatchObject({ up: true, failures: 0 })
     expect(waits.slice(1)).toEqual([1_000, 1_000, 1_000])
-    const errors = running.lines.filter(({ level }) => level === 'error')
-    expect(errors).toMatchObject([{ id: 'scrape-1', err: { message: 'disk full' } }, { id: 'scrape-2' }])
+    const told = running.lines.filter(({ msg }) => msg === 'A delivery was not recorded')
+    expect(told).toMatchObject([
+      { id: 'scrape-1', level: 'error', err: { message: 'disk full' } },
+      { id: 'scrape-2', level: 'debug' },
+    ])
+    expect(running.lines.filter(({ msg }) => msg === 'Deliveries are recorded again')).toHaveLength(1)
     expect(running.reports.map(({ outcome }) => outcome)).toEqual(['undelivered', 'undelivered', 'delivered'])
   })
 })

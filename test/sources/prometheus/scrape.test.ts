@@ -68,6 +68,7 @@ suite('a scrape', () => {
     expect(readings).toContainEqual({
       series: { site: '8676', metric: 'project_mb_usage', projectId: 'p-quote', projectName: 'quote"back\\slash' },
       at: AT,
+      isOfNow: true,
       value: decimal('0.05595257333333333'),
     })
   })
