@@ -47,6 +47,8 @@ export const rejections = namesOf<Rejection>({
   unlisted: true,
   incomplete: true,
   unreadable: true,
+  'too long': true,
+  'too old': true,
 })
 
 export const entryKinds = namesOf<Entry['kind']>({ charge: true, adjustment: true, opening: true })
