@@ -63,6 +63,7 @@ export type HoldKind =
   | 'unclear after a fall'
   | 'site jump'
   | 'clock ahead'
+  | 'too many series'
   | 'unknown group'
   | 'not assigned'
   | 'no grant'
@@ -105,6 +106,8 @@ export interface HeldBack {
 /** All that one transaction of readings writes. */
 export interface Recording {
   readonly at: Instant
+  /** What the delivery came from: series that begin here count as opened by it. */
+  readonly source?: string
   readonly changes: readonly SeriesChange[]
   readonly notes: readonly Note[]
   readonly holds: readonly Hold[]
@@ -259,6 +262,8 @@ export interface Ledger extends LedgerReader {
   ): Promise<{ readonly hold: StoredHold; readonly groups: readonly string[] } | undefined>
   /** What is stored of each series, in the same order. */
   stored(series: readonly Series[]): Promise<(StoredSeries | undefined)[]>
+  /** How many series began with a recording of this source. */
+  openedBy(source: string): Promise<number>
   /** The groups whose total Perun has not been told, oldest first. */
   dirtyGroups(): Promise<string[]>
   account(group: string): Promise<GroupAccount | undefined>

@@ -38,10 +38,11 @@ suite('The settings of a worker', () => {
     expect(settings).toEqual({
       targets: [{ url: 'http://exporter:8080/metrics', labels: {} }],
       scrape: { interval: 60_000, timeout: 10_000 },
+      maxSeries: 250_000,
       ledger: { path: 'data/credits.db' },
       workers: 10,
       precision: 2,
-      http: { host: '127.0.0.1', port: 8_000, keys: {} },
+      http: { host: '127.0.0.1', port: 8_000, keys: {}, rateLimit: 600 },
       log: { level: 'info' },
     } satisfies Omit<Settings, 'effective' | 'meters'>)
     expect([...meters.keys()]).toEqual(['project_vcpu_usage', 'project_mb_usage'])
@@ -59,6 +60,8 @@ suite('The settings of a worker', () => {
       OS_CREDITS_PERUN_USED_ATTRIBUTE: 'urn:perun:group:attribute-def:def:used',
       OS_CREDITS_PERUN_MAX_AGE: '0s',
       OS_CREDITS_PROJECT_WHITELIST: 'alpha;beta gamma',
+      OS_CREDITS_MAX_SERIES: '20000',
+      OS_CREDITS_RATE_LIMIT: '0',
       OS_CREDITS_WORKERS: '3',
       OS_CREDITS_PRECISION: '0',
       CREDITS_HOST: '0.0.0.0',
@@ -87,9 +90,10 @@ suite('The settings of a worker', () => {
         timeout: 30_000,
       },
       whitelist: new Set(['alpha', 'beta gamma']),
+      maxSeries: 20_000,
       workers: 3,
       precision: 0,
-      http: { host: '0.0.0.0', port: 0, keys: { operator: 'operator-key', reader: 'reader-key' } },
+      http: { host: '0.0.0.0', port: 0, keys: { operator: 'operator-key', reader: 'reader-key' }, rateLimit: 0 },
       log: { level: 'warn' },
     })
   })

@@ -27,6 +27,7 @@ export const holdKinds = namesOf<HoldKind>({
   'unclear after a fall': true,
   'site jump': true,
   'clock ahead': true,
+  'too many series': true,
   'unknown group': true,
   'not assigned': true,
   'no grant': true,

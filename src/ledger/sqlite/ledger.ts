@@ -52,6 +52,7 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
     },
     closeHold: async (id, why, decide) => inTransaction(() => closeHold(id, why, decide)),
     stored: async (series) => recorder.load(series),
+    openedBy: async (source) => registry.openedBy(source),
     async dirtyGroups() {
       settler.flush()
       return accounts.dirty()

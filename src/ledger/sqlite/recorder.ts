@@ -33,8 +33,9 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   const selectSeries =
     db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price
     FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
-  const insertSeries = db.prepare(`INSERT INTO series (site, metric, project_id, project_name, at, value, carry, pace)
-    VALUES (?, ?, ?, ?, 0, '0', '0', 0)`)
+  const insertSeries =
+    db.prepare(`INSERT INTO series (site, metric, project_id, project_name, opened_by, at, value, carry, pace)
+    VALUES (?, ?, ?, ?, ?, 0, '0', '0', 0)`)
   const state = 'at = ?, value = ?, origin = ?, carry = ?, pace = ?, still_since = ?, former_lines = ?'
   const updateSeries = db.prepare(`UPDATE series SET ${state} WHERE id = ?`)
   const updateOpenSeries = db.prepare(
@@ -68,9 +69,10 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!)))
   }
 
-  function write({ at, changes, notes, holds, released, withdrawn, heldGrowths }: Recording): Recorded {
+  function write(recording: Recording): Recorded {
+    const { at, changes, notes, holds, released, withdrawn, heldGrowths } = recording
     const totals = createTotals()
-    for (const change of changes) writeChange(change, at, totals)
+    for (const change of changes) writeChange(change, recording, totals)
     for (const { group, site, amount } of totals.all()) {
       addToAccount.run(amount, group, site)
       addToGroup.run(amount, group)
@@ -83,9 +85,9 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     return { groups: [...totals.groups], opened }
   }
 
-  function writeChange(change: SeriesChange, at: number, totals: Totals): void {
+  function writeChange(change: SeriesChange, { at, source }: Pick<Recording, 'at' | 'source'>, totals: Totals): void {
     const { series, postings, closes } = change
-    const id = change.number ?? registry.find(series) ?? addSeries(series, totals)
+    const id = change.number ?? registry.find(series) ?? addSeries(series, source, totals)
     let appended: OpenEntry | undefined
     for (const posting of postings) {
       if (posting.kind === 'append') appended = append(posting.entry, id, at)
@@ -124,12 +126,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     return { number: Number(lastInsertRowid), window: windowOf(to.at), priceVersion }
   }
 
-  function addSeries(series: Series, totals: Totals): number {
+  function addSeries(series: Series, source: string | undefined, totals: Totals): number {
     const { site, metric, projectId, projectName } = series
-    const id = Number(insertSeries.run(site, metric, projectId, projectName).lastInsertRowid)
+    const id = Number(insertSeries.run(site, metric, projectId, projectName, source ?? null).lastInsertRowid)
     insertGroup.run(projectName)
     insertAccount.run(projectName, site)
-    registry.add(series, id)
+    registry.add(series, id, source)
     totals.add(series, 0n)
     return id
   }
