@@ -45,6 +45,8 @@ export interface BillingContext {
   /** Holds about the delivery as a whole, and keys of holds that it shows to be over. */
   readonly holds?: readonly Hold[]
   readonly released?: readonly string[]
+  /** Groups whose total can take no more charges of this delivery. */
+  readonly full?: ReadonlySet<string>
 }
 
 export interface Billed {
@@ -107,7 +109,7 @@ function withActor(posting: Posting, accepted: { readonly actor: string; readonl
 export function bill(
   readings: readonly Reading[],
   stored: readonly (StoredSeries | undefined)[],
-  { meters, verdicts, now, source, holds: ofDelivery = [], released = [] }: BillingContext,
+  { meters, verdicts, now, source, holds: ofDelivery = [], released = [], full }: BillingContext,
 ): Billed {
   const drafts = new Map<string | number, Draft>()
   const collected: Collected = { notes: [], holds: new Map(), withdrawn: [], heldGrowths: [] }
@@ -118,7 +120,12 @@ export function bill(
     drafts.set(key, draft)
     const verdict = verdicts(reading.series)
     const meter = meters.get(reading.series.metric)!
-    const outcome = take(draft, reading, { meter, verdict, now, source }, collected)
+    const outcome = take(
+      draft,
+      reading,
+      { meter, verdict, now, source, isFull: full?.has(reading.series.projectName) },
+      collected,
+    )
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
   }
   const changes = [...drafts.values()].flatMap(toChange)
@@ -164,6 +171,7 @@ interface Situation {
   readonly verdict: SiteVerdict | undefined
   readonly now: Instant
   readonly source: string | undefined
+  readonly isFull: boolean | undefined
 }
 
 function createDraft(series: Series, before: StoredSeries | undefined): Draft {
@@ -178,7 +186,7 @@ function toChange({ series, before, state, carry, open, postings }: Draft): Seri
 
 /** Applies one reading to the draft of its series. */
 function take(draft: Draft, reading: Reading, situation: Situation, collected: Collected): Outcome {
-  const { meter, verdict, now } = situation
+  const { meter, verdict, now, isFull } = situation
   const siteJumped = verdict?.jumped ?? false
   const decision = decide(draft.state, reading, { meter, now, siteJumped })
   const note = (kind: Note['kind'], text: string) =>
@@ -202,10 +210,10 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
       draft.open = undefined
       note('recovered', describeRecovery(decision))
       collected.withdrawn.push({ series: draft.series, since: decision.former.at })
-      if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
+      if (isFull || !charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
     case 'charged':
-      if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
+      if (isFull || !charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
     case 'held':
       if (decision.reason === 'clock ahead') return ahead(draft, decision.to, situation.source, collected)

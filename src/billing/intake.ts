@@ -10,10 +10,10 @@ import type { Rejections } from '../core/admit.ts'
 import type { Meters } from '../core/meters.ts'
 import type { Reading } from '../core/series.ts'
 import type { Clock } from '../core/time.ts'
-import type { Hold, Ledger } from '../ledger/ledger.ts'
+import { type Hold, type Ledger, type Recorded, TotalTooLargeError } from '../ledger/ledger.ts'
 import type { Delivery } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Billed, bill, type Outcome, ramPerCpu } from './biller.ts'
+import { type Billed, type BillingContext, bill, type Outcome, ramPerCpu } from './biller.ts'
 import { createSeriesLimit } from './seriesLimit.ts'
 import { agreeingClocks, createJudge, type Verdicts } from './sites.ts'
 
@@ -121,20 +121,32 @@ export function createIntake({
 
   async function recordPart(part: readonly Reading[], progress: Progress): Promise<void> {
     const { outcomes, changed, ...about } = progress
-    let billed: Billed | undefined
-    const { groups, opened } = await ledger.record(
-      part.map(({ series }) => series),
-      (stored) => {
-        billed = bill(part, stored, { ...about, meters, now: clock.now() })
-        return billed.recording
-      },
-    )
-    if (billed !== undefined) {
-      onBilled?.(billed)
-      addUp(outcomes, billed.outcomes)
-    }
+    const { billed, groups, opened } = await billPart(part, about)
+    onBilled?.(billed)
+    addUp(outcomes, billed.outcomes)
     for (const group of groups) changed.add(group)
     for (const { kind, site, group, reason } of opened) logger.warn({ hold: kind, site, group }, reason)
+  }
+
+  /** A group whose total can take no more is billed again without charges, so that all others get theirs. */
+  async function billPart(
+    part: readonly Reading[],
+    about: Omit<BillingContext, 'meters' | 'now'>,
+  ): Promise<Recorded & { billed: Billed }> {
+    let billed: Billed | undefined
+    try {
+      const recorded = await ledger.record(
+        part.map(({ series }) => series),
+        (stored) => {
+          billed = bill(part, stored, { ...about, meters, now: clock.now() })
+          return billed.recording
+        },
+      )
+      return { ...recorded, billed: billed! }
+    } catch (error) {
+      if (!(error instanceof TotalTooLargeError) || about.full !== undefined) throw error
+      return billPart(part, { ...about, full: new Set(error.groups) })
+    }
   }
 
   return {

@@ -244,6 +244,7 @@ export interface Ledger extends LedgerReader {
    *
    * @param series What the readings are of; a series may occur several times.
    * @param decide Called within the transaction with what is stored of each series, in the same order. Must not wait.
+   * @throws {TotalTooLargeError} if that is what totals become; nothing is recorded then.
    */
   record(
     series: readonly Series[],
@@ -270,11 +271,24 @@ export interface Ledger extends LedgerReader {
   /**
    * Durable when the promise resolves: at once if it is urgent (the default), else within a tenth of a second, together with
    * others. What `account` answers includes it either way.
+   *
+   * @throws {TotalTooLargeError} if that is what the total becomes; nothing of it is recorded then, and all of the others.
    */
   settle(settlement: Settlement, options?: { readonly urgent?: boolean }): Promise<void>
   /** Whether it can be written now; the reason if not. */
   check(): Promise<string | undefined>
   close(): Promise<void>
+}
+
+/** The totals of these groups, or what they were charged at a site, would be beyond `LARGEST_TOTAL`. */
+export class TotalTooLargeError extends RangeError {
+  override readonly name = 'TotalTooLargeError'
+  readonly groups: readonly string[]
+
+  constructor(groups: readonly string[]) {
+    super(`The used credits of ${groups.slice(0, 5).join(', ')} would be more than a ledger can hold`)
+    this.groups = groups
+  }
 }
 
 /** The ledger cannot be opened or written: said to the operator as it is. */

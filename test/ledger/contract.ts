@@ -2,6 +2,7 @@
 import { suite } from 'vitest'
 import type { Ledger } from '#src/ledger/ledger.ts'
 import { lawsContract } from './contract/laws.ts'
+import { overflowContract } from './contract/overflow.ts'
 import { readingContract } from './contract/reading.ts'
 import { recordingContract } from './contract/recording.ts'
 import { settlingContract } from './contract/settling.ts'
@@ -12,6 +13,7 @@ export function ledgerContract(name: string, open: () => Promise<Ledger>): void 
     suite('what it records', () => recordingContract(open))
     suite('what it answers', () => readingContract(open))
     suite('what it settles', () => settlingContract(open))
+    suite('what it cannot hold:', () => overflowContract(open))
     suite('its laws:', () => lawsContract(open))
   })
 }

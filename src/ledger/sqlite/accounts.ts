@@ -1,6 +1,14 @@
 /** What publishing reads and writes of a group. */
 import type { DatabaseSync } from 'node:sqlite'
-import { type Contact, type GroupAccount, INTENTION_MEMORY, type Settlement, type SiteAccount } from '../ledger.ts'
+import { type Credits, LARGEST_TOTAL } from '../../core/credits.ts'
+import {
+  type Contact,
+  type GroupAccount,
+  INTENTION_MEMORY,
+  type Settlement,
+  type SiteAccount,
+  TotalTooLargeError,
+} from '../ledger.ts'
 import { createHoldWriter, RELEASE_HOLD } from './recorder.ts'
 
 export interface Accounts {
@@ -117,7 +125,9 @@ export function createAccounts(db: DatabaseSync): Accounts {
         entry.reason,
         actor,
       )
-      if (changes !== 0) addToGroup.run(entry.amount, entry.kind === 'opening' ? 1 : 0, group)
+      if (changes === 0) continue
+      checkRoom(group, entry.amount)
+      addToGroup.run(entry.amount, entry.kind === 'opening' ? 1 : 0, group)
     }
     // What comes after an adjustment is an entry of its own, so that the history shows each total that there was.
     if (settlement.entries !== undefined) closeEntries.run(group)
@@ -133,6 +143,12 @@ export function createAccounts(db: DatabaseSync): Accounts {
     if (settlement.intended !== undefined) intend.run(group, settlement.intended, at)
     if (settlement.answered !== undefined) answer.run(group, at - INTENTION_MEMORY, settlement.answered)
     if (settlement.dealtWith !== undefined) setClean.run(group, settlement.dealtWith)
+  }
+
+  function checkRoom(group: string, amount: Credits): void {
+    const { used } = selectGroup.get(group) as unknown as GroupColumns
+    const total = used + amount
+    if (total > LARGEST_TOTAL || total < -LARGEST_TOTAL) throw new TotalTooLargeError([group])
   }
 
   return {

@@ -1,11 +1,21 @@
 /** Writes what readings made of their series: watermarks, entries, totals, notes and holds, in one transaction. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Credits } from '../../core/credits.ts'
+import { type Credits, LARGEST_TOTAL } from '../../core/credits.ts'
 import type { FormerLine, SeriesState } from '../../core/decide.ts'
 import { decimal, formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
 import type { Series } from '../../core/series.ts'
-import type { HeldGrowth, Hold, Note, Posting, Recorded, Recording, SeriesChange, StoredSeries } from '../ledger.ts'
+import {
+  type HeldGrowth,
+  type Hold,
+  type Note,
+  type Posting,
+  type Recorded,
+  type Recording,
+  type SeriesChange,
+  type StoredSeries,
+  TotalTooLargeError,
+} from '../ledger.ts'
 import type { Registry } from './registry.ts'
 
 export interface Recorder {
@@ -43,8 +53,10 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   )
   const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
   const insertAccount = db.prepare('INSERT OR IGNORE INTO accounts (group_name, site) VALUES (?, ?)')
-  const addToAccount = db.prepare('UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ?')
-  const addToGroup = db.prepare('UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ?')
+  const addToAccount = db.prepare(
+    'UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ? AND charged <= ?',
+  )
+  const addToGroup = db.prepare('UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ? AND used <= ?')
   const insertCharge = db.prepare(`INSERT INTO entries (id, kind, group_name, site, at, amount, recorded_at,
     series_id, from_at, from_value, to_value, price_version, per_unit, carry_in, carry_out, actor, reason)
     VALUES (?, 'charge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -73,16 +85,21 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     const { at, changes, notes, holds, released, withdrawn, heldGrowths } = recording
     const totals = createTotals()
     for (const change of changes) writeChange(change, recording, totals)
-    for (const { group, site, amount } of totals.all()) {
-      addToAccount.run(amount, group, site)
-      addToGroup.run(amount, group)
-    }
+    const tooLarge = totals.all().filter((total) => !add(total))
+    if (tooLarge.length > 0) throw new TotalTooLargeError([...new Set(tooLarge.map(({ group }) => group))])
     const opened = holds.filter((hold) => saveHold(hold, at))
     for (const key of released) releaseHold.run(at, 'No longer so.', key)
     for (const growth of heldGrowths) writeGrowth(growth)
     for (const each of withdrawn) withdraw(each, at)
     for (const note of notes) writeNote(note)
     return { groups: [...totals.groups], opened }
+  }
+
+  /** Returns whether it fits. SQLite itself would make a total that is too large a number with a point. */
+  function add({ group, site, amount }: Total): boolean {
+    const room = LARGEST_TOTAL - amount
+    const isAdded = addToAccount.run(amount, group, site, room).changes !== 0
+    return addToGroup.run(amount, group, room).changes !== 0 && isAdded
   }
 
   function writeChange(change: SeriesChange, { at, source }: Pick<Recording, 'at' | 'source'>, totals: Totals): void {
@@ -171,10 +188,16 @@ export function createHoldWriter(db: DatabaseSync): (hold: Hold, at: number) => 
   }
 }
 
+interface Total {
+  readonly group: string
+  readonly site: string
+  readonly amount: Credits
+}
+
 interface Totals {
   readonly groups: Set<string>
   add(series: Series, amount: Credits): void
-  all(): { group: string; site: string; amount: Credits }[]
+  all(): Total[]
 }
 
 /** Sums the amounts of a transaction by group and site, so that each is updated once. */

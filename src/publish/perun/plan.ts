@@ -8,7 +8,7 @@
  * - A write happens at first contact and when the rounded total differs from what is shown. It carries used credits and
  *   timestamps together. Growth that does not change the rounded total writes nothing.
  */
-import { type Credits, formatRounded, LARGEST_AMOUNT, parseCredits, roundCredits } from '../../core/credits.ts'
+import { type Credits, formatRounded, LARGEST_TOTAL, parseCredits, roundCredits } from '../../core/credits.ts'
 import { formatInstant, formatPerunTimestamp, type Instant, MINUTE, parsePerunTimestamp } from '../../core/time.ts'
 import {
   type Contact,
@@ -49,9 +49,6 @@ export interface Refusal {
 }
 
 export type SiteView = GroupView | Absence | Refusal
-
-/** Some 92 billion credits: more than that is a mistake, and adding it up would burst a ledger. */
-const LARGEST_SHOWN = LARGEST_AMOUNT / 100n
 
 /** How the id of an entry begins that follows an edit in Perun. */
 const DRIFT = 'drift/'
@@ -288,7 +285,7 @@ function parseShown({ used }: GroupView): Credits | undefined | 'unreadable' {
   if (used === undefined) return undefined
   try {
     const shown = parseCredits(used)
-    return shown > LARGEST_SHOWN || shown < -LARGEST_SHOWN ? 'unreadable' : shown
+    return shown > LARGEST_TOTAL || shown < -LARGEST_TOTAL ? 'unreadable' : shown
   } catch {
     return 'unreadable'
   }
