@@ -9,7 +9,7 @@ import type { GroupAccount, Ledger, Settlement } from '../../ledger/ledger.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import type { Publisher, PublishOutcome } from '../publisher.ts'
 import { type AttributeNames, type Definitions, lookUpDefinitions, withValue } from './attributes.ts'
-import { createGroups, READ_ONE } from './groups.ts'
+import { createGroups, LOOK_UP, READ_ONE } from './groups.ts'
 import {
   isDrift,
   isPublished,
@@ -95,7 +95,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
       return await groups.view(site, group)
     } catch (error) {
       if (!(error instanceof PerunError)) throw error
-      const isOurs = error.call === READ_ONE && isOwnTrouble(group, error)
+      const isOurs = (error.call === READ_ONE || error.call === LOOK_UP) && isOwnTrouble(group, error)
       if (error.failure !== 'refused' && !isOurs) throw error
       return { refused: error.exception }
     }
@@ -182,7 +182,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     if (error.failure === 'forbidden') return { kind: 'forbidden', reason: error.message }
     if (error.failure === 'refused')
       return { kind: 'forbidden', reason: `${error.message}: check the settings of Perun's attributes` }
-    const isOfGroup = error.isTrouble && (error.call === SET || error.call === READ_ONE)
+    const isOfGroup = error.isTrouble && (error.call === SET || error.call === READ_ONE || error.call === LOOK_UP)
     const everyone = !isOfGroup || troubled.size >= MANY_TROUBLED
     if (everyone) attempts.delete(group)
     return { kind: 'unavailable', reason: error.message, everyone }
