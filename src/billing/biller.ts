@@ -322,10 +322,10 @@ function describeRecovery({ from, to, former }: Extract<Decision, { kind: 'recov
   return `Back on the line it left at ${describePoint(former)}, now ${describePoint(to)}: ${formatDecimal(former.charged)} was charged since, ${excess} is charged now.`
 }
 
-/** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both. */
+/** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both, or if they are beyond all numbers. */
 export function ramPerCpu(readings: readonly Reading[], cpuMetric: string, ramMetric: string): number | undefined {
   const sum = (metric: string) =>
     readings.reduce((total, { series, value }) => (series.metric === metric ? total + approximate(value) : total), 0)
   const [cpu, ram] = [sum(cpuMetric), sum(ramMetric)]
-  return cpu > 0 && ram > 0 ? ram / cpu : undefined
+  return cpu > 0 && ram > 0 && Number.isFinite(cpu + ram) ? ram / cpu : undefined
 }
