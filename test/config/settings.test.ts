@@ -150,6 +150,16 @@ suite('A problem with the settings', () => {
       'OS_CREDITS_WORKERS: expected a whole number from 1 to 1000, got "0"',
     ],
     [
+      'no series at all',
+      { OS_CREDITS_MAX_SERIES: '0' },
+      'OS_CREDITS_MAX_SERIES: expected a whole number from 1 to 100000000, got "0"',
+    ],
+    [
+      'a limit of requests with a unit',
+      { OS_CREDITS_RATE_LIMIT: '10/s' },
+      'OS_CREDITS_RATE_LIMIT: expected a whole number from 0 to 1000000, got "10/s"',
+    ],
+    [
       'a quantum instead of decimals',
       { OS_CREDITS_PRECISION: '0.01' },
       'OS_CREDITS_PRECISION: expected a whole number from 0 to 6, got "0.01"',

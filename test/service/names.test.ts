@@ -78,7 +78,6 @@ suite('a project with a hostile name', () => {
         OS_CREDITS_SCRAPE_INTERVAL: '100ms',
         OS_CREDITS_SCRAPE_TIMEOUT: '99ms',
         OS_CREDITS_PERUN_MAX_AGE: '1s',
-        OS_CREDITS_RATE_LIMIT: '0',
       },
     })
   })
