@@ -5,6 +5,7 @@
  * way round: no new scrape, then what was scraped is recorded, then lanes finish, then the ledger closes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createCorrectionDesk } from './billing/corrections.ts'
 import { createHoldDesk } from './billing/holds.ts'
 import { createIntake, type Intake } from './billing/intake.ts'
 import { createLanes, type Lanes } from './billing/lanes.ts'
@@ -54,6 +55,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const log = logging.logger('service')
   const ledger = openSqliteLedger(settings.ledger.path, {
     onCommit: (seconds) => metrics.commitSeconds.observe(seconds),
+    notifyAt: settings.notifyAt,
   })
   const publishing = settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock)
   const { groups, entries, dirty } = await ledger.summary()
@@ -67,6 +69,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     logger: logging.logger('billing'),
     onChanged,
   })
+  const corrections = createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged })
   const source = buildSource(parts, intake, clock)
   let stopping = false
   const http = createHttpServer({
@@ -85,6 +88,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     lanes: publishing?.lanes ?? idleLanes,
     outbox: publishing?.outbox,
     decideHold,
+    corrections,
+    notifyAt: settings.notifyAt,
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })

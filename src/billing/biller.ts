@@ -181,7 +181,7 @@ function createDraft(series: Series, before: StoredSeries | undefined): Draft {
 function toChange({ series, before, state, carry, open, postings }: Draft): SeriesChange[] {
   if (state === undefined || state === before?.state) return []
   const closes = open === undefined && (before?.open !== undefined || postings.length > 0)
-  return [{ series, ...(before !== undefined && { number: before.number }), state, carry, postings, closes }]
+  return [{ series, ...(before !== undefined && { before }), state, carry, postings, closes }]
 }
 
 /** Applies one reading to the draft of its series. */

@@ -6,6 +6,7 @@
  */
 import type { Meters } from '../core/meters.ts'
 import type { Clock } from '../core/time.ts'
+import { Refusal } from '../ledger/corrections.ts'
 import type { HoldKind, Ledger, StoredHold } from '../ledger/ledger.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { accept } from './biller.ts'
@@ -33,9 +34,6 @@ export interface HoldDeskOptions {
 }
 
 const decidable = new Set<HoldKind>(['implausible growth', 'unclear after a fall', 'site jump'])
-
-/** A decision that cannot be carried out; the hold stays open. */
-class Refusal extends Error {}
 
 export function createHoldDesk({ ledger, meters, clock, logger, onChanged }: HoldDeskOptions) {
   return async (id: number, { verdict, actor, reason }: HoldDecision): Promise<Resolved> => {

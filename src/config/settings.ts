@@ -39,6 +39,8 @@ export interface Settings {
     readonly rateLimit: number
   }
   readonly log: { readonly level: LogLevel }
+  /** Parts of a grant, in percent and rising, at which people are to be told. */
+  readonly notifyAt: readonly number[]
   /** Every setting by its name in the environment, fit to be shown. */
   readonly effective: readonly Effective[]
 }
@@ -187,6 +189,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
       rateLimit: values.OS_CREDITS_RATE_LIMIT,
     },
     log: { level: values.LOG_LEVEL },
+    notifyAt: values.OS_CREDITS_NOTIFY_AT,
     ...defined({
       site: values.OS_CREDITS_LOCATION_ID,
       whitelist: names && new Set(names),

@@ -43,6 +43,8 @@ export interface AdjustmentEntry extends EntryFacts {
   readonly site?: string
   readonly reason: string
   readonly actor: string
+  /** The numbers of the entry it corrects, or of the first and the last one, all of one series. */
+  readonly corrects?: { readonly first: number; readonly last: number }
 }
 
 /** What the group had used before this ledger began. */

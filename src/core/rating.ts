@@ -55,7 +55,7 @@ export function rate(meter: Meter, usage: Usage, carry: Decimal): Charge[] {
 }
 
 /** `number × part ÷ whole`, rounded to `SPLIT_DECIMALS`. */
-function proportion(number: Decimal, part: number, whole: number): Decimal {
+export function proportion(number: Decimal, part: number, whole: number): Decimal {
   const scale = Math.max(number.scale, SPLIT_DECIMALS)
   const digits = number.digits * powerOfTen(scale - number.scale) * BigInt(part)
   return { digits: divideHalfEven(digits, BigInt(whole)), scale }

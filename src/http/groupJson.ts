@@ -5,7 +5,7 @@ import { type Decimal, formatDecimal, parseDecimal, subtract } from '../core/dec
 import type { ChargeEntry } from '../core/entries.ts'
 import type { Meters } from '../core/meters.ts'
 import { formatInstant, type Instant } from '../core/time.ts'
-import type { GroupRow, Note, SeriesRow, StoredEntry, StoredHold } from '../ledger/ledger.ts'
+import type { GroupRow, HeldGrowth, Note, SeriesRow, StoredEntry, StoredHold } from '../ledger/ledger.ts'
 
 /**
  * How a group stands, the first that applies:
@@ -54,7 +54,7 @@ export function noteJson({ kind, series, at, text }: Note) {
   return { at: formatInstant(at), kind, site: series.site, metric: series.metric, project_id: series.projectId, text }
 }
 
-export function holdJson({ id, kind, site, group, reason, openedAt, seenAt }: StoredHold) {
+export function holdJson({ id, kind, site, group, reason, openedAt, seenAt, closed }: StoredHold) {
   return {
     id,
     kind,
@@ -63,6 +63,22 @@ export function holdJson({ id, kind, site, group, reason, openedAt, seenAt }: St
     reason,
     opened_at: formatInstant(openedAt),
     seen_at: formatInstant(seenAt),
+    closed_at: instantOrNull(closed?.at),
+    closed_why: closed?.why ?? null,
+  }
+}
+
+export function heldGrowthJson({ series, from, to }: HeldGrowth, meters: Meters) {
+  const meter = meters.get(series.metric)
+  return {
+    group: series.projectName,
+    project_id: series.projectId,
+    meter: meter?.name ?? null,
+    metric: series.metric,
+    from: pointJson(from),
+    to: pointJson(to),
+    consumption: formatDecimal(subtract(to.value, from.value)),
+    unit: meter?.unit ?? null,
   }
 }
 
@@ -73,10 +89,12 @@ export function entryJson(entry: StoredEntry, meters: Meters) {
     kind: entry.kind,
     at: formatInstant(entry.at),
     amount: formatCredits(entry.amount),
+    hash: entry.hash,
   }
   if (entry.kind === 'charge') return { ...facts, ...chargeJson(entry, meters) }
   const actor = entry.kind === 'adjustment' ? entry.actor : null
-  return { ...facts, site: entry.site || null, reason: entry.reason, actor }
+  const corrects = (entry.kind === 'adjustment' && entry.corrects) || null
+  return { ...facts, site: entry.site || null, reason: entry.reason, actor, corrects }
 }
 
 /** All in credits, so that `amount + carry_out = consumption × price + carry_in` can be checked as it stands. */

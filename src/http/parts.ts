@@ -1,6 +1,7 @@
 /** What the HTTP face needs of the other parts of the worker, cut down to what it shows. */
 import type { Meters } from '../core/meters.ts'
 import type { Clock, Instant } from '../core/time.ts'
+import type { CorrectionDesk, CorrectionLedger } from '../ledger/corrections.ts'
 import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -23,7 +24,9 @@ export interface HttpParts {
   readonly logger: Logger
   readonly logging: Pick<Logging, 'levels' | 'setLevel'>
   readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'httpSeconds'>
-  readonly ledger: LedgerReader & Pick<Ledger, 'check'>
+  readonly ledger: LedgerReader &
+    Pick<Ledger, 'check'> &
+    Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'>
   readonly meters: Meters
   targets(): readonly Target[]
   readonly lanes: Lanes
@@ -31,6 +34,10 @@ export interface HttpParts {
   readonly outbox: { readonly status: Publishing } | undefined
   /** Closes a hold that a person decided about. */
   decideHold(id: number, decision: HoldDecision): Promise<HoldResolution>
+  /** Adjustments, and other prices for past periods. */
+  readonly corrections: CorrectionDesk
+  /** At which parts of a grant, in percent, people are to be told. */
+  readonly notifyAt: readonly number[]
   stopping(): boolean
   /** Every setting as it may be shown, by name. */
   describeSettings(): Readonly<Record<string, string>>

@@ -14,6 +14,9 @@ import type { Decimal } from '../core/decimals.ts'
 import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
+import type { CorrectionLedger } from './corrections.ts'
+import type { NoticeLedger } from './notices.ts'
+import type { Hash } from './receipts.ts'
 
 /** What is stored of a series beside its entries. */
 export interface StoredSeries {
@@ -24,6 +27,8 @@ export interface StoredSeries {
   readonly carry: Decimal
   /** The entry that may still grow. */
   readonly open?: OpenEntry
+  /** Where its chain of hashes stands; only the ledger looks at it (see `receipts.ts`). */
+  readonly chain: { readonly head: Hash; readonly openBase?: Hash }
 }
 
 /** A line of the ledger to write: a new charge entry, or growth of the open one. */
@@ -40,8 +45,8 @@ export type Posting =
 /** What a reading made of its series. */
 export interface SeriesChange {
   readonly series: Series
-  /** Its number, unless it is new. */
-  readonly number?: number
+  /** What was stored of it, unless it is new. */
+  readonly before?: StoredSeries
   readonly state: SeriesState
   readonly carry: Decimal
   /** In order of time; an appended entry becomes the open one. */
@@ -93,7 +98,12 @@ export interface StoredHold extends Hold {
   readonly id: number
   readonly openedAt: Instant
   readonly seenAt: Instant
+  /** When and why it ended, if it did. */
+  readonly closed?: { readonly at: Instant; readonly why: string }
 }
+
+/** Which holds are asked for. */
+export type HoldFilter = 'open' | 'closed' | 'all'
 
 /** A hold with all that it holds back. */
 export interface HeldBack {
@@ -168,12 +178,34 @@ export interface GroupAccount {
   readonly holds: readonly string[]
 }
 
+/** A value in Perun that we did not write, as publishing found it. */
+export interface Drift {
+  readonly site: string
+  /** What we believed that Perun shows; absent before the first write. */
+  readonly expected?: Credits
+  /** What it shows; absent if used credits are missing. */
+  readonly shown?: Credits
+  /** When and by whom it was changed, in Perun's own words. */
+  readonly modifiedAt?: string
+  readonly modifiedBy?: string
+  /** The id of the adjustment that follows it; absent if used credits are missing, which is a hold. */
+  readonly entryId?: string
+}
+
+export interface StoredDrift extends Drift {
+  readonly id: number
+  readonly group: string
+  readonly seenAt: Instant
+}
+
 /** What publishing changes of a group, in one transaction. Only what is given changes. */
 export interface Settlement {
   readonly group: string
   readonly at: Instant
   readonly entries?: readonly Exclude<Entry, ChargeEntry>[]
   readonly contacts?: readonly { readonly site: string; readonly contact: Contact; readonly retryAt?: Instant }[]
+  /** Each is told once, when it is found. */
+  readonly drifts?: readonly Drift[]
   readonly holds?: readonly Hold[]
   /** Keys of holds that are over, with why. */
   readonly released?: readonly { readonly key: string; readonly reason: string }[]
@@ -206,14 +238,38 @@ export interface SeriesRow extends Series {
   readonly state: SeriesState
 }
 
-/** An entry as it stands in the ledger, with its number there and the instant it belongs to. */
-export type StoredEntry = Entry & { readonly number: number; readonly at: Instant }
+/** An entry as it stands in the ledger: with its number there, the instant it belongs to and its hash. */
+export type StoredEntry = Entry & { readonly number: number; readonly at: Instant; readonly hash: Hash }
 
 export interface HistoryPoint {
   readonly at: Instant
   readonly metric: string
   /** The group's total after this entry. */
   readonly used: Credits
+}
+
+/** The charges of one series at one price, added up. */
+export interface BreakdownPart {
+  readonly series: Series
+  readonly priceVersion: string
+  readonly perUnit: Decimal
+  /** In the meter's unit. */
+  readonly consumption: Decimal
+  readonly amount: Credits
+  readonly entries: number
+  /** The smallest and the largest number of these entries. */
+  readonly first: number
+  readonly last: number
+  readonly from: Instant
+  readonly to: Instant
+}
+
+/** What a group's total is made of: `used = parts + adjustments + openings`. */
+export interface Breakdown {
+  readonly used: Credits
+  readonly parts: readonly BreakdownPart[]
+  readonly adjustments: { readonly amount: Credits; readonly entries: number }
+  readonly openings: { readonly amount: Credits; readonly entries: number }
 }
 
 export interface LedgerSummary {
@@ -223,6 +279,8 @@ export interface LedgerSummary {
   readonly entries: number
   readonly holds: Readonly<Partial<Record<HoldKind, number>>>
   readonly contacts: Readonly<Partial<Record<Contact, number>>>
+  /** Values in Perun that we did not write, ever. */
+  readonly drifts: number
 }
 
 /** Answers questions; never changes anything. */
@@ -231,14 +289,22 @@ export interface LedgerReader {
   group(name: string): Promise<(GroupRow & { series: SeriesRow[] }) | undefined>
   /** Newest first. */
   entries(group: string, page: { before?: number; limit: number }): Promise<StoredEntry[]>
+  /** Computed from all entries of the group; `undefined` if it is unknown. Others may work in between. */
+  breakdown(group: string): Promise<Breakdown | undefined>
   /** The group's total after each entry from `from` up to and including `to`, newest first; `undefined` if the group is unknown. */
   history(group: string, period: { from: Instant; to: Instant }): Promise<HistoryPoint[] | undefined>
   notes(group: string, limit: number): Promise<Note[]>
-  holds(page: { group?: string; limit: number }): Promise<StoredHold[]>
+  /** The open ones if nothing else is asked for; newest first. */
+  holds(page: { group?: string; filter?: HoldFilter; before?: number; limit: number }): Promise<StoredHold[]>
+  hold(id: number): Promise<StoredHold | undefined>
+  /** The growth that a hold keeps back, or kept back until it was closed; what came back is not in it. */
+  heldGrowths(id: number, limit: number): Promise<HeldGrowth[]>
+  /** Newest first. */
+  drifts(page: { group?: string; before?: number; limit: number }): Promise<StoredDrift[]>
   summary(): Promise<LedgerSummary>
 }
 
-export interface Ledger extends LedgerReader {
+export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
   /**
    * Records a delivery or a part of one.
    *

@@ -10,6 +10,7 @@ const stored = (value: string, pace = 1): StoredSeries => ({
   number: ++series,
   state: { watermark: { at: T0, value: decimal(value) }, pace },
   carry: zero,
+  chain: { head: '' },
 })
 
 /** What is recorded of readings an hour later, of series that stood at some values. */

@@ -44,6 +44,7 @@ suite('The settings of a worker', () => {
       precision: 2,
       http: { host: '127.0.0.1', port: 8_000, keys: {}, rateLimit: 600 },
       log: { level: 'info' },
+      notifyAt: [50, 80, 100],
     } satisfies Omit<Settings, 'effective' | 'meters'>)
     expect([...meters.keys()]).toEqual(['project_vcpu_usage', 'project_mb_usage'])
   })

@@ -166,6 +166,8 @@ suite('/api/groups/:name', () => {
           reason: 'Ask for one.',
           opened_at: '2026-01-01T01:00:00.000Z',
           seen_at: '2026-01-01T01:00:00.000Z',
+          closed_at: null,
+          closed_why: null,
         },
       ],
     })
@@ -247,6 +249,7 @@ suite('/api/groups/:name/entries', () => {
       kind: 'charge',
       at: '2026-01-01T02:00:00.000Z',
       amount: '0.3',
+      hash: expect.stringMatching(/^[\w-]{43}$/),
       meter: 'ram',
       metric: 'project_mb_usage',
       site: '8676',
@@ -277,10 +280,19 @@ suite('/api/groups/:name/entries', () => {
       ],
     })
     const { items } = (await face.get('/api/groups/alpha/entries')).json as EntriesPage
-    const at = '2026-01-01T00:00:00.000Z'
+    const rest = { at: '2026-01-01T00:00:00.000Z', hash: expect.any(String), corrects: null }
     expect(items).toEqual([
-      { number: 2, id: 'a', kind: 'adjustment', at, amount: '-0.5', site: null, reason: 'A gift.', actor: 'jane' },
-      { number: 1, id: 'o', kind: 'opening', at, amount: '0', site: '8676', reason: 'First contact.', actor: null },
+      { ...rest, number: 2, id: 'a', kind: 'adjustment', amount: '-0.5', site: null, reason: 'A gift.', actor: 'jane' },
+      {
+        ...rest,
+        number: 1,
+        id: 'o',
+        kind: 'opening',
+        amount: '0',
+        site: '8676',
+        reason: 'First contact.',
+        actor: null,
+      },
     ])
   })
 

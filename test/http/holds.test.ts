@@ -34,6 +34,35 @@ suite('a hold', () => {
     expect(await used()).toBe('1')
   })
 
+  test('tells the growth that it keeps back', async () => {
+    const { face, holds } = await withHeldGrowth()
+    const [{ id }] = (await holds()) as [HoldJson]
+    expect((await face.get(`/api/holds/${id}`)).json).toMatchObject({
+      id,
+      closed_at: null,
+      growths: [
+        {
+          ...{ group: 'alpha', project_id: 'id-alpha', meter: 'cpu', consumption: '5000000', unit: 'vCPU·h' },
+          from: { at: '2026-01-01T00:00:00.000Z', value: '100' },
+          to: { at: '2026-01-01T01:00:00.000Z', value: '5000100' },
+        },
+      ],
+      more: false,
+    })
+    for (const other of ['99', 'x', '0']) expect((await face.get(`/api/holds/${other}`)).status).toBe(404)
+  })
+
+  test('is found among the closed ones with why it ended', async () => {
+    const { face, decide } = await withHeldGrowth()
+    await decide('dismiss', { reason: 'A wrong weight table', actor: 'erika' })
+    const closed = { closed_at: '2026-01-01T02:00:00.000Z', closed_why: 'Dismissed by erika: A wrong weight table' }
+    const { holds } = (await face.get('/api/holds?state=closed')).json as { holds: HoldJson[] }
+    expect(holds).toMatchObject([{ kind: 'implausible growth', ...closed }])
+    expect((await face.get('/api/holds?state=all')).json).toEqual({ holds, next: null })
+    expect((await face.get(`/api/holds?state=all&before=${holds[0]!.id}`)).json).toEqual({ holds: [], next: null })
+    expect((await face.get('/api/holds?state=both')).status).toBe(400)
+  })
+
   test('that is accepted charges exactly what was held, once', async () => {
     const { face, holds, used, decide } = await withHeldGrowth()
     const answer = await decide('accept', { reason: 'They rented a supercomputer', actor: 'erika' })

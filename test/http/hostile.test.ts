@@ -205,4 +205,27 @@ suite('a request is answered', () => {
     await using face = await startFace()
     expect((await face.post('/api/costs_per_hour', `{"cpu": ${size}}`)).status).toBe(400)
   })
+
+  test.each([
+    ['1e400', 400],
+    ['1e308', 400],
+    ['-1e18', 400],
+    ['5e-324', 400],
+    ['"NaN"', 400],
+    ['"0x10"', 400],
+    ['-0', 400],
+    [`1${'0'.repeat(5_000)}`, 400],
+    ['9223372036854.775807', 409],
+    ['92233720369', 409],
+    ['-92233720369', 409],
+    ['92233720368', 201],
+  ])('with what is right for an adjustment of %s: %i', async (amount, status) => {
+    await using face = await startFace()
+    await face.record({ project: 'p', at: face.clock.now(), value: '1' })
+    expect((await face.post('/api/groups/p/adjustments', `{"amount": ${amount}, "reason": "x"}`)).status).toBe(status)
+    // The group can be charged and looked at all the same.
+    await face.record({ project: 'p', at: face.clock.now() + 3_600_000, value: '2' })
+    for (const path of ['', '/entries', '/explain']) expect((await face.get(`/api/groups/p${path}`)).status).toBe(200)
+    expect((await face.get('/api/credits_history/p')).status).toBe(200)
+  })
 })

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { createCorrectionDesk } from '#src/billing/corrections.ts'
 import { createHoldDesk } from '#src/billing/holds.ts'
 import { createHttpServer, type HttpServer } from '#src/http/app.ts'
 import type { HttpParts, Target } from '#src/http/parts.ts'
@@ -73,6 +74,8 @@ export async function startFace(
       lanes: { waiting: 0, working: 0, status: () => [] },
       outbox: undefined,
       decideHold: createHoldDesk({ ledger, meters, clock, logger: logging.logger('billing'), onChanged: () => {} }),
+      corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged: () => {} }),
+      notifyAt: [50, 80, 100],
       stopping: () => false,
       describeSettings: () => ({}),
       ...overrides,

@@ -14,7 +14,7 @@ import { audit } from './contract/audit.ts'
 import { ledgerContract } from './contract.ts'
 import { measuredAt } from './worker.ts'
 
-ledgerContract('the SQLite ledger in memory', async () => openSqliteLedger(':memory:'))
+ledgerContract('the SQLite ledger in memory', async () => openSqliteLedger(':memory:', { notifyAt: [50, 80, 100] }))
 
 suite('the SQLite ledger on a disk', () => {
   let folder: string
@@ -79,6 +79,20 @@ suite('the SQLite ledger on a disk', () => {
     await Promise.all(['a', 'b'].map((granted) => ledger.settle({ group: 'alpha', at: T0, granted })))
     await ledger.close()
     expect(seconds).toHaveLength(2)
+  })
+
+  test('watches other lines of grants when it is opened with others', async () => {
+    const opening = { group: 'alpha', site: '8676', recordedAt: T0, reason: 'First contact', amount: 0n }
+    const first = openSqliteLedger(path, { notifyAt: [90] })
+    await follow(first, 'alpha', [[0, '0']])
+    const contacts = [{ site: '8676', contact: 'active' }] as const
+    const entries = [{ ...opening, kind: 'opening', id: 'opening/alpha' }] as const
+    await first.settle({ group: 'alpha', at: T0, granted: '10', contacts, entries })
+    await first.close()
+    const second = openSqliteLedger(path, { notifyAt: [30, 60] })
+    await follow(second, 'alpha', [[30, '7']])
+    expect(await second.waitingNotices()).toMatchObject([{ group: 'alpha', line: 60, used: 7_000_000n }])
+    await second.close()
   })
 
   test('refuses a second worker and names the first', async () => {

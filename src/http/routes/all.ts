@@ -1,12 +1,16 @@
 /** Every route there is. */
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
+import { adjustRoute } from './adjustments.ts'
 import { creditsHistoryRoute } from './creditsHistory.ts'
+import { driftsRoute } from './drifts.ts'
+import { explainRoute } from './explain.ts'
 import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
-import { decideHoldRoute, holdsRoute } from './holds.ts'
+import { decideHoldRoute, holdRoute, holdsRoute } from './holds.ts'
 import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
 import { costsRoute, metersRoute } from './prices.ts'
+import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
 import { statsRoute } from './stats.ts'
 
 export function allRoutes(parts: HttpParts): Route[] {
@@ -24,8 +28,17 @@ export function allRoutes(parts: HttpParts): Route[] {
     groupsRoute(parts),
     groupRoute(parts),
     entriesRoute(parts),
+    explainRoute(parts),
+    adjustRoute(parts),
     holdsRoute(parts),
+    holdRoute(parts),
     decideHoldRoute('accept', parts),
     decideHoldRoute('dismiss', parts),
+    driftsRoute(parts),
+    repricingsRoute(parts),
+    previewRepricingRoute(parts),
+    repricingRoute(parts),
+    changeRepricingRoute('apply', parts),
+    changeRepricingRoute('undo', parts),
   ]
 }

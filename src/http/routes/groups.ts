@@ -81,6 +81,6 @@ export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'met
   }
 }
 
-function unknownGroup(name: string): NotFoundError {
+export function unknownGroup(name: string): NotFoundError {
   return new NotFoundError(`There is no group ${JSON.stringify(name)}.`)
 }

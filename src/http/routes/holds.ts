@@ -1,12 +1,20 @@
 /** What is held back, and what people decide about it. */
+import type { HoldFilter } from '../../ledger/ledger.ts'
+import { readAsking } from '../asking.ts'
 import { BadRequestError, ConflictError, NotFoundError } from '../errors.ts'
-import { holdJson } from '../groupJson.ts'
-import { describe, objectOf, readJson } from '../json.ts'
+import { heldGrowthJson, holdJson } from '../groupJson.ts'
+import { readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
-import { limitSummary, queryLimit, queryText, type Route } from '../route.ts'
-
-/** A reason is for people to read, not for a novel. */
-const LONGEST_REASON = 1_000
+import {
+  cutPage,
+  limitSummary,
+  link,
+  queryLimit,
+  queryNumber,
+  queryText,
+  type Route,
+  type RouteContext,
+} from '../route.ts'
 
 /** `GET /api/holds`, newest first. */
 export function holdsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
@@ -15,14 +23,61 @@ export function holdsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
     path: '/api/holds',
     who: 'operator',
     summary: 'What is not charged or published until it is resolved, newest first',
-    query: { group: 'Only those of this group', limit: limitSummary },
-    answers: { 200: 'The open holds', 400: 'No such page' },
+    query: {
+      group: 'Only those of this group',
+      state: 'open, closed or all; open if not given',
+      before: 'Only those with a smaller number',
+      limit: limitSummary,
+    },
+    answers: { 200: 'A page of holds and the address of the next one', 400: 'No such page' },
     async handle(ctx) {
-      const [group, limit] = [queryText(ctx, 'group'), queryLimit(ctx)]
-      const holds = await ledger.holds({ limit, ...(group !== undefined && { group }) })
-      ctx.body = { holds: holds.map(holdJson) }
+      const [group, state, limit] = [queryText(ctx, 'group'), readState(ctx), queryLimit(ctx)]
+      const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })
+      const wanted = { ...(group !== undefined && { group }), ...(before !== undefined && { before }) }
+      const { page, last } = cutPage(await ledger.holds({ ...wanted, filter: state, limit: limit + 1 }), limit)
+      const next = last === undefined ? null : link('/api/holds', { group, state, before: last.id, limit })
+      ctx.body = { holds: page.map(holdJson), next }
     },
   }
+}
+
+function readState(ctx: RouteContext): HoldFilter {
+  const state = queryText(ctx, 'state') ?? 'open'
+  if (state === 'open' || state === 'closed' || state === 'all') return state
+  throw new BadRequestError(`state: expected open, closed or all, got ${JSON.stringify(state)}.`)
+}
+
+/** `GET /api/holds/:id`: a hold with the growth that it keeps back. */
+export function holdRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'meters'>): Route {
+  return {
+    method: 'get',
+    path: '/api/holds/:id',
+    who: 'operator',
+    summary: 'A hold with the growth that it keeps back: what accepting it charges',
+    query: { limit: limitSummary },
+    answers: { 200: 'The hold', 400: 'No such page', 404: 'No hold has this number' },
+    async handle(ctx) {
+      const limit = queryLimit(ctx)
+      const id = idOf(ctx)
+      const hold = id === undefined ? undefined : await ledger.hold(id)
+      if (hold === undefined) throw unknownHold(ctx, 'hold')
+      const growths = await ledger.heldGrowths(hold.id, limit + 1)
+      const { page, last } = cutPage(growths, limit)
+      ctx.body = {
+        ...holdJson(hold),
+        growths: page.map((each) => heldGrowthJson(each, meters)),
+        more: last !== undefined,
+      }
+    },
+  }
+}
+
+function idOf({ params }: RouteContext): number | undefined {
+  return /^\d{1,15}$/.test(params.id!) ? Number(params.id) : undefined
+}
+
+function unknownHold({ params }: RouteContext, what: 'hold' | 'open hold'): NotFoundError {
+  return new NotFoundError(`No ${what} has the number ${JSON.stringify(params.id)}: GET /api/holds lists them.`)
 }
 
 /** `POST /api/holds/:id/accept` charges what was held; `POST /api/holds/:id/dismiss` does not. */
@@ -42,30 +97,12 @@ export function decideHoldRoute(verdict: 'accept' | 'dismiss', { decideHold }: P
       415: 'No JSON',
     },
     async handle(ctx) {
-      const id = /^\d{1,15}$/.test(ctx.params.id!) ? Number(ctx.params.id) : undefined
-      const decision = { verdict, ...readDecision(await readJson(ctx)) }
+      const id = idOf(ctx)
+      const decision = { verdict, ...readAsking(await readJson(ctx)) }
       const resolved = id === undefined ? ({ kind: 'unknown' } as const) : await decideHold(id, decision)
-      if (resolved.kind === 'unknown') {
-        throw new NotFoundError(
-          `No open hold has the number ${JSON.stringify(ctx.params.id)}: GET /api/holds lists them.`,
-        )
-      }
+      if (resolved.kind === 'unknown') throw unknownHold(ctx, 'open hold')
       if (resolved.kind === 'refused') throw new ConflictError(resolved.why)
       ctx.body = { verdict, ...holdJson(resolved.hold) }
     },
   }
-}
-
-function readDecision(body: unknown): { actor: string; reason: string } {
-  const { reason, actor = 'operator', ...rest } = objectOf(body, 'The body')
-  const unknown = Object.keys(rest)
-  if (unknown.length > 0)
-    throw new BadRequestError(`Expected only reason and actor, got ${unknown.join(', ').slice(0, 80)}.`)
-  return { reason: readText('reason', reason), actor: readText('actor', actor) }
-}
-
-function readText(name: string, value: unknown): string {
-  const text = typeof value === 'string' ? value.trim() : ''
-  if (text !== '' && text.length <= LONGEST_REASON) return text
-  throw new BadRequestError(`${name}: expected a text of 1 to ${LONGEST_REASON} characters, got ${describe(value)}.`)
 }

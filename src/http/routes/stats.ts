@@ -35,7 +35,7 @@ function overview({ workers, lanes, startedAt, clock, version, targets, outbox }
     started_at: formatInstant(startedAt),
     targets: targets().map(targetJson),
     groups: { total: summary.groups, waiting: summary.dirty, at_sites: summary.contacts },
-    ledger: { series: summary.series, entries: summary.entries, holds: summary.holds },
+    ledger: { series: summary.series, entries: summary.entries, holds: summary.holds, drifts: summary.drifts },
     perun: publishingJson(outbox?.status),
   }
 }

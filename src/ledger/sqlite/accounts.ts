@@ -1,15 +1,16 @@
 /** What publishing reads and writes of a group. */
 import type { DatabaseSync } from 'node:sqlite'
-import { type Credits, LARGEST_TOTAL } from '../../core/credits.ts'
 import {
   type Contact,
+  type Drift,
   type GroupAccount,
   INTENTION_MEMORY,
   type Settlement,
   type SiteAccount,
-  TotalTooLargeError,
 } from '../ledger.ts'
+import type { LineWatch } from './notices.ts'
 import { createHoldWriter, RELEASE_HOLD } from './recorder.ts'
+import { createRemarkWriter } from './remarks.ts'
 
 export interface Accounts {
   dirty(): string[]
@@ -34,7 +35,7 @@ interface AccountColumns {
   readonly published_up_to: bigint | null
 }
 
-export function createAccounts(db: DatabaseSync): Accounts {
+export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
   const selectDirty = db.prepare('SELECT name FROM groups WHERE dirty = 1 ORDER BY published_at NULLS FIRST, name')
   const selectGroup = db.prepare(`SELECT used, opened, published,
     EXISTS (SELECT 1 FROM intentions WHERE group_name = name) AS has_intentions,
@@ -52,14 +53,8 @@ export function createAccounts(db: DatabaseSync): Accounts {
   const selectFirstCharge = db.prepare(
     "SELECT min(from_at) AS at FROM entries WHERE group_name = ? AND site = ? AND kind = 'charge'",
   )
-  const insertEntry =
-    db.prepare(`INSERT OR IGNORE INTO entries (id, kind, group_name, site, at, amount, recorded_at, reason, actor)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const addToGroup = db.prepare('UPDATE groups SET used = used + ?, opened = max(opened, ?) WHERE name = ?')
-  const closeEntries = db.prepare(
-    'UPDATE series SET open_number = NULL, open_window = NULL, open_price = NULL WHERE project_name = ?',
-  )
   const setContact = db.prepare('UPDATE accounts SET contact = ?, retry_at = ? WHERE group_name = ? AND site = ?')
+  const selectGranted = db.prepare('SELECT granted FROM groups WHERE name = ?')
   const setGranted = db.prepare('UPDATE groups SET granted = ? WHERE name = ?')
   const selectIntentions = db.prepare('SELECT used, at FROM intentions WHERE group_name = ? ORDER BY at')
   selectIntentions.setReadBigInts(true)
@@ -70,7 +65,10 @@ export function createAccounts(db: DatabaseSync): Accounts {
   const setPublishedUpTo = db.prepare('UPDATE accounts SET published_up_to = ? WHERE group_name = ? AND site = ?')
   const setClean = db.prepare('UPDATE groups SET dirty = 0 WHERE name = ? AND used = ?')
   const releaseHold = db.prepare(RELEASE_HOLD)
+  const insertDrift = db.prepare(`INSERT INTO drifts
+    (group_name, site, seen_at, expected, shown, modified_at, modified_by, entry_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
   const saveHold = createHoldWriter(db)
+  const writeRemarks = createRemarkWriter(db)
 
   function account(group: string): GroupAccount | undefined {
     const row = selectGroup.get(group) as unknown as GroupColumns | undefined
@@ -112,30 +110,13 @@ export function createAccounts(db: DatabaseSync): Accounts {
 
   function settle(settlement: Settlement): void {
     const { group, at } = settlement
-    for (const entry of settlement.entries ?? []) {
-      const actor = entry.kind === 'adjustment' ? entry.actor : null
-      const { changes } = insertEntry.run(
-        entry.id,
-        entry.kind,
-        group,
-        entry.site ?? null,
-        entry.recordedAt,
-        entry.amount,
-        entry.recordedAt,
-        entry.reason,
-        actor,
-      )
-      if (changes === 0) continue
-      checkRoom(group, entry.amount)
-      addToGroup.run(entry.amount, entry.kind === 'opening' ? 1 : 0, group)
-    }
-    // What comes after an adjustment is an entry of its own, so that the history shows each total that there was.
-    if (settlement.entries !== undefined) closeEntries.run(group)
+    if (settlement.entries !== undefined) writeRemarks(group, settlement.entries)
     for (const { site, contact, retryAt } of settlement.contacts ?? [])
       setContact.run(contact, retryAt ?? null, group, site)
+    for (const drift of settlement.drifts ?? []) writeDrift(group, drift, at)
     for (const hold of settlement.holds ?? []) saveHold(hold, at)
     for (const { key, reason } of settlement.released ?? []) releaseHold.run(at, reason, key)
-    if (settlement.granted !== undefined) setGranted.run(settlement.granted, group)
+    const grant = settlement.granted === undefined ? undefined : writeGrant(group, settlement.granted)
     if (settlement.published !== undefined) {
       setPublished.run(settlement.published.used, at, group)
       for (const { site, upTo } of settlement.published.sites) setPublishedUpTo.run(upTo, group, site)
@@ -143,12 +124,31 @@ export function createAccounts(db: DatabaseSync): Accounts {
     if (settlement.intended !== undefined) intend.run(group, settlement.intended, at)
     if (settlement.answered !== undefined) answer.run(group, at - INTENTION_MEMORY, settlement.answered)
     if (settlement.dealtWith !== undefined) setClean.run(group, settlement.dealtWith)
+    lookAtLines(settlement, grant)
   }
 
-  function checkRoom(group: string, amount: Credits): void {
-    const { used } = selectGroup.get(group) as unknown as GroupColumns
-    const total = used + amount
-    if (total > LARGEST_TOTAL || total < -LARGEST_TOTAL) throw new TotalTooLargeError([group])
+  /** Returns the grant as it was, if this is another one. */
+  function writeGrant(group: string, granted: string): { text: string | undefined } | undefined {
+    const text = (selectGranted.get(group)?.granted as string | null | undefined) ?? undefined
+    if (text === granted) return undefined
+    setGranted.run(granted, group)
+    return { text }
+  }
+
+  /** What was used before a group is opened was told by whoever charged it before. */
+  function lookAtLines(
+    { group, at, entries, contacts }: Settlement,
+    grant: { text: string | undefined } | undefined,
+  ): void {
+    const isOpened = entries?.some(({ kind }) => kind === 'opening') ?? false
+    if (isOpened) lines.look(group, { at, grantBefore: { text: undefined } })
+    else if (grant !== undefined) lines.look(group, { at, grantBefore: grant })
+    else if (entries !== undefined || contacts !== undefined) lines.look(group, { at })
+  }
+
+  function writeDrift(group: string, drift: Drift, at: number): void {
+    const { site, expected = null, shown = null, modifiedAt = null, modifiedBy = null, entryId = null } = drift
+    insertDrift.run(group, site, at, expected, shown, modifiedAt, modifiedBy, entryId)
   }
 
   return {

@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from '
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LedgerError } from '../ledger.ts'
+import { sealOf } from '../receipts.ts'
+import { chainEntries } from './chain.ts'
 
 export interface Database {
   readonly db: DatabaseSync
@@ -23,6 +25,9 @@ export function openDatabase(given: string): Database {
     db = new DatabaseSync(path, { timeout: 5_000 })
     // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000')
+    db.function('seal', { deterministic: true, varargs: true, useBigIntArguments: true }, (...values) =>
+      sealOf(values as (string | number | bigint | null)[]),
+    )
     migrate(db)
     tryToWrite(db)
   } catch (error) {
@@ -116,6 +121,9 @@ function cannotOpen(path: string, cause: unknown): LedgerError {
   )
 }
 
+/** What SQL alone cannot do, by the version whose file comes before it in the same transaction. */
+const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 2: chainEntries }
+
 /** Brings the tables to the newest version: each numbered file runs once, in order, in a transaction of its own. */
 function migrate(db: DatabaseSync): void {
   const folder = join(import.meta.dirname, 'migrations')
@@ -130,6 +138,8 @@ function migrate(db: DatabaseSync): void {
   }
   for (const [index, file] of files.entries()) {
     if (index < version) continue
-    db.exec(`BEGIN IMMEDIATE; ${readFileSync(join(folder, file), 'utf8')}; PRAGMA user_version = ${index + 1}; COMMIT`)
+    db.exec(`BEGIN IMMEDIATE; ${readFileSync(join(folder, file), 'utf8')}`)
+    programs[index + 1]?.(db)
+    db.exec(`PRAGMA user_version = ${index + 1}; COMMIT`)
   }
 }

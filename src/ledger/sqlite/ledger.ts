@@ -6,8 +6,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
+import { createCorrections } from './corrections.ts'
 import { openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
+import { createLineWatch, createNotices, watchLines } from './notices.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
 import { createRegistry } from './registry.ts'
@@ -16,15 +18,18 @@ import { createSettler } from './settler.ts'
 export interface SqliteOptions {
   /** Told how long each commit took, in seconds. */
   readonly onCommit?: (seconds: number) => void
+  /** Parts of a grant, in percent and rising, whose crossing is a notice; none if not given. */
+  readonly notifyAt?: readonly number[]
 }
 
 /** @throws {LedgerError} if the file cannot be opened or another worker has it. */
-export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {}): Ledger {
+export function openSqliteLedger(path: string, { onCommit, notifyAt = [] }: SqliteOptions = {}): Ledger {
   const database = openDatabase(path)
   const { db } = database
   const registry = createRegistry(db)
-  const recorder = createRecorder(db, registry)
-  const accounts = createAccounts(db)
+  const lines = createLineWatch(db, notifyAt)
+  const recorder = createRecorder(db, registry, lines)
+  const accounts = createAccounts(db, lines)
   const closeHold = createHoldCloser(db, recorder)
   const check = createCheck(db)
   const settler = createSettler(accounts.settle, inTransaction)
@@ -45,8 +50,11 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
     }
   }
 
+  watchLines(db, notifyAt)
   return {
     ...createReader(db),
+    ...createCorrections(db, inTransaction, lines),
+    ...createNotices(db, inTransaction),
     async record(series, decide) {
       return inTransaction(() => recorder.write(decide(recorder.load(series))))
     },

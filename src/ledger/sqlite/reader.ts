@@ -2,18 +2,20 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Credits } from '../../core/credits.ts'
 import { decimal } from '../../core/decimals.ts'
-import type { Instant } from '../../core/time.ts'
 import type {
   Contact,
   GroupRow,
+  HeldGrowth,
   HistoryPoint,
   HoldKind,
   LedgerReader,
   Note,
   SeriesRow,
-  StoredEntry,
+  StoredDrift,
   StoredHold,
 } from '../ledger.ts'
+import { createBreakdown } from './breakdown.ts'
+import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
 import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 
@@ -24,6 +26,11 @@ type Row = Record<string, unknown>
  * than SQLite can count, although their total never was that large.
  */
 const PART = 1_000_000n
+/** Rows for `toGrowth`, of a hold and at most so many. */
+export const SELECT_GROWTHS = `SELECT holds.key AS hold_key, from_at, from_value, to_at, to_value,
+    series.site, metric, project_id, project_name FROM held_growths
+    JOIN holds ON holds.id = hold_id JOIN series ON series.id = series_id
+    WHERE hold_id = ? AND withdrawn = 0 ORDER BY series_id, to_at LIMIT ?`
 
 export function createReader(db: DatabaseSync): LedgerReader {
   const prepare = (sql: string) => {
@@ -42,8 +49,7 @@ export function createReader(db: DatabaseSync): LedgerReader {
   )
   const oneGroup = prepare(`SELECT ${groupColumns} FROM groups WHERE name = ?`)
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
-  const listEntries =
-    prepare(`SELECT entries.*, series.metric, series.project_id FROM entries LEFT JOIN series ON series.id = series_id
+  const listEntries = prepare(`${SELECT_ENTRIES}
     WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
   const groupExists = prepare('SELECT 1 FROM groups WHERE name = ?')
   const groupHistory = prepare(`SELECT * FROM (SELECT entries.at, entries.number, coalesce(metric, kind) AS metric,
@@ -53,12 +59,16 @@ export function createReader(db: DatabaseSync): LedgerReader {
     WHERE at >= ?2 ORDER BY at DESC, number DESC`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
-  const listHolds = prepare(
-    `SELECT * FROM holds WHERE closed_at IS NULL AND (?1 IS NULL OR group_name = ?1) ORDER BY id DESC LIMIT ?2`,
-  )
+  const listHolds = prepare(`SELECT * FROM holds WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2)
+    AND (?3 = 'all' OR (closed_at IS NULL) = (?3 = 'open')) ORDER BY id DESC LIMIT ?4`)
+  const oneHold = prepare('SELECT * FROM holds WHERE id = ?')
+  const listGrowths = prepare(SELECT_GROWTHS)
+  const listDrifts = prepare(`SELECT * FROM drifts
+    WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3`)
   const counts =
     prepare(`SELECT (SELECT count(*) FROM groups) AS groups, (SELECT count(*) FROM groups WHERE dirty = 1) AS dirty,
-    (SELECT count(*) FROM series) AS series, (SELECT coalesce(max(number), 0) FROM entries) AS entries`)
+    (SELECT count(*) FROM series) AS series, (SELECT coalesce(max(number), 0) FROM entries) AS entries,
+    (SELECT coalesce(max(id), 0) FROM drifts) AS drifts`)
   const holdCounts = prepare('SELECT kind AS name, count(*) AS count FROM holds WHERE closed_at IS NULL GROUP BY kind')
   const contactCounts = prepare('SELECT contact AS name, count(*) AS count FROM accounts GROUP BY contact')
 
@@ -74,6 +84,7 @@ export function createReader(db: DatabaseSync): LedgerReader {
     async entries(group, { before, limit }) {
       return listEntries(group, before ?? null, limit).map(toEntry)
     },
+    breakdown: createBreakdown(db),
     async history(group, { from, to }) {
       if (groupExists(group).length === 0) return undefined
       return groupHistory(group, from, to).map(toHistoryPoint)
@@ -81,8 +92,18 @@ export function createReader(db: DatabaseSync): LedgerReader {
     async notes(group, limit) {
       return listNotes(group, limit).map(toNote)
     },
-    async holds({ group, limit }) {
-      return listHolds(group ?? null, limit).map(toHold)
+    async holds({ group, filter = 'open', before, limit }) {
+      return listHolds(group ?? null, before ?? null, filter, limit).map(toHold)
+    },
+    async hold(id) {
+      const [row] = oneHold(id)
+      return row === undefined ? undefined : toHold(row)
+    },
+    async heldGrowths(id, limit) {
+      return listGrowths(id, limit).map(toGrowth)
+    },
+    async drifts({ group, before, limit }) {
+      return listDrifts(group ?? null, before ?? null, limit).map(toDrift)
     },
     async summary() {
       const [total] = counts()
@@ -91,6 +112,7 @@ export function createReader(db: DatabaseSync): LedgerReader {
         dirty: Number(total!.dirty),
         series: Number(total!.series),
         entries: Number(total!.entries),
+        drifts: Number(total!.drifts),
         holds: toCounts<HoldKind>(holdCounts()),
         contacts: toCounts<Contact>(contactCounts()),
       }
@@ -129,36 +151,6 @@ function toSeriesRow(row: Row): SeriesRow {
   return { ...seriesOf(row as unknown as SeriesColumns), state }
 }
 
-function toEntry(row: Row): StoredEntry {
-  const facts = {
-    number: Number(row.number),
-    at: Number(row.at) as Instant,
-    id: row.id as string,
-    group: row.group_name as string,
-    amount: row.amount as Credits,
-    recordedAt: Number(row.recorded_at),
-  }
-  if (row.kind === 'opening') {
-    return { ...facts, kind: 'opening', site: (row.site as string | null) ?? '', reason: row.reason as string }
-  }
-  if (row.kind === 'adjustment') {
-    const site = row.site === null ? {} : { site: row.site as string }
-    return { ...facts, ...site, kind: 'adjustment', reason: row.reason as string, actor: row.actor as string }
-  }
-  return {
-    ...facts,
-    kind: 'charge',
-    series: seriesOf({ ...row, project_name: row.group_name } as unknown as SeriesColumns),
-    from: { at: Number(row.from_at), value: decimal(row.from_value as string) },
-    to: { at: facts.at, value: decimal(row.to_value as string) },
-    priceVersion: row.price_version as string,
-    perUnit: decimal(row.per_unit as string),
-    carryIn: decimal(row.carry_in as string),
-    carryOut: decimal(row.carry_out as string),
-    ...(row.actor !== null && { accepted: { actor: row.actor as string, reason: row.reason as string } }),
-  }
-}
-
 function toHistoryPoint(row: Row): HistoryPoint {
   const used = (row.used as bigint) * PART + (row.rest as bigint)
   return { at: Number(row.at), metric: row.metric as string, used }
@@ -173,6 +165,20 @@ function toNote(row: Row): Note {
   }
 }
 
+function toDrift(row: Row): StoredDrift {
+  return {
+    id: Number(row.id),
+    group: row.group_name as string,
+    site: row.site as string,
+    seenAt: Number(row.seen_at),
+    ...(row.expected !== null && { expected: row.expected as Credits }),
+    ...(row.shown !== null && { shown: row.shown as Credits }),
+    ...(row.modified_at !== null && { modifiedAt: row.modified_at as string }),
+    ...(row.modified_by !== null && { modifiedBy: row.modified_by as string }),
+    ...(row.entry_id !== null && { entryId: row.entry_id as string }),
+  }
+}
+
 export function toHold(row: Row): StoredHold {
   return {
     id: Number(row.id),
@@ -183,5 +189,16 @@ export function toHold(row: Row): StoredHold {
     openedAt: Number(row.opened_at),
     seenAt: Number(row.seen_at),
     ...(row.group_name !== null && { group: row.group_name as string }),
+    ...(row.closed_at !== null && { closed: { at: Number(row.closed_at), why: row.closed_why as string } }),
+  }
+}
+
+/** @param row Of `held_growths`, with the columns of its series and the key of its hold. */
+export function toGrowth(row: Row): HeldGrowth {
+  return {
+    holdKey: row.hold_key as string,
+    series: seriesOf(row as unknown as SeriesColumns),
+    from: { at: Number(row.from_at), value: decimal(row.from_value as string) },
+    to: { at: Number(row.to_at), value: decimal(row.to_value as string) },
   }
 }

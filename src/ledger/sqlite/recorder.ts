@@ -16,6 +16,8 @@ import {
   type StoredSeries,
   TotalTooLargeError,
 } from '../ledger.ts'
+import { chargeBase, chargeHash, type Hash, NO_HASH, sealOf } from '../receipts.ts'
+import type { LineWatch } from './notices.ts'
 import type { Registry } from './registry.ts'
 
 export interface Recorder {
@@ -37,35 +39,35 @@ interface SeriesStateRow {
   readonly open_number: number | null
   readonly open_window: number | null
   readonly open_price: string | null
+  readonly open_base: string | null
+  readonly head: string
 }
 
-export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
+export function createRecorder(db: DatabaseSync, registry: Registry, lines: LineWatch): Recorder {
   const selectSeries =
-    db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price
+    db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price, open_base, head
     FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
   const insertSeries =
     db.prepare(`INSERT INTO series (site, metric, project_id, project_name, opened_by, at, value, carry, pace)
     VALUES (?, ?, ?, ?, ?, 0, '0', '0', 0)`)
-  const state = 'at = ?, value = ?, origin = ?, carry = ?, pace = ?, still_since = ?, former_lines = ?'
-  const updateSeries = db.prepare(`UPDATE series SET ${state} WHERE id = ?`)
-  const updateOpenSeries = db.prepare(
-    `UPDATE series SET ${state}, open_number = ?, open_window = ?, open_price = ? WHERE id = ?`,
-  )
+  const updateSeries = db.prepare(`UPDATE series SET ${MUTABLE.map((name) => `${name} = ?`).join(', ')}, seal = ?
+    WHERE id = ?`)
   const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
   const insertAccount = db.prepare('INSERT OR IGNORE INTO accounts (group_name, site) VALUES (?, ?)')
   const addToAccount = db.prepare(
     'UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ? AND charged <= ?',
   )
-  const addToGroup = db.prepare('UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ? AND used <= ?')
+  const addToGroup = db.prepare(`UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ? AND used <= ?
+    RETURNING used >= next_line AS is_line_reached`)
   const insertCharge = db.prepare(`INSERT INTO entries (id, kind, group_name, site, at, amount, recorded_at,
-    series_id, from_at, from_value, to_value, price_version, per_unit, carry_in, carry_out, actor, reason)
-    VALUES (?, 'charge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    series_id, from_at, from_value, to_value, price_version, per_unit, carry_in, carry_out, actor, reason, hash)
+    VALUES (?, 'charge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const extendEntry = db.prepare(
-    "UPDATE entries SET at = ?, to_value = ?, amount = amount + ?, carry_out = ? WHERE number = ? AND kind = 'charge'",
+    "UPDATE entries SET at = ?, to_value = ?, amount = amount + ?, carry_out = ?, hash = ? WHERE number = ? AND kind = 'charge'",
   )
   const insertNote = db.prepare('INSERT INTO notes (kind, series_id, at, text) VALUES (?, ?, ?, ?)')
   const insertGrowth = db.prepare(`INSERT OR IGNORE INTO held_growths
-    SELECT id, ?, ?, ?, ?, ?, 0 FROM holds WHERE key = ? AND closed_at IS NULL`)
+    (hold_id, series_id, from_at, from_value, to_at, to_value) SELECT id, ?, ?, ?, ?, ? FROM holds WHERE key = ? AND closed_at IS NULL`)
   const withdrawGrowths = db.prepare('UPDATE held_growths SET withdrawn = 1 WHERE series_id = ? AND from_at >= ?')
   const closeEmptied = db.prepare(`UPDATE holds SET closed_at = ?, closed_why = 'The totals came back.'
     WHERE closed_at IS NULL AND id IN (SELECT hold_id FROM held_growths WHERE series_id = ?)
@@ -84,8 +86,8 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   function write(recording: Recording): Recorded {
     const { at, changes, notes, holds, released, withdrawn, heldGrowths } = recording
     const totals = createTotals()
-    for (const change of changes) writeChange(change, recording, totals)
-    const tooLarge = totals.all().filter((total) => !add(total))
+    for (const change of changes) writeChange(change, recording.source, totals)
+    const tooLarge = totals.all().filter((total) => !add(total, at))
     if (tooLarge.length > 0) throw new TotalTooLargeError([...new Set(tooLarge.map(({ group }) => group))])
     const opened = holds.filter((hold) => saveHold(hold, at))
     for (const key of released) releaseHold.run(at, 'No longer so.', key)
@@ -96,31 +98,43 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
   }
 
   /** Returns whether it fits. SQLite itself would make a total that is too large a number with a point. */
-  function add({ group, site, amount }: Total): boolean {
+  function add({ group, site, amount, entry }: Total, at: number): boolean {
     const room = LARGEST_TOTAL - amount
     const isAdded = addToAccount.run(amount, group, site, room).changes !== 0
-    return addToGroup.run(amount, group, room).changes !== 0 && isAdded
+    const total = addToGroup.get(amount, group, room)
+    if (total?.is_line_reached === 1) lines.look(group, { at, entry })
+    return total !== undefined && isAdded
   }
 
-  function writeChange(change: SeriesChange, { at, source }: Pick<Recording, 'at' | 'source'>, totals: Totals): void {
-    const { series, postings, closes } = change
-    const id = change.number ?? registry.find(series) ?? addSeries(series, source, totals)
-    let appended: OpenEntry | undefined
+  function writeChange(change: SeriesChange, source: string | undefined, totals: Totals): void {
+    const { series, before, postings, closes } = change
+    const id = before?.number ?? registry.find(series) ?? addSeries(series, source, totals)
+    let { head, openBase } = before?.chain ?? { head: NO_HASH }
+    let open = before?.open
     for (const posting of postings) {
-      if (posting.kind === 'append') appended = append(posting.entry, id, at)
-      else extend(posting)
-      totals.add(series, posting.kind === 'append' ? posting.entry.amount : posting.amount)
+      if (posting.kind === 'append') {
+        openBase = chargeBase(head, posting.entry)
+        head = chargeHash(openBase, posting.entry.to, posting.entry.carryOut)
+        open = append(posting.entry, id, head)
+      } else {
+        head = chargeHash(openBase!, posting.to, posting.carryOut)
+        extend(posting, head)
+      }
+      totals.add(series, posting.kind === 'append' ? posting.entry.amount : posting.amount, open!.number)
     }
-    if (closes) updateOpenSeries.run(...columnsOf(change), null, null, null, id)
-    else if (appended === undefined) updateSeries.run(...columnsOf(change), id)
-    else updateOpenSeries.run(...columnsOf(change), appended.number, appended.window, appended.priceVersion, id)
+    const columns = [
+      ...columnsOf(change),
+      ...(closes || open === undefined ? noOpenEntry : [open.number, open.window, open.priceVersion, openBase ?? null]),
+      head,
+    ]
+    updateSeries.run(...columns, sealOf([...identityOf(series), ...columns]), id)
   }
 
-  function extend({ to, amount, carryOut, number }: Extract<Posting, { kind: 'extend' }>): void {
-    extendEntry.run(to.at, formatDecimal(to.value), amount, formatDecimal(carryOut), number)
+  function extend({ to, amount, carryOut, number }: Extract<Posting, { kind: 'extend' }>, hash: Hash): void {
+    extendEntry.run(to.at, formatDecimal(to.value), amount, formatDecimal(carryOut), hash, number)
   }
 
-  function append(entry: ChargeEntry, seriesId: number, at: number): OpenEntry {
+  function append(entry: ChargeEntry, seriesId: number, hash: Hash): OpenEntry {
     const { from, to, priceVersion } = entry
     const { lastInsertRowid } = insertCharge.run(
       entry.id,
@@ -128,7 +142,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
       entry.series.site,
       to.at,
       entry.amount,
-      at,
+      entry.recordedAt,
       seriesId,
       from.at,
       formatDecimal(from.value),
@@ -139,6 +153,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
       formatDecimal(entry.carryOut),
       entry.accepted?.actor ?? null,
       entry.accepted?.reason ?? null,
+      hash,
     )
     return { number: Number(lastInsertRowid), window: windowOf(to.at), priceVersion }
   }
@@ -149,7 +164,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     insertGroup.run(projectName)
     insertAccount.run(projectName, site)
     registry.add(series, id, source)
-    totals.add(series, 0n)
+    totals.add(series, 0n, 0)
     return id
   }
 
@@ -192,32 +207,40 @@ interface Total {
   readonly group: string
   readonly site: string
   readonly amount: Credits
+  readonly entry: number
 }
 
 interface Totals {
   readonly groups: Set<string>
-  add(series: Series, amount: Credits): void
+  /** @param entry The number of the entry that the amount went to. */
+  add(series: Series, amount: Credits, entry: number): void
   all(): Total[]
 }
 
-/** Sums the amounts of a transaction by group and site, so that each is updated once. */
+/** Sums the amounts of a transaction by group and site, so that each is updated once; keeps the last entry of each. */
 function createTotals(): Totals {
-  const bySite = new Map<string, Map<string, Credits>>()
+  const bySite = new Map<string, Map<string, { amount: Credits; entry: number }>>()
   const groups = new Set<string>()
   return {
     groups,
-    add({ site, projectName }, amount) {
-      const sums = bySite.get(site) ?? new Map<string, Credits>()
+    add({ site, projectName }, amount, entry) {
+      const sums = bySite.get(site) ?? new Map<string, { amount: Credits; entry: number }>()
       bySite.set(site, sums)
-      sums.set(projectName, (sums.get(projectName) ?? 0n) + amount)
+      const sum = sums.get(projectName)
+      if (sum === undefined) sums.set(projectName, { amount, entry })
+      else {
+        sum.amount += amount
+        sum.entry = entry
+      }
       groups.add(projectName)
     },
-    all: () => [...bySite].flatMap(([site, sums]) => [...sums].map(([group, amount]) => ({ group, site, amount }))),
+    all: () => [...bySite].flatMap(([site, sums]) => [...sums].map(([group, sum]) => ({ group, site, ...sum }))),
   }
 }
 
 function toStoredSeries(row: SeriesStateRow): StoredSeries {
-  const stored = { number: row.id, state: toSeriesState(row), carry: decimal(row.carry) }
+  const chain = { head: row.head, ...(row.open_base !== null && { openBase: row.open_base }) }
+  const stored = { number: row.id, state: toSeriesState(row), carry: decimal(row.carry), chain }
   if (row.open_number === null || row.open_window === null || row.open_price === null) return stored
   return { ...stored, open: { number: row.open_number, window: row.open_window, priceVersion: row.open_price } }
 }
@@ -233,7 +256,22 @@ export function toSeriesState({ at, value, origin, pace, still_since, former_lin
   }
 }
 
-/** The columns of a series' state, in the order of the statements that update them. */
+/** The columns of a series that change, in the order of the statement that updates them. */
+const MUTABLE = [
+  ...['at', 'value', 'origin', 'carry', 'pace', 'still_since', 'former_lines'],
+  ...['open_number', 'open_window', 'open_price', 'open_base', 'head'],
+]
+
+const noOpenEntry = [null, null, null, null]
+
+/** What the seal of a series covers, as SQL. */
+export const SEALED_OF_SERIES = ['site', 'metric', 'project_id', 'project_name', ...MUTABLE].join(', ')
+
+function identityOf({ site, metric, projectId, projectName }: Series): string[] {
+  return [site, metric, projectId, projectName]
+}
+
+/** The columns of a series' state, the first ones of `MUTABLE`. */
 function columnsOf({ state: { watermark, pace, stillSince, formerLines }, carry }: SeriesChange) {
   return [
     watermark.at,

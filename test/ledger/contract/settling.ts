@@ -75,6 +75,21 @@ export function settlingContract(open: () => Promise<Ledger>): void {
       expect(await ledger.summary()).toMatchObject({ contacts: { active: 1 } })
     })
 
+    test('reports each drift, newest first, with what was and what is', async () => {
+      const edit = { site: '8676', expected: 1_000_000n, shown: 5_500_000n, modifiedAt: 'then', modifiedBy: 'somebody' }
+      await settle('alpha', { drifts: [{ ...edit, entryId: 'drift/alpha' }] })
+      await settle('alpha', { at: T0 + HOUR, drifts: [{ site: '8676', expected: 5_500_000n }] })
+      const missing = { id: 2, group: 'alpha', site: '8676', seenAt: T0 + HOUR, expected: 5_500_000n }
+      expect(await ledger.drifts({ limit: 9 })).toEqual([
+        missing,
+        { id: 1, group: 'alpha', seenAt: T0, ...edit, entryId: 'drift/alpha' },
+      ])
+      expect(await ledger.drifts({ group: 'alpha', limit: 1 })).toEqual([missing])
+      expect(await ledger.drifts({ before: 2, limit: 9 })).toMatchObject([{ id: 1 }])
+      expect(await ledger.drifts({ group: 'beta', limit: 9 })).toEqual([])
+      expect(await ledger.summary()).toMatchObject({ drifts: 2 })
+    })
+
     test('keeps one open hold of a key, and a new one after it was released', async () => {
       await settle('alpha', { holds: [hold('a', 'alpha')] })
       await settle('alpha', {

@@ -1,0 +1,72 @@
+/** Adjustments that people make. */
+import { type Credits, formatCredits, parseCredits } from '../../core/credits.ts'
+import { Refusal } from '../../ledger/corrections.ts'
+import { TotalTooLargeError } from '../../ledger/ledger.ts'
+import { fieldsOf, readActor, readText } from '../asking.ts'
+import { BadRequestError, ConflictError } from '../errors.ts'
+import { entryJson } from '../groupJson.ts'
+import { describe, readJson } from '../json.ts'
+import type { HttpParts } from '../parts.ts'
+import type { Route } from '../route.ts'
+import { unknownGroup } from './groups.ts'
+
+/** `POST /api/groups/:name/adjustments`: changes the total of a group by an entry of its own. */
+export function adjustRoute({ corrections, meters }: Pick<HttpParts, 'corrections' | 'meters'>): Route {
+  return {
+    method: 'post',
+    path: '/api/groups/:name/adjustments',
+    who: 'operator',
+    summary: 'Charges a group or gives it back, with a reason; no entry is changed',
+    body: '{"amount": "-12.5", "reason": "…", "actor": "who decides; operator if not given", "corrects": 4711, "id": "names this request, so that sending it twice records it once"}; corrects and id may be left out',
+    answers: {
+      200: 'The adjustment of this id, recorded before',
+      201: 'The adjustment and the new total',
+      400: 'No amount or no reason is given',
+      404: 'There is no such group',
+      409: 'It would make the total negative, corrects an entry of another group, or its id means something else',
+      413: 'Too long',
+      415: 'No JSON',
+    },
+    async handle(ctx) {
+      const group = ctx.params.name!
+      const request = readAdjustment(await readJson(ctx))
+      const adjusted = await corrections.adjust({ group, ...request }).catch(asConflict)
+      if (adjusted === undefined) throw unknownGroup(group)
+      ctx.status = adjusted.wasKnown ? 200 : 201
+      ctx.body = { group, used: formatCredits(adjusted.used), entry: entryJson(adjusted.entry, meters) }
+    },
+  }
+}
+
+/** What cannot be done as things stand is a conflict. */
+export function asConflict(error: unknown): never {
+  if (error instanceof Refusal || error instanceof TotalTooLargeError) throw new ConflictError(error.message)
+  throw error
+}
+
+function readAdjustment(body: unknown) {
+  const { amount, reason, actor, corrects, id } = fieldsOf(body, ['amount', 'reason', 'actor', 'corrects', 'id'])
+  return {
+    amount: readAmount(amount),
+    reason: readText('reason', reason),
+    actor: readActor(actor),
+    ...(corrects !== undefined && { corrects: readNumber(corrects) }),
+    ...(id !== undefined && { id: readText('id', id) }),
+  }
+}
+
+function readAmount(value: unknown): Credits {
+  try {
+    const amount = typeof value === 'string' ? parseCredits(value) : 0n
+    if (amount !== 0n) return amount
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+  }
+  const expected = 'credits with at most 6 decimals, not 0, such as "-12.5"'
+  throw new BadRequestError(`amount: expected ${expected}, got ${describe(value)}.`)
+}
+
+function readNumber(value: unknown): number {
+  if (typeof value === 'string' && /^[1-9]\d{0,14}$/.test(value)) return Number(value)
+  throw new BadRequestError(`corrects: expected the number of an entry, got ${describe(value)}.`)
+}

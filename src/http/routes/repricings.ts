@@ -1,0 +1,182 @@
+/** Another price for a past period: previewed, then applied as it was previewed, perhaps undone. */
+import { formatCredits } from '../../core/credits.ts'
+import { formatDecimal, isNegative, parseDecimal } from '../../core/decimals.ts'
+import type { Meters } from '../../core/meters.ts'
+import { crossings } from '../../core/thresholds.ts'
+import { formatInstant } from '../../core/time.ts'
+import type { Repricing, RepricingGroup } from '../../ledger/corrections.ts'
+import { fieldsOf, readActor, readAsking, readDecimal, readInstant, readText } from '../asking.ts'
+import { BadRequestError, NotFoundError } from '../errors.ts'
+import { describe, readJson } from '../json.ts'
+import type { HttpParts } from '../parts.ts'
+import { cutPage, limitSummary, link, queryLimit, queryText, type Route, type RouteContext } from '../route.ts'
+import { asConflict } from './adjustments.ts'
+
+type Parts = Pick<HttpParts, 'corrections' | 'ledger' | 'meters' | 'clock' | 'notifyAt'>
+
+/** `GET /api/repricings`, newest first. */
+export function repricingsRoute({ ledger, meters }: Pick<Parts, 'ledger' | 'meters'>): Route {
+  return {
+    method: 'get',
+    path: '/api/repricings',
+    who: 'operator',
+    summary: 'The prices of past periods that were changed or are to be, newest first',
+    answers: { 200: 'All previews, with what became of them' },
+    async handle(ctx) {
+      ctx.body = { repricings: (await ledger.repricings()).map((each) => repricingJson(each, meters)) }
+    },
+  }
+}
+
+/** `POST /api/repricings`: computes what another price would change, and changes nothing. */
+export function previewRepricingRoute(parts: Parts): Route {
+  return {
+    method: 'post',
+    path: '/api/repricings',
+    who: 'operator',
+    summary: 'What another price for a past period would change, group by group; nothing is changed yet',
+    body: '{"meter": "cpu", "from": "2026-01-01", "to": "2026-02-01", "price": "1.1", "reason": "…", "actor": "who decides; operator if not given"}; to is not included',
+    query: { limit: limitSummary },
+    answers: {
+      201: 'The preview with its id and a page of groups',
+      400: 'No such period, price or meter',
+      409: 'Nothing was charged in it, or it overlaps with one that is applied',
+      413: 'Too long',
+      415: 'No JSON',
+    },
+    async handle(ctx) {
+      const limit = queryLimit(ctx)
+      const request = readRequest(await readJson(ctx), parts)
+      const repricing = await parts.corrections.preview(request).catch(asConflict)
+      ctx.status = 201
+      ctx.body = await pageJson(repricing, parts, { limit })
+    },
+  }
+}
+
+/** `GET /api/repricings/:id`: a preview, or what was applied, group by group. */
+export function repricingRoute(parts: Parts): Route {
+  return {
+    method: 'get',
+    path: '/api/repricings/:id',
+    who: 'operator',
+    summary: 'A change of the price of a past period, with a page of the groups that it is about',
+    query: { after: 'Only groups whose name comes after this one', limit: limitSummary },
+    answers: { 200: 'The preview, or what became of it', 400: 'No such page', 404: 'There is no such preview' },
+    async handle(ctx) {
+      const [after, limit] = [queryText(ctx, 'after'), queryLimit(ctx)]
+      const repricing = await parts.ledger.repricing(ctx.params.id!)
+      if (repricing === undefined) throw unknownRepricing(ctx)
+      ctx.body = await pageJson(repricing, parts, { limit, ...(after !== undefined && { after }) })
+    },
+  }
+}
+
+/** `POST /api/repricings/:id/apply` writes what was previewed; `POST /api/repricings/:id/undo` the opposite of it. */
+export function changeRepricingRoute(what: 'apply' | 'undo', parts: Pick<Parts, 'corrections' | 'meters'>): Route {
+  const { corrections, meters } = parts
+  return {
+    method: 'post',
+    path: `/api/repricings/:id/${what}`,
+    who: 'operator',
+    summary: what === 'apply' ? 'Charges exactly what was previewed' : 'Takes it back by the opposite entries',
+    body:
+      what === 'apply'
+        ? '{"actor": "who decides; operator if not given"}'
+        : '{"reason": "…", "actor": "who decides; operator if not given"}',
+    answers: {
+      200: 'What it is now',
+      400: what === 'apply' ? 'No JSON object' : 'No reason is given',
+      404: 'There is no such preview',
+      409: what === 'apply' ? 'It is applied, or more was charged since' : 'It is not applied, or undone already',
+      413: 'Too long',
+      415: 'No JSON',
+    },
+    async handle(ctx) {
+      const body = await readJson(ctx)
+      const id = ctx.params.id!
+      const changed = await (what === 'apply'
+        ? corrections.apply(id, { actor: readActor(fieldsOf(body, ['actor']).actor) })
+        : corrections.undo(id, readAsking(body))
+      ).catch(asConflict)
+      if (changed === undefined) throw unknownRepricing(ctx)
+      ctx.body = repricingJson(changed, meters)
+    },
+  }
+}
+
+function readRequest(body: unknown, { meters, clock }: Pick<Parts, 'meters' | 'clock'>) {
+  const given = fieldsOf(body, ['meter', 'from', 'to', 'price', 'reason', 'actor'])
+  const meter = [...meters.values()].find(({ name }) => name === given.meter)
+  if (meter === undefined) {
+    const names = [...meters.values()].map(({ name }) => name).join(', ')
+    throw new BadRequestError(`meter: expected one of ${names}, got ${describe(given.meter)}.`)
+  }
+  const period = { from: readInstant('from', given.from), to: readInstant('to', given.to) }
+  if (period.to <= period.from) throw new BadRequestError('to: expected an instant after from.')
+  if (period.to > clock.now()) throw new BadRequestError('to: expected an instant that has passed.')
+  const perUnit = readDecimal('price', given.price)
+  if (isNegative(perUnit)) throw new BadRequestError('price: expected a number from 0 on.')
+  return { meter, period, perUnit, reason: readText('reason', given.reason), actor: readActor(given.actor) }
+}
+
+async function pageJson(
+  repricing: Repricing,
+  { ledger, meters, notifyAt }: Pick<Parts, 'ledger' | 'meters' | 'notifyAt'>,
+  { after, limit }: { after?: string; limit: number },
+) {
+  const { id } = repricing
+  const rows = await ledger.repricingGroups(id, { limit: limit + 1, ...(after !== undefined && { after }) })
+  const { groups, series, amount } = await ledger.repricingSummary(id)
+  const { page, last } = cutPage(rows, limit)
+  return {
+    ...repricingJson(repricing, meters),
+    number_of_groups: groups,
+    number_of_series: series,
+    difference: formatCredits(amount),
+    groups: page.map((each) => groupJson(each, repricing, notifyAt)),
+    next: last === undefined ? null : link(`/api/repricings/${id}`, { after: last.group, limit }),
+  }
+}
+
+/** `used` is the total of now, so that of a preview it is the one before, of an applied one the one after. */
+function groupJson(
+  { group, used, granted, amount }: RepricingGroup,
+  repricing: Repricing,
+  notifyAt: readonly number[],
+) {
+  const isInForce = repricing.applied !== undefined && repricing.undone === undefined
+  const [before, after] = isInForce ? [used - amount, used] : [used, used + amount]
+  const grant = granted === undefined ? undefined : parseDecimal(granted)
+  return {
+    group,
+    used_before: formatCredits(before),
+    difference: formatCredits(amount),
+    used_after: formatCredits(after),
+    granted: granted ?? null,
+    /** Parts of the grant, in percent, that this reaches or falls below. */
+    crosses: grant === undefined ? [] : crossings({ before, after, granted: grant }, notifyAt),
+  }
+}
+
+function repricingJson(repricing: Repricing, meters: Meters) {
+  const { id, metric, period, perUnit, reason, actor, previewedAt, applied, undone } = repricing
+  return {
+    id,
+    state: undone !== undefined ? 'undone' : applied !== undefined ? 'applied' : 'previewed',
+    meter: meters.get(metric)?.name ?? null,
+    metric,
+    from: formatInstant(period.from),
+    to: formatInstant(period.to),
+    price: formatDecimal(perUnit),
+    reason,
+    actor,
+    previewed_at: formatInstant(previewedAt),
+    applied: applied === undefined ? null : { at: formatInstant(applied.at), actor: applied.actor },
+    undone: undone === undefined ? null : { at: formatInstant(undone.at), actor: undone.actor, reason: undone.reason },
+  }
+}
+
+function unknownRepricing(ctx: RouteContext): NotFoundError {
+  return new NotFoundError(`There is no re-pricing ${JSON.stringify(ctx.params.id)}: GET /api/repricings lists them.`)
+}

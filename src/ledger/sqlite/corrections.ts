@@ -1,0 +1,184 @@
+/** What people correct; see `../corrections.ts` for what is promised. */
+import type { DatabaseSync } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Credits } from '../../core/credits.ts'
+import { decimal, formatDecimal } from '../../core/decimals.ts'
+import type { AdjustmentEntry } from '../../core/entries.ts'
+import type {
+  CorrectionFacts,
+  CorrectionLedger,
+  Repricing,
+  RepricingGroup,
+  RepricingLine,
+  StoredCharge,
+} from '../corrections.ts'
+import type { StoredEntry } from '../ledger.ts'
+import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
+import type { LineWatch } from './notices.ts'
+import { type SeriesColumns, seriesOf } from './registry.ts'
+import { createRemarkWriter } from './remarks.ts'
+
+type Row = Record<string, unknown>
+
+/** Series whose charges are read without letting others work. */
+const SERIES_AT_ONCE = 50
+
+const SELECT_LINES = `SELECT repricing_lines.*, site, metric, project_id, project_name FROM repricing_lines
+  JOIN series ON series.id = series_id`
+
+export function createCorrections(
+  db: DatabaseSync,
+  inTransaction: <Result>(work: () => Result) => Result,
+  lines: LineWatch,
+): CorrectionLedger {
+  const prepare = (sql: string) => {
+    const statement = db.prepare(sql)
+    statement.setReadBigInts(true)
+    return statement
+  }
+  const selectUsed = prepare('SELECT used FROM groups WHERE name = ?')
+  const selectEntry = prepare(`${SELECT_ENTRIES} WHERE number = ?`)
+  const selectNamed = prepare(`${SELECT_ENTRIES} WHERE entries.id = ?`)
+  const selectRepricing = prepare('SELECT * FROM repricings WHERE id = ?')
+  const selectRepricings = prepare('SELECT * FROM repricings ORDER BY previewed_at DESC, id')
+  const selectLines = prepare(`${SELECT_LINES} WHERE repricing_id = ? ORDER BY series_id`)
+  const selectNewer = prepare(`SELECT 1 FROM entries JOIN series ON series.id = series_id
+    WHERE number > ? AND kind = 'charge' AND metric = ? AND from_at < ? AND entries.at > ? LIMIT 1`)
+  const selectGrown = prepare(`SELECT 1 FROM repricing_lines JOIN entries ON number = last_entry
+    WHERE repricing_id = ? AND hash <> last_hash LIMIT 1`)
+  const selectSeries = prepare('SELECT id, site, metric, project_id, project_name FROM series WHERE metric = ?')
+  const selectCharges = prepare(`${SELECT_ENTRIES} WHERE group_name = ? AND entries.at > ? AND from_at < ?
+    AND series_id = ? AND kind = 'charge' ORDER BY number`)
+  const selectGroups = prepare(`SELECT project_name AS name, used, granted, sum(amount) AS amount
+    FROM repricing_lines JOIN series ON series.id = series_id JOIN groups ON name = project_name
+    WHERE repricing_id = ?1 AND (?2 IS NULL OR project_name > ?2)
+    GROUP BY project_name ORDER BY project_name LIMIT ?3`)
+  const selectSummary = prepare(`SELECT count(DISTINCT project_name) AS groups, count(*) AS series,
+    coalesce(sum(amount), 0) AS amount FROM repricing_lines JOIN series ON series.id = series_id
+    WHERE repricing_id = ?`)
+  const insertRepricing = db.prepare(`INSERT INTO repricings
+    (id, metric, from_at, to_at, per_unit, reason, actor, previewed_at, seen_entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const insertLine = db.prepare(`INSERT INTO repricing_lines
+    (repricing_id, series_id, first_entry, last_entry, last_hash, consumption, amount) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+  const updateRepricing = db.prepare(`UPDATE repricings
+    SET applied_at = ?, applied_by = ?, undone_at = ?, undone_by = ?, undone_why = ? WHERE id = ?`)
+  const setDirty = db.prepare('UPDATE groups SET dirty = 1 WHERE name = ?')
+  const writeRemarks = createRemarkWriter(db)
+
+  const facts: CorrectionFacts = {
+    used: (group) => selectUsed.get(group)?.used as Credits | undefined,
+    entry: (number) => entryOrNone(selectEntry.get(number)),
+    entryNamed: (id) => entryOrNone(selectNamed.get(id)),
+    repricing: (id) => repricingOrNone(selectRepricing.get(id)),
+    repricings: () => selectRepricings.all().map(toRepricing),
+    *lines(id) {
+      for (const row of selectLines.iterate(id)) yield toLine(row)
+    },
+    hasMoved({ id, metric, period, seenEntry }) {
+      const isNewer = selectNewer.get(seenEntry, metric, period.to, period.from) !== undefined
+      return isNewer || selectGrown.get(id) !== undefined
+    },
+  }
+
+  function write(entries: Iterable<AdjustmentEntry>): string[] {
+    const changed = new Set<string>()
+    // Collected first: the statement that gives the lines must not read what is being written.
+    for (const [group, own] of Map.groupBy([...entries], (entry) => entry.group)) {
+      if (writeRemarks(group, own) === 0) continue
+      setDirty.run(group)
+      lines.look(group, { at: own[0]!.recordedAt })
+      changed.add(group)
+    }
+    return [...changed]
+  }
+
+  function update({ id, applied, undone }: Repricing): void {
+    const applying = [applied?.at ?? null, applied?.actor ?? null]
+    updateRepricing.run(...applying, undone?.at ?? null, undone?.actor ?? null, undone?.reason ?? null, id)
+  }
+
+  return {
+    async correct(decide) {
+      return inTransaction(() => {
+        const { entries, repricing } = decide(facts)
+        const changed = write(entries)
+        if (repricing !== undefined) update(repricing)
+        return changed
+      })
+    },
+    async entryNamed(id) {
+      return facts.entryNamed(id)
+    },
+    async charges(metric, { from, to }, visit) {
+      for (const [index, row] of selectSeries.all(metric).entries()) {
+        if (index % SERIES_AT_ONCE === 0) await nextTurn()
+        const charges = selectCharges.all(row.project_name as string, from, to, row.id as bigint).map(toEntry)
+        const series = seriesOf(row as unknown as SeriesColumns)
+        if (charges.length > 0) visit(series, Number(row.id), charges as StoredCharge[])
+      }
+    },
+    async savePreview({ id, metric, period, perUnit, reason, actor, previewedAt, seenEntry }, lines) {
+      inTransaction(() => {
+        const what = [id, metric, period.from, period.to, formatDecimal(perUnit)]
+        insertRepricing.run(...what, reason, actor, previewedAt, seenEntry)
+        for (const { seriesNumber, first, last, lastHash, consumption, amount } of lines)
+          insertLine.run(id, seriesNumber, first, last, lastHash, formatDecimal(consumption), amount)
+      })
+    },
+    async repricings() {
+      return facts.repricings()
+    },
+    async repricing(id) {
+      return facts.repricing(id)
+    },
+    async repricingGroups(id, { after, limit }) {
+      return selectGroups.all(id, after ?? null, limit).map(toGroup)
+    },
+    async repricingSummary(id) {
+      const { groups, series, amount } = selectSummary.get(id)!
+      return { groups: Number(groups), series: Number(series), amount: amount as Credits }
+    },
+  }
+}
+
+function entryOrNone(row: Row | undefined): StoredEntry | undefined {
+  return row === undefined ? undefined : toEntry(row)
+}
+
+function repricingOrNone(row: Row | undefined): Repricing | undefined {
+  return row === undefined ? undefined : toRepricing(row)
+}
+
+function toRepricing(row: Row): Repricing {
+  const applied = { at: Number(row.applied_at), actor: row.applied_by as string }
+  const undone = { at: Number(row.undone_at), actor: row.undone_by as string, reason: row.undone_why as string }
+  return {
+    id: row.id as string,
+    metric: row.metric as string,
+    period: { from: Number(row.from_at), to: Number(row.to_at) },
+    perUnit: decimal(row.per_unit as string),
+    reason: row.reason as string,
+    actor: row.actor as string,
+    previewedAt: Number(row.previewed_at),
+    seenEntry: Number(row.seen_entry),
+    ...(row.applied_at !== null && { applied }),
+    ...(row.undone_at !== null && { undone }),
+  }
+}
+
+function toLine(row: Row): RepricingLine {
+  return {
+    series: seriesOf(row as unknown as SeriesColumns),
+    seriesNumber: Number(row.series_id),
+    first: Number(row.first_entry),
+    last: Number(row.last_entry),
+    lastHash: row.last_hash as string,
+    consumption: decimal(row.consumption as string),
+    amount: row.amount as Credits,
+  }
+}
+
+function toGroup(row: Row): RepricingGroup {
+  const facts = { group: row.name as string, used: row.used as Credits, amount: row.amount as Credits }
+  return row.granted === null ? facts : { ...facts, granted: row.granted as string }
+}

@@ -1,0 +1,166 @@
+/** What people are to be told; see `../notices.ts` for what is promised. */
+import type { DatabaseSync } from 'node:sqlite'
+import { type Credits, LARGEST_AMOUNT } from '../../core/credits.ts'
+import { type Decimal, formatDecimal, parseDecimal } from '../../core/decimals.ts'
+import { nextLine, reached } from '../../core/thresholds.ts'
+import type { Instant } from '../../core/time.ts'
+import type { Mute, Notice, NoticeKind, NoticeLedger, NoticeState, StoredNotice } from '../notices.ts'
+
+/** Looks whether groups reached a line of their grant. */
+export interface LineWatch {
+  /**
+   * To be called within the transaction that changed a group's total or grant.
+   *
+   * @param grantBefore The grant as it was, if that may have changed; none if the group is only now opened.
+   */
+  look(group: string, facts: { at: Instant; entry?: number; grantBefore?: { text: string | undefined } }): void
+}
+
+type Row = Record<string, unknown>
+
+/** @param percents Parts of a grant at which people are told, rising. */
+export function createLineWatch(db: DatabaseSync, percents: readonly number[]): LineWatch {
+  const selectGroup = db.prepare(`SELECT granted, opened, used - (SELECT coalesce(sum(charged), 0) FROM accounts
+    WHERE group_name = name AND contact <> 'active') AS used FROM groups WHERE name = ?`)
+  selectGroup.setReadBigInts(true)
+  const setNextLine = db.prepare('UPDATE groups SET next_line = ? WHERE name = ?')
+  const insert = createNoticeWriter(db)
+
+  function look(group: string, { at, entry, grantBefore }: Parameters<LineWatch['look']>[1]): void {
+    const row = selectGroup.get(group)
+    const granted = row?.opened === 1n ? parseGrant(row.granted as string | null) : undefined
+    if (row === undefined || granted === undefined) {
+      setNextLine.run(null, group)
+      return
+    }
+    const used = row.used as Credits
+    const isPassed = grantBefore === undefined ? () => false : passedBefore(used, grantBefore.text)
+    const lines = reached(used, granted, percents)
+    const facts = { group, kind: 'threshold', granted: formatDecimal(granted), used, at } as const
+    for (const line of lines) {
+      const isTold = line === lines.at(-1) && !isPassed(line)
+      insert({ ...facts, line, ...(entry !== undefined && { entry }) }, isTold ? 'waiting' : 'passed')
+    }
+    const next = nextLine(used, granted, percents)
+    setNextLine.run(next === undefined || next > LARGEST_AMOUNT ? null : next, group)
+  }
+
+  /** Whether a line was reached already with the grant of before; of a group that is only now opened, all of them were. */
+  function passedBefore(used: Credits, text: string | undefined): (line: number) => boolean {
+    const before = parseGrant(text ?? null)
+    const lines = before === undefined ? percents : reached(used, before, percents)
+    return (line) => lines.includes(line)
+  }
+
+  return { look }
+}
+
+/** Computes the next line of each group anew if other lines are watched than the last time. */
+export function watchLines(db: DatabaseSync, percents: readonly number[]): void {
+  const wanted = percents.join()
+  if (db.prepare('SELECT percents FROM watched_lines').get()?.percents === wanted) return
+  db.exec('BEGIN IMMEDIATE')
+  const setNextLine = db.prepare('UPDATE groups SET next_line = ? WHERE name = ?')
+  const select = db.prepare('SELECT name, used, granted FROM groups WHERE opened = 1 AND granted IS NOT NULL')
+  select.setReadBigInts(true)
+  for (const { name, used, granted } of select.all()) {
+    const grant = parseGrant(granted as string)
+    const next = grant === undefined ? undefined : nextLine(used as Credits, grant, percents)
+    setNextLine.run(next === undefined || next > LARGEST_AMOUNT ? null : next, name as string)
+  }
+  db.exec('DELETE FROM watched_lines')
+  db.prepare('INSERT INTO watched_lines VALUES (?)').run(wanted)
+  db.exec('COMMIT')
+}
+
+/** Perun's text may be no number; then no line is known. */
+function parseGrant(text: string | null): Decimal | undefined {
+  return text === null ? undefined : parseDecimal(text)
+}
+
+/** Writes a notice that is not there yet; one of a muted group is told to nobody. Returns the state it got, if it is new. */
+function createNoticeWriter(db: DatabaseSync) {
+  const isMuted = db.prepare('SELECT 1 FROM mutes WHERE group_name = ?')
+  const insert = db.prepare(`INSERT OR IGNORE INTO notices (group_name, kind, line, granted, used, at, entry, state)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+  return ({ group, kind, line, granted, used, at, entry }: Notice, wanted: NoticeState): NoticeState | undefined => {
+    const state = wanted === 'waiting' && isMuted.get(group) !== undefined ? 'muted' : wanted
+    const { changes } = insert.run(group, kind, line, granted, used, at, entry ?? null, state)
+    return changes === 0 ? undefined : state
+  }
+}
+
+export function createNotices(db: DatabaseSync, inTransaction: <Result>(work: () => Result) => Result): NoticeLedger {
+  const prepare = (sql: string) => {
+    const statement = db.prepare(sql)
+    statement.setReadBigInts(true)
+    return statement
+  }
+  const selectWaiting = prepare("SELECT * FROM notices WHERE state = 'waiting' ORDER BY id")
+  const selectNotices = prepare(`SELECT * FROM notices
+    WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3`)
+  const settle = db.prepare("UPDATE notices SET state = ? WHERE id = ? AND state = 'waiting'")
+  const groupExists = db.prepare('SELECT 1 FROM groups WHERE name = ?')
+  const insertMute = db.prepare('INSERT INTO mutes (group_name, at, actor, reason) VALUES (?, ?, ?, ?)')
+  const deleteMute = db.prepare('DELETE FROM mutes WHERE group_name = ?')
+  const selectMute = prepare('SELECT * FROM mutes WHERE group_name = ?')
+  const insert = createNoticeWriter(db)
+
+  return {
+    async notice(notice) {
+      return inTransaction(() => insert(notice, 'waiting') === 'waiting')
+    },
+    async waitingNotices() {
+      return selectWaiting.all().map(toNotice)
+    },
+    async notices({ group, before, limit }) {
+      return selectNotices.all(group ?? null, before ?? null, limit).map(toNotice)
+    },
+    async settleNotices(ids, state) {
+      inTransaction(() => {
+        for (const id of ids) settle.run(state, id)
+      })
+    },
+    async mute({ group, at, actor, reason }) {
+      return inTransaction(() => {
+        if (groupExists.get(group) === undefined) return false
+        deleteMute.run(group)
+        insertMute.run(group, at, actor, reason)
+        return true
+      })
+    },
+    async unmute(group) {
+      return inTransaction(() => {
+        deleteMute.run(group)
+        return groupExists.get(group) !== undefined
+      })
+    },
+    async muted(group) {
+      const row = selectMute.get(group)
+      return row === undefined ? undefined : toMute(row)
+    },
+  }
+}
+
+function toNotice(row: Row): StoredNotice {
+  return {
+    id: Number(row.id),
+    group: row.group_name as string,
+    kind: row.kind as NoticeKind,
+    line: Number(row.line),
+    granted: row.granted as string,
+    used: row.used as Credits,
+    at: Number(row.at),
+    state: row.state as NoticeState,
+    ...(row.entry !== null && { entry: Number(row.entry) }),
+  }
+}
+
+function toMute(row: Row): Mute {
+  return {
+    group: row.group_name as string,
+    at: Number(row.at),
+    actor: row.actor as string,
+    reason: row.reason as string,
+  }
+}
