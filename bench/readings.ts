@@ -17,7 +17,7 @@ function meter(name: string, metric: string, price: string): Meter {
 }
 
 export const readings = {
-  billing: { meters, clock: systemClock },
+  billing: { meters, clock: systemClock, maxSeries: 250_000 },
   from(text: string, at = systemClock.now()): Delivery {
     const rules = { meters, labels: new Map<string, string>(), site: String(SITE), at }
     return { id: 'bench', source: 'bench', receivedAt: at, ...readExposition(text, 'text', rules) }

@@ -190,6 +190,7 @@ function buildIntake(
 ): Intake {
   return createIntake({
     ledger,
+    maxSeries: settings.maxSeries,
     meters: settings.meters,
     clock,
     logger: logging.logger('billing'),

@@ -31,17 +31,22 @@ import type {
   SeriesChange,
   StoredSeries,
 } from '../ledger/ledger.ts'
-import { clockKey, type Verdicts } from './sites.ts'
+import { clockKey, newSeriesClockKey, type Verdicts } from './sites.ts'
 
-/** What came of a reading, for logs and metrics. */
-export type Outcome = Decision['kind'] | 'conflict'
+/** What came of a reading, for logs and metrics. `surplus`: its series is beyond what its target may open. */
+export type Outcome = Decision['kind'] | 'conflict' | 'surplus'
 
 export interface BillingContext {
   readonly meters: Meters
   readonly verdicts: Verdicts
   readonly now: Instant
-  /** Keys of holds that the delivery shows to be over. */
+  /** What the delivery came from, as far as it is known. */
+  readonly source?: string
+  /** Holds about the delivery as a whole, and keys of holds that it shows to be over. */
+  readonly holds?: readonly Hold[]
   readonly released?: readonly string[]
+  /** Groups whose total can take no more charges of this delivery. */
+  readonly full?: ReadonlySet<string>
 }
 
 export interface Billed {
@@ -104,7 +109,7 @@ function withActor(posting: Posting, accepted: { readonly actor: string; readonl
 export function bill(
   readings: readonly Reading[],
   stored: readonly (StoredSeries | undefined)[],
-  { meters, verdicts, now, released = [] }: BillingContext,
+  { meters, verdicts, now, source, holds: ofDelivery = [], released = [], full }: BillingContext,
 ): Billed {
   const drafts = new Map<string | number, Draft>()
   const collected: Collected = { notes: [], holds: new Map(), withdrawn: [], heldGrowths: [] }
@@ -114,12 +119,20 @@ export function bill(
     const draft = drafts.get(key) ?? createDraft(reading.series, stored[index])
     drafts.set(key, draft)
     const verdict = verdicts(reading.series)
-    const outcome = take(draft, reading, { meter: meters.get(reading.series.metric)!, verdict, now }, collected)
+    const meter = meters.get(reading.series.metric)!
+    const outcome = take(
+      draft,
+      reading,
+      { meter, verdict, now, source, isFull: full?.has(reading.series.projectName) },
+      collected,
+    )
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
   }
   const changes = [...drafts.values()].flatMap(toChange)
   const { notes, holds, withdrawn, heldGrowths } = collected
-  const recording = { at: now, changes, notes, holds: [...holds.values()], released, withdrawn, heldGrowths }
+  const all = [...ofDelivery, ...holds.values()]
+  const origin = source === undefined ? {} : { source }
+  const recording = { at: now, ...origin, changes, notes, holds: all, released, withdrawn, heldGrowths }
   return { recording, outcomes, ...sumOf(changes) }
 }
 
@@ -157,6 +170,8 @@ interface Situation {
   readonly meter: Meter
   readonly verdict: SiteVerdict | undefined
   readonly now: Instant
+  readonly source: string | undefined
+  readonly isFull: boolean | undefined
 }
 
 function createDraft(series: Series, before: StoredSeries | undefined): Draft {
@@ -171,7 +186,7 @@ function toChange({ series, before, state, carry, open, postings }: Draft): Seri
 
 /** Applies one reading to the draft of its series. */
 function take(draft: Draft, reading: Reading, situation: Situation, collected: Collected): Outcome {
-  const { meter, verdict, now } = situation
+  const { meter, verdict, now, isFull } = situation
   const siteJumped = verdict?.jumped ?? false
   const decision = decide(draft.state, reading, { meter, now, siteJumped })
   const note = (kind: Note['kind'], text: string) =>
@@ -202,12 +217,13 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
       draft.open = undefined
       note('recovered', describeRecovery(decision))
       collected.withdrawn.push({ series: draft.series, since: decision.former.at })
-      if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
+      if (isFull || !charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
     case 'charged':
-      if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
+      if (isFull || !charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
     case 'held':
+      if (decision.reason === 'clock ahead') return ahead(draft, decision.to, situation.source, collected)
       return hold(draft, decision.reason, decision, collected)
     case 'unchanged':
   }
@@ -267,21 +283,29 @@ function newEntry(series: Series, part: Charge & { fromValue: Decimal }, to: Poi
   }
 }
 
+/**
+ * Notes that a site's clock is ahead. Of series that were never opened there may be any number, of any number of sites: they
+ * share one hold for what they come from.
+ */
+function ahead({ series, before }: Draft, to: Point, source: string | undefined, { holds }: Collected): 'held' {
+  const { site, metric } = series
+  const isNew = before === undefined && source !== undefined
+  const key = isNew ? newSeriesClockKey(source) : clockKey(series)
+  const whose = isNew ? `new series of ${source}, of site ${site} for one` : `site ${site}`
+  const reason = `Readings of ${whose} (${metric}) are later than our clock, the last one at ${formatInstant(to.at)}. They are dropped until the clocks agree: check NTP on both machines.`
+  holds.set(key, { key, kind: 'clock ahead', site, reason })
+  return 'held'
+}
+
 /** Holds growth back: it is kept with the hold, and the series goes on from its new value. */
 function hold(
   draft: Draft,
-  reason: HeldReason,
+  reason: Exclude<HeldReason, 'clock ahead'>,
   { from, to, state }: { from: Point; to: Point; state: SeriesState },
   { holds, heldGrowths }: Collected,
 ): 'held' {
   const { series } = draft
   const { site, metric, projectName } = series
-  if (reason === 'clock ahead') {
-    const key = clockKey(series)
-    const sentence = `Readings of site ${site} (${metric}) are later than our clock, the last one at ${formatInstant(to.at)}. They are dropped until the clocks agree: check NTP on both machines.`
-    holds.set(key, { key, kind: reason, site, reason: sentence })
-    return 'held'
-  }
   const wholeSite = reason === 'site jump'
   const key = wholeSite ? `site jump/${site}/${metric}/${to.at}` : `${reason}/${seriesKey(series)}/${to.at}`
   const growth = formatDecimal(subtract(to.value, from.value))
@@ -305,10 +329,10 @@ function describeRecovery({ from, to, former }: Extract<Decision, { kind: 'recov
   return `Back on the line it left at ${describePoint(former)}, now ${describePoint(to)}: ${formatDecimal(former.charged)} was charged since, ${excess} is charged now.`
 }
 
-/** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both. */
+/** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both, or if they are beyond all numbers. */
 export function ramPerCpu(readings: readonly Reading[], cpuMetric: string, ramMetric: string): number | undefined {
   const sum = (metric: string) =>
     readings.reduce((total, { series, value }) => (series.metric === metric ? total + approximate(value) : total), 0)
   const [cpu, ram] = [sum(cpuMetric), sum(ramMetric)]
-  return cpu > 0 && ram > 0 ? ram / cpu : undefined
+  return cpu > 0 && ram > 0 && Number.isFinite(cpu + ram) ? ram / cpu : undefined
 }

@@ -6,7 +6,7 @@
  * exactly what the preview said, or nothing.
  */
 import { randomUUID } from 'node:crypto'
-import { type Credits, formatCredits, LARGEST_AMOUNT } from '../core/credits.ts'
+import { type Credits, formatCredits, LARGEST_TOTAL } from '../core/credits.ts'
 import { formatDecimal } from '../core/decimals.ts'
 import type { AdjustmentEntry } from '../core/entries.ts'
 import { differenceOf, type Period } from '../core/repricing.ts'
@@ -141,7 +141,7 @@ function checkTotal(used: Credits, amount: Credits): void {
     const [now, total] = [formatCredits(used), formatCredits(after)]
     throw new Refusal(`The group has used ${now} credits; this would make it ${total}. More cannot be given back.`)
   }
-  if (after > LARGEST_AMOUNT) throw new Refusal('The total would be more than a ledger can hold.')
+  if (after > LARGEST_TOTAL) throw new Refusal('The total would be more than a ledger can hold.')
 }
 
 /** Where a correction belongs: the site of what it corrects. */

@@ -10,14 +10,17 @@ import type { Rejections } from '../core/admit.ts'
 import type { Meters } from '../core/meters.ts'
 import type { Reading } from '../core/series.ts'
 import type { Clock } from '../core/time.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import { type Hold, type Ledger, type Recorded, TotalTooLargeError } from '../ledger/ledger.ts'
 import type { Delivery } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Billed, bill, type Outcome, ramPerCpu } from './biller.ts'
+import { type Billed, type BillingContext, bill, type Outcome, ramPerCpu } from './biller.ts'
+import { createSeriesLimit } from './seriesLimit.ts'
 import { agreeingClocks, createJudge, type Verdicts } from './sites.ts'
 
 export interface IntakeOptions {
-  readonly ledger: Pick<Ledger, 'record' | 'stored'>
+  readonly ledger: Pick<Ledger, 'record' | 'stored' | 'openedBy'>
+  /** How many series a target may open. */
+  readonly maxSeries: number
   readonly meters: Meters
   readonly clock: Clock
   readonly logger: Logger
@@ -33,8 +36,18 @@ interface Progress {
   readonly verdicts: Verdicts
   readonly outcomes: Partial<Record<Outcome, number>>
   readonly changed: Set<string>
-  /** Holds that the delivery shows to be over, until that is recorded. */
+  readonly source: string
+  /** Holds about the delivery as a whole, and those that it shows to be over, until that is recorded. */
+  readonly holds: readonly Hold[]
   readonly released: readonly string[]
+}
+
+/** What a delivery as a whole says. */
+interface Look extends Pick<Progress, 'verdicts' | 'holds' | 'released'> {
+  /** Those that are to be recorded, by group and time. */
+  readonly readings: readonly Reading[]
+  /** How many are of series that the target may not open. */
+  readonly surplus: number
 }
 
 export interface Intake {
@@ -53,6 +66,7 @@ const PLAUSIBLE_RATIO = { least: 0.05, most: 512 }
 
 export function createIntake({
   ledger,
+  maxSeries,
   meters,
   clock,
   logger,
@@ -64,14 +78,15 @@ export function createIntake({
   const warnUnit = createUnitWarning(meters, logger)
 
   async function record(delivery: Delivery): Promise<void> {
-    const readings = delivery.readings.toSorted(byGroupAndTime)
-    const verdicts = await judge(readings)
+    const { source } = delivery
+    const { readings, verdicts, surplus, ...about } = await look(delivery)
     const outcomes: Partial<Record<Outcome, number>> = {}
     const changed = new Set<string>()
-    let released = agreeingClocks(readings, clock.now())
+    let { holds, released } = about
     try {
       for (const part of parts(readings)) {
-        await recordPart(part, { verdicts, outcomes, changed, released })
+        await recordPart(part, { source, verdicts, outcomes, changed, holds, released })
+        holds = []
         released = []
         await nextTurn()
       }
@@ -80,33 +95,58 @@ export function createIntake({
       if (changed.size > 0) onChanged([...changed])
     }
     onRejected?.(delivery.rejected)
+    if (surplus > 0) {
+      addUp(outcomes, { surplus })
+      onBilled?.({ outcomes: { surplus }, charged: 0n, begun: 0 })
+    }
     warnUnit(readings)
     const level = (outcomes.held ?? 0) + (outcomes.rebased ?? 0) + (outcomes.redated ?? 0) > 0 ? 'warn' : 'debug'
-    logger[level]({ source: delivery.source, readings: readings.length, outcomes }, 'Delivery recorded')
+    logger[level]({ source, readings: readings.length, outcomes }, 'Delivery recorded')
   }
 
-  async function judge(readings: readonly Reading[]): Promise<Verdicts> {
+  /** What the delivery as a whole says, before any of it is recorded. */
+  async function look({ source, readings }: Delivery): Promise<Look> {
     const judge = createJudge()
-    for (const part of parts(readings)) judge.look(part, await ledger.stored(part.map(({ series }) => series)))
-    return judge.verdicts()
+    const limit = createSeriesLimit(source, maxSeries, await ledger.openedBy(source))
+    const admitted: Reading[] = []
+    for (const part of parts(readings.toSorted(byGroupAndTime))) {
+      const stored = await ledger.stored(part.map(({ series }) => series))
+      judge.look(part, stored)
+      for (const reading of limit.admit(part, stored)) admitted.push(reading)
+    }
+    const { surplus, holds, released } = limit.outcome()
+    const agreeing = agreeingClocks(admitted, clock.now(), source)
+    return { readings: admitted, verdicts: judge.verdicts(), surplus, holds, released: [...agreeing, ...released] }
   }
 
   async function recordPart(part: readonly Reading[], progress: Progress): Promise<void> {
-    const { verdicts, outcomes, changed, released } = progress
-    let billed: Billed | undefined
-    const { groups, opened } = await ledger.record(
-      part.map(({ series }) => series),
-      (stored) => {
-        billed = bill(part, stored, { meters, verdicts, now: clock.now(), released })
-        return billed.recording
-      },
-    )
-    if (billed !== undefined) {
-      onBilled?.(billed)
-      addUp(outcomes, billed.outcomes)
-    }
+    const { outcomes, changed, ...about } = progress
+    const { billed, groups, opened } = await billPart(part, about)
+    onBilled?.(billed)
+    addUp(outcomes, billed.outcomes)
     for (const group of groups) changed.add(group)
     for (const { kind, site, group, reason } of opened) logger.warn({ hold: kind, site, group }, reason)
+  }
+
+  /** A group whose total can take no more is billed again without charges, so that all others get theirs. */
+  async function billPart(
+    part: readonly Reading[],
+    about: Omit<BillingContext, 'meters' | 'now'>,
+  ): Promise<Recorded & { billed: Billed }> {
+    let billed: Billed | undefined
+    try {
+      const recorded = await ledger.record(
+        part.map(({ series }) => series),
+        (stored) => {
+          billed = bill(part, stored, { ...about, meters, now: clock.now() })
+          return billed.recording
+        },
+      )
+      return { ...recorded, billed: billed! }
+    } catch (error) {
+      if (!(error instanceof TotalTooLargeError) || about.full !== undefined) throw error
+      return billPart(part, { ...about, full: new Set(error.groups) })
+    }
   }
 
   return {
@@ -118,8 +158,10 @@ export function createIntake({
   }
 }
 
+/** At least one part: without readings there may still be something to record about the delivery. */
 function* parts(readings: readonly Reading[]): Generator<readonly Reading[]> {
-  for (let start = 0; start < readings.length; start += PART) yield readings.slice(start, start + PART)
+  yield readings.slice(0, PART)
+  for (let start = PART; start < readings.length; start += PART) yield readings.slice(start, start + PART)
 }
 
 /**
@@ -137,13 +179,16 @@ function addUp(total: Partial<Record<Outcome, number>>, part: Partial<Record<Out
   }
 }
 
+/** Nobody reads more warnings than this. */
+const MOST_WARNED = 1_000
+
 /** Warns once for each site whose RAM looks as if it were counted in another unit: old exporters count MiB·h. */
 function createUnitWarning(meters: Meters, logger: Logger): (readings: readonly Reading[]) => void {
   const cpu = [...meters.values()].find(({ unit }) => unit === 'vCPU·h')
   const ram = [...meters.values()].find(({ unit }) => unit === 'GiB·h' || unit === 'MiB·h')
   const warned = new Set<string>()
   return (readings) => {
-    if (cpu === undefined || ram === undefined) return
+    if (cpu === undefined || ram === undefined || warned.size >= MOST_WARNED) return
     for (const [site, own] of Map.groupBy(readings, ({ series }) => series.site)) {
       const ratio = warned.has(site) ? undefined : ramPerCpu(own, cpu.metric, ram.metric)
       if (ratio === undefined) continue

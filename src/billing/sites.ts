@@ -34,11 +34,18 @@ export function createJudge(): Judge {
   }
 }
 
-/** The holds about clocks that are over, because no reading of a delivery is ahead of ours. */
-export function agreeingClocks(readings: readonly Reading[], now: Instant): string[] {
+/** The holds about clocks that are over, because no reading of a delivery from this source is ahead of ours. */
+export function agreeingClocks(readings: readonly Reading[], now: Instant, source: string): string[] {
   const sites = new SiteMap(({ site, metric }) => ({ key: clockKey({ site, metric }), isAhead: false }))
   for (const { series, at } of readings) sites.of(series).isAhead ||= at > now + CLOCK_TOLERANCE
-  return sites.all().flatMap(({ key, isAhead }) => (isAhead ? [] : [key]))
+  const agreeing = sites.all().filter(({ isAhead }) => !isAhead)
+  const all = agreeing.length === sites.all().length ? [newSeriesClockKey(source)] : []
+  return [...agreeing.map(({ key }) => key), ...all]
+}
+
+/** Names the hold about the clock behind series of a source that were never opened. */
+export function newSeriesClockKey(source: string): string {
+  return `clock ahead/new series/${source}`
 }
 
 /** Names the hold about a site's clock. */

@@ -73,6 +73,12 @@ export const declarations = {
     doc: 'Price of each metric instead of a file; by default {"project_vcpu_usage":1,"project_mb_usage":0.3}',
     parse: text,
   },
+  OS_CREDITS_MAX_SERIES: {
+    doc: 'How many series (projects times metrics) a target may open; those beyond are not charged, and a hold says so.',
+    fallback: '250000',
+    unit: 'series',
+    parse: wholeNumber({ min: 1, max: 100_000_000 }),
+  },
   OS_CREDITS_LEDGER: {
     doc: 'Where the ledger is kept.',
     fallback: 'sqlite:data/credits.db',
@@ -147,6 +153,12 @@ export const declarations = {
     secret: true,
   },
   API_READER_KEY: { doc: 'Key of readers: may look at groups and their history.', parse: key, secret: true },
+  OS_CREDITS_RATE_LIMIT: {
+    doc: 'How many requests a client may make in a minute, and, 20 times seldomer, with a wrong key; 0 sets no limits.',
+    fallback: '600',
+    unit: 'requests a minute',
+    parse: wholeNumber({ min: 0, max: 1_000_000 }),
+  },
   LOG_LEVEL: {
     doc: 'trace, debug, info, warn, error, fatal or silent.',
     fallback: 'info',

@@ -23,6 +23,8 @@ export interface Settings {
   readonly meters: Meters
   /** Names of the only projects that are charged. */
   readonly whitelist?: ReadonlySet<string>
+  /** How many series a target may open. */
+  readonly maxSeries: number
   readonly ledger: { readonly path: string }
   /** Without it nothing is published. */
   readonly perun?: PerunSettings
@@ -33,6 +35,8 @@ export interface Settings {
     readonly host: string
     readonly port: number
     readonly keys: { readonly operator?: string; readonly reader?: string }
+    /** Requests of a client in a minute; 0 is no limit. */
+    readonly rateLimit: number
   }
   readonly log: { readonly level: LogLevel }
   /** Parts of a grant, in percent and rising, at which people are to be told. */
@@ -174,6 +178,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
       timeout: values.OS_CREDITS_SCRAPE_TIMEOUT,
       ...defined({ token: values.USAGE_EXPORTER_TOKEN }),
     },
+    maxSeries: values.OS_CREDITS_MAX_SERIES,
     ledger: values.OS_CREDITS_LEDGER,
     workers: values.OS_CREDITS_WORKERS,
     precision: values.OS_CREDITS_PRECISION,
@@ -181,6 +186,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
       host: values.CREDITS_HOST,
       port: values.CREDITS_PORT,
       keys: defined({ operator: values.API_KEY, reader: values.API_READER_KEY }),
+      rateLimit: values.OS_CREDITS_RATE_LIMIT,
     },
     log: { level: values.LOG_LEVEL },
     notifyAt: values.OS_CREDITS_NOTIFY_AT,

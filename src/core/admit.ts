@@ -6,7 +6,7 @@
 import { type Decimal, isNegative, parseDecimal, powerOfTen } from './decimals.ts'
 import type { Meters } from './meters.ts'
 import type { Reading } from './series.ts'
-import type { Instant } from './time.ts'
+import { DAY, type Instant } from './time.ts'
 
 /** Labels by name; a `Map` is one. */
 interface Labels {
@@ -31,8 +31,12 @@ export type Rejection =
   | 'unlisted'
   /** No project name, or no site that Perun could know. */
   | 'incomplete'
-  /** A line that does not parse, or a value that no total can have: NaN, infinite, negative. */
+  /** A line that does not parse, a value that no total can have (NaN, infinite, negative), or a name that is no text. */
   | 'unreadable'
+  /** A name, an id or the name of an exporter that is longer than `LONGEST_NAME`. */
+  | 'too long'
+  /** Its timestamp is more than `OLDEST` before its arrival: most likely in another unit. */
+  | 'too old'
 
 /** How many samples were rejected, for each reason. */
 export type Rejections = Record<Rejection, number>
@@ -51,6 +55,15 @@ export interface AdmissionRules {
   readonly at: Instant
 }
 
+/** Bytes of UTF-8. OpenStack allows 255 characters in a project's name; what is stored of a series must not have any size. */
+export const LONGEST_NAME = 1_024
+
+/**
+ * How long before its arrival a reading may be from. Growth is plausible or not for the time that it took, so a timestamp of
+ * 1970 (seconds taken for milliseconds) would make any growth plausible.
+ */
+export const OLDEST = 366 * DAY
+
 /** A number of a Perun resource, written in the only way that it can be: `08676` must not become a second site. */
 const siteNumber = /^[1-9]\d{0,9}$/
 
@@ -66,9 +79,19 @@ export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejectio
   const value = parseDecimal(sample.value)
   if (value === undefined || isNegative(value) || !isStorable(value)) return 'unreadable'
   const projectId = label('project_id', sample, rules) ?? ''
-  const series = { site, metric: meter.metric, projectId, projectName }
+  const origin = originOf(sample, rules)
+  const names = [projectName, projectId, origin.origin ?? '']
+  if (!names.every((name) => name.isWellFormed())) return 'unreadable'
+  if (names.some(isTooLong)) return 'too long'
   const when = sample.at === undefined ? { at: rules.at, isOfNow: true } : { at: sample.at }
-  return { series, ...when, value, ...originOf(sample, rules) }
+  if (when.at < rules.at - OLDEST) return 'too old'
+  return { series: { site, metric: meter.metric, projectId, projectName }, ...when, value, ...origin }
+}
+
+/** Counts bytes only where the number of characters does not tell. */
+function isTooLong(name: string): boolean {
+  if (name.length * 3 <= LONGEST_NAME) return false
+  return name.length > LONGEST_NAME || new TextEncoder().encode(name).length > LONGEST_NAME
 }
 
 /** Doubles need no more; a number that is written shorter than it is must not fill a ledger. */
@@ -90,5 +113,5 @@ function label(name: string, sample: Sample, rules: AdmissionRules): string | un
 }
 
 export function noRejections(): Rejections {
-  return { 'unknown metric': 0, unlisted: 0, incomplete: 0, unreadable: 0 }
+  return { 'unknown metric': 0, unlisted: 0, incomplete: 0, unreadable: 0, 'too long': 0, 'too old': 0 }
 }

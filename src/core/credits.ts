@@ -24,6 +24,12 @@ const microsPerCredit: Decimal = decimal('1000000')
 export const LARGEST_AMOUNT: Credits = 2n ** 63n - 1n
 
 /**
+ * The largest total of a group, some 92 billion credits. Beyond it there are only mistakes, and it leaves room for what is
+ * added on the way: roundings, differences, sums over sites.
+ */
+export const LARGEST_TOTAL: Credits = LARGEST_AMOUNT / 100n
+
+/**
  * Whole micro-credits and what is left over of one.
  *
  * @param credits An exact number of credits.

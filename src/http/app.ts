@@ -13,8 +13,9 @@ import Koa from 'koa'
 import { SECOND } from '../core/time.ts'
 import { createGate, type Gate } from './auth.ts'
 import { answerErrors } from './errors.ts'
-import { checkAddress, observe, refuse, setHeaders } from './middleware.ts'
+import { checkAddress, checkHead, observe, refuse, setHeaders } from './middleware.ts'
 import type { HttpParts } from './parts.ts'
+import { createRateLimit } from './rateLimit.ts'
 import type { Route, RouteContext } from './route.ts'
 import { allRoutes } from './routes/all.ts'
 
@@ -45,7 +46,7 @@ export class HttpListenError extends Error {
   readonly code = 'ERR_HTTP_LISTEN'
 }
 
-/** How long a request may take to arrive, and how large its head may be. */
+/** How long a request may take to arrive, and how large its head may be, its address included. */
 const LIMITS = {
   headersTimeout: 10 * SECOND,
   requestTimeout: 30 * SECOND,
@@ -54,10 +55,26 @@ const LIMITS = {
   maxHeaderSize: 16_384,
 }
 
-export function createHttpServer(parts: HttpParts): HttpServer {
+/** How long the rest of a request is still taken, and thrown away, after it was answered: whoever is not read does not read. */
+const LINGER = 2 * SECOND
+
+type HttpLimits = typeof LIMITS & { readonly connections: number; readonly linger: number }
+
+/** Connections at a time. Each takes some tens of kilobytes, and for as long as a request may take; more are closed at once. */
+const MOST_CONNECTIONS = 1_000
+
+/** @param limits Others than ours, for tests that would wait too long. */
+export function createHttpServer(parts: HttpParts, limits: Partial<HttpLimits> = {}): HttpServer {
   let isStopping = false
   const app = createApp(parts, () => isStopping)
-  const server = createServer(LIMITS, app.callback())
+  const { connections, linger, ...head } = { connections: MOST_CONNECTIONS, linger: LINGER, ...LIMITS, ...limits }
+  const server = createServer(head, app.callback())
+  server.maxConnections = connections
+  server.on('request', (request, response) => {
+    response.once('finish', () => {
+      if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), linger).unref()
+    })
+  })
 
   return {
     async listen() {
@@ -78,16 +95,20 @@ export function createHttpServer(parts: HttpParts): HttpServer {
 }
 
 function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
-  const { logger } = parts
+  const { logger, rateLimit, clock } = parts
   const app = new Koa()
+  const routes = allRoutes(parts)
+  const limit = createRateLimit({ perMinute: rateLimit, clock, logger })
   // What handlers throw is caught before; here is only what happens when an answer is written. A code comes from the
   // system: the client is gone.
   app.on('error', (err: Error) => logger['code' in err ? 'debug' : 'error']({ err }, 'An answer could not be written'))
   app.use(observe(parts))
   app.use(setHeaders(isStopping))
   app.use(answerErrors(logger))
+  app.use(limit.countRequests(new Set(routes.filter((each) => each.isForWatchers).map(({ path }) => path))))
+  app.use(checkHead)
   app.use(checkAddress)
-  app.use(createRouter(allRoutes(parts), createGate(parts.keys)).routes())
+  app.use(createRouter(routes, limit.guard(createGate(parts.keys))).routes())
   app.use(refuse)
   return app
 }

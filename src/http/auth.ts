@@ -12,7 +12,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
-import { ForbiddenError, UnauthorizedError } from './errors.ts'
+import { ForbiddenError, UnauthorizedError, WrongKeyError } from './errors.ts'
 
 /** Who a route is for. An operator may also do what a reader may. */
 export type Who = 'all' | 'reader' | 'operator'
@@ -52,11 +52,8 @@ export function createGate(keys: Keys): Gate {
     if (roles.some((role) => opens(role, who))) return
     if (roles.length > 0)
       throw new ForbiddenError('This needs the key of an operator; the one that was sent is that of a reader.')
-    throw new UnauthorizedError(
-      presented.length === 0
-        ? 'This needs a key: send it as X-API-KEY or as Authorization: Bearer.'
-        : 'The key that was sent is not known here.',
-    )
+    if (presented.length > 0) throw new WrongKeyError()
+    throw new UnauthorizedError('This needs a key: send it as X-API-KEY or as Authorization: Bearer.')
   }
 }
 

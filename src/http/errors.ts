@@ -42,6 +42,13 @@ export class UnauthorizedError extends HttpError {
   }
 }
 
+/** A key was sent, and it is none of ours. */
+export class WrongKeyError extends UnauthorizedError {
+  constructor() {
+    super('The key that was sent is not known here.')
+  }
+}
+
 /** Whoever asks may not have it. */
 export class ForbiddenError extends HttpError {
   override readonly name = 'ForbiddenError'
@@ -83,6 +90,21 @@ export class UnsupportedBodyError extends HttpError {
   override readonly name = 'UnsupportedBodyError'
   constructor(detail: string) {
     super(415, detail)
+  }
+}
+
+export class TooManyRequestsError extends HttpError {
+  override readonly name = 'TooManyRequestsError'
+  /** @param seconds After how many it may be asked again. */
+  constructor(detail: string, seconds: number) {
+    super(429, detail, { 'Retry-After': String(seconds) })
+  }
+}
+
+export class HeadTooLargeError extends HttpError {
+  override readonly name = 'HeadTooLargeError'
+  constructor(detail: string) {
+    super(431, detail)
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Context, Middleware } from 'koa'
 import { SECOND } from '../core/time.ts'
 import { newTaskId, withTask } from '../telemetry/context.ts'
-import { BadRequestError, MethodNotAllowedError, NotFoundError } from './errors.ts'
+import { BadRequestError, HeadTooLargeError, MethodNotAllowedError, NotFoundError } from './errors.ts'
 import type { HttpParts } from './parts.ts'
 
 /** Makes a request a task, and counts and logs its answer. Comes first, so that it sees the status that is sent. */
@@ -42,6 +42,15 @@ export function setHeaders(isStopping: () => boolean): Middleware {
     await next()
     if (isStopping()) ctx.set('Connection', 'close')
   }
+}
+
+/** Browsers send some twenty. Of very many, Node drops the last ones unseen, and what they say would not count. */
+const MOST_HEADERS = 100
+
+export const checkHead: Middleware = (ctx, next) => {
+  // Names and values take turns.
+  if (ctx.req.rawHeaders.length <= 2 * MOST_HEADERS) return next()
+  throw new HeadTooLargeError(`The request has more than ${MOST_HEADERS} headers.`)
 }
 
 /** A broken address is refused as a whole: half of a name that was decoded could be the name of another group. */

@@ -12,6 +12,8 @@ export interface HttpParts {
   /** 0 takes a free one. */
   readonly port: number
   readonly keys: Keys
+  /** Requests of a client in a minute; 0 sets no limits. */
+  readonly rateLimit: number
   /** How many groups are worked on at the same time. */
   readonly workers: number
   /** Decimals of credits where they are rounded, 0 to 6. */

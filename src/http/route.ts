@@ -11,12 +11,14 @@ export interface Route {
   /** With parameters as `:name`. */
   readonly path: string
   readonly who: Who
+  /** Whoever watches the worker has to get through, however many others ask: not counted by the rate limit. */
+  readonly isForWatchers?: true
   readonly summary: string
   /** What each query parameter means. */
   readonly query?: Readonly<Record<string, string>>
   /** What the JSON body has to be. */
   readonly body?: string
-  /** What each status means, besides those of every route: 401, 403, 405, 500. */
+  /** What each status means, besides those of every route: 401, 403, 405, 429, 431, 500. */
   readonly answers: Readonly<Record<number, string>>
   /** Answers by setting the body; throws an `HttpError` for anything but success. */
   handle(ctx: RouteContext): void | Promise<void>

@@ -68,6 +68,7 @@ export type HoldKind =
   | 'unclear after a fall'
   | 'site jump'
   | 'clock ahead'
+  | 'too many series'
   | 'unknown group'
   | 'not assigned'
   | 'no grant'
@@ -115,6 +116,8 @@ export interface HeldBack {
 /** All that one transaction of readings writes. */
 export interface Recording {
   readonly at: Instant
+  /** What the delivery came from: series that begin here count as opened by it. */
+  readonly source?: string
   readonly changes: readonly SeriesChange[]
   readonly notes: readonly Note[]
   readonly holds: readonly Hold[]
@@ -328,6 +331,7 @@ export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
    *
    * @param series What the readings are of; a series may occur several times.
    * @param decide Called within the transaction with what is stored of each series, in the same order. Must not wait.
+   * @throws {TotalTooLargeError} if that is what totals become; nothing is recorded then.
    */
   record(
     series: readonly Series[],
@@ -346,6 +350,8 @@ export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
   ): Promise<{ readonly hold: StoredHold; readonly groups: readonly string[] } | undefined>
   /** What is stored of each series, in the same order. */
   stored(series: readonly Series[]): Promise<(StoredSeries | undefined)[]>
+  /** How many series began with a recording of this source. */
+  openedBy(source: string): Promise<number>
   /** The groups whose total Perun has not been told, oldest first. */
   dirtyGroups(): Promise<string[]>
   /** The groups with writes that were never answered. They may be clean. */
@@ -359,11 +365,23 @@ export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
    *
    * @throws {OvertakenError} if what is intended is not numbered on from the newest write: the account it was planned from is
    *   no longer the newest. Nothing of the settlement is written then.
+   * @throws {TotalTooLargeError} if that is what the total becomes; nothing of it is recorded then, and all of the others.
    */
   settle(settlement: Settlement, options?: { readonly urgent?: boolean }): Promise<void>
   /** Whether it can be written now; the reason if not. */
   check(): Promise<string | undefined>
   close(): Promise<void>
+}
+
+/** The totals of these groups, or what they were charged at a site, would be beyond `LARGEST_TOTAL`. */
+export class TotalTooLargeError extends RangeError {
+  override readonly name = 'TotalTooLargeError'
+  readonly groups: readonly string[]
+
+  constructor(groups: readonly string[]) {
+    super(`The used credits of ${groups.slice(0, 5).join(', ')} would be more than a ledger can hold`)
+    this.groups = groups
+  }
 }
 
 /** The ledger cannot be opened or written: said to the operator as it is. */

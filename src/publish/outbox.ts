@@ -57,6 +57,8 @@ const FORBIDDEN_RETRY = 15 * MINUTE
 export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublished }: OutboxOptions): Outbox {
   const timers = new Set<NodeJS.Timeout>()
   const watch = createWatch()
+  /** Of each group that is to be tried again, the one timer that waits for it. */
+  const retries = new Map<string, NodeJS.Timeout>()
   /** Pauses since something was published, and how often each group failed by itself. */
   let pauses = 0
   const failures = new Map<string, number>()
@@ -86,7 +88,7 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
         return 'unavailable'
       }
       logger.error({ group, err: error }, 'Publishing a group failed for a reason that was not expected')
-      later(SWEEP, () => lanes().request(group))
+      tryAgain(group, SWEEP)
       return 'failed'
     }
   }
@@ -107,7 +109,17 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
     }
     const count = (failures.get(group) ?? 0) + 1
     failures.set(group, count)
-    later(backoff(count), () => lanes().request(group))
+    tryAgain(group, backoff(count))
+  }
+
+  function tryAgain(group: string, delay: number): void {
+    const before = retries.get(group)
+    if (before !== undefined) cancel(before)
+    const timer = later(delay, () => {
+      retries.delete(group)
+      lanes().request(group)
+    })
+    if (timer !== undefined) retries.set(group, timer)
   }
 
   /** Pauses all lanes; whoever comes first begins the pause, the others only join it. */
@@ -145,13 +157,19 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
     lanes().resume()
   }
 
-  function later(delay: number, action: () => void): void {
-    if (stopped) return
+  function cancel(timer: NodeJS.Timeout): void {
+    clearTimeout(timer)
+    timers.delete(timer)
+  }
+
+  function later(delay: number, action: () => void): NodeJS.Timeout | undefined {
+    if (stopped) return undefined
     const timer = setTimeout(() => {
       timers.delete(timer)
       action()
     }, delay)
     timers.add(timer)
+    return timer
   }
 
   async function sweep(): Promise<void> {
@@ -179,8 +197,8 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
     },
     stop() {
       stopped = true
-      for (const timer of timers) clearTimeout(timer)
-      timers.clear()
+      for (const timer of timers) cancel(timer)
+      retries.clear()
     },
   }
 }

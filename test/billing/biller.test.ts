@@ -138,4 +138,6 @@ test('RAM per vCPU is that of all projects of the readings together', () => {
   ]
   expect(ramPerCpu(readings, cpu.metric, ram.metric)).toBe(4)
   expect(ramPerCpu(readings.slice(0, 2), cpu.metric, ram.metric)).toBeUndefined()
+  const endless = [cpu, ram].map(({ metric }) => reading({ project: 'a', at: T0, value: '1e399', metric }))
+  expect(ramPerCpu(endless, cpu.metric, ram.metric)).toBeUndefined()
 })

@@ -23,7 +23,15 @@ suite('the intake', () => {
   afterEach(() => ledger.close())
 
   const intakeOf = (changes: Partial<IntakeOptions> = {}) =>
-    createIntake({ ledger, meters, clock: testClock(T0 + 400 * HOUR), logger: silent, onChanged: () => {}, ...changes })
+    createIntake({
+      ledger,
+      maxSeries: 10_000,
+      meters,
+      clock: testClock(T0 + 400 * HOUR),
+      logger: silent,
+      onChanged: () => {},
+      ...changes,
+    })
   const used = async (group: string) => (await ledger.account(group))?.used
 
   test('records a delivery and tells what came of it and which groups changed', async () => {
@@ -60,6 +68,7 @@ suite('the intake', () => {
   test('takes deliveries one after another, in their order', async () => {
     const order: string[] = []
     const slow: IntakeOptions['ledger'] = {
+      ...ledger,
       stored: async (series) => {
         order.push(`begin ${series[0]!.projectName}`)
         await nextTurn()
@@ -82,6 +91,7 @@ suite('the intake', () => {
     const parts: number[] = []
     let turns = 0
     const counting: IntakeOptions['ledger'] = {
+      ...ledger,
       stored: (series) => ledger.stored(series),
       record: (series, decide) => {
         parts.push(series.length)
@@ -125,6 +135,7 @@ suite('the intake', () => {
   test('passes on that the ledger failed, and takes the next delivery', async () => {
     let isBroken = true
     const failing: IntakeOptions['ledger'] = {
+      ...ledger,
       stored: (series) => ledger.stored(series),
       record: (series, decide) => (isBroken ? Promise.reject(new Error('disk full')) : ledger.record(series, decide)),
     }
@@ -146,6 +157,7 @@ suite('the intake', () => {
     await intakeOf().take(delivery(at(0, '1')))
     let calls = 0
     const dying: IntakeOptions['ledger'] = {
+      ...ledger,
       stored: (series) => ledger.stored(series),
       record: (series, decide) => {
         calls += 1

@@ -38,10 +38,11 @@ suite('The settings of a worker', () => {
     expect(settings).toEqual({
       targets: [{ url: 'http://exporter:8080/metrics', labels: {} }],
       scrape: { interval: 60_000, timeout: 10_000 },
+      maxSeries: 250_000,
       ledger: { path: 'data/credits.db' },
       workers: 10,
       precision: 2,
-      http: { host: '127.0.0.1', port: 8_000, keys: {} },
+      http: { host: '127.0.0.1', port: 8_000, keys: {}, rateLimit: 600 },
       log: { level: 'info' },
       notifyAt: [50, 80, 100],
     } satisfies Omit<Settings, 'effective' | 'meters'>)
@@ -60,6 +61,8 @@ suite('The settings of a worker', () => {
       OS_CREDITS_PERUN_USED_ATTRIBUTE: 'urn:perun:group:attribute-def:def:used',
       OS_CREDITS_PERUN_MAX_AGE: '0s',
       OS_CREDITS_PROJECT_WHITELIST: 'alpha;beta gamma',
+      OS_CREDITS_MAX_SERIES: '20000',
+      OS_CREDITS_RATE_LIMIT: '0',
       OS_CREDITS_WORKERS: '3',
       OS_CREDITS_PRECISION: '0',
       CREDITS_HOST: '0.0.0.0',
@@ -88,9 +91,10 @@ suite('The settings of a worker', () => {
         timeout: 30_000,
       },
       whitelist: new Set(['alpha', 'beta gamma']),
+      maxSeries: 20_000,
       workers: 3,
       precision: 0,
-      http: { host: '0.0.0.0', port: 0, keys: { operator: 'operator-key', reader: 'reader-key' } },
+      http: { host: '0.0.0.0', port: 0, keys: { operator: 'operator-key', reader: 'reader-key' }, rateLimit: 0 },
       log: { level: 'warn' },
     })
   })
@@ -145,6 +149,16 @@ suite('A problem with the settings', () => {
       'a number out of bounds',
       { OS_CREDITS_WORKERS: '0' },
       'OS_CREDITS_WORKERS: expected a whole number from 1 to 1000, got "0"',
+    ],
+    [
+      'no series at all',
+      { OS_CREDITS_MAX_SERIES: '0' },
+      'OS_CREDITS_MAX_SERIES: expected a whole number from 1 to 100000000, got "0"',
+    ],
+    [
+      'a limit of requests with a unit',
+      { OS_CREDITS_RATE_LIMIT: '10/s' },
+      'OS_CREDITS_RATE_LIMIT: expected a whole number from 0 to 1000000, got "10/s"',
     ],
     [
       'a quantum instead of decimals',

@@ -1,5 +1,5 @@
 import { expect, suite, test } from 'vitest'
-import { type AdmissionRules, admit, type Sample } from '../../src/core/admit.ts'
+import { type AdmissionRules, admit, LONGEST_NAME, OLDEST, type Sample } from '../../src/core/admit.ts'
 import { decimal } from '../../src/core/decimals.ts'
 import type { Reading } from '../../src/core/series.ts'
 import { cpu } from '../helpers/meters.ts'
@@ -104,6 +104,30 @@ suite('admit', () => {
     expect(admit(sample({}), rules({ whitelist }))).toBe('unlisted')
     expect(admit(sample({ project_name: 'beta' }), rules({ whitelist }))).toMatchObject({ value: decimal('1.5') })
     expect(admit(sample({ project_name: 'Gießen, "x"' }), rules({ whitelist }))).toMatchObject({ at: 5_000 })
+  })
+
+  test.each(['project_name', 'project_id', 'instance'])('refuses a %s that is longer than any needs to be', (label) => {
+    const longest = 'é'.repeat(LONGEST_NAME / 2)
+    expect(admit(sample({ [label]: longest }), rules())).toMatchObject({ at: 5_000 })
+    expect(admit(sample({ [label]: `${longest}x` }), rules())).toBe('too long')
+    expect(admit(sample({ [label]: 'x'.repeat(10_000) }), rules())).toBe('too long')
+  })
+
+  // Half of a pair of surrogates has no form in UTF-8: stored, it would become the same as any other.
+  test('cannot read a name that is no text', () => {
+    expect(admit(sample({ project_name: 'a\ud800b' }), rules())).toBe('unreadable')
+    expect(admit(sample({ project_name: 'a\ud83d\ude00b' }), rules())).toMatchObject({ at: 5_000 })
+  })
+
+  test.each([
+    ['seconds that are taken for milliseconds', 1_790_000_000],
+    ['the year 1', -62_135_596_800_000],
+    ['the first instant there is', -8.64e15],
+  ])('refuses a timestamp of %s', (_, at) => {
+    const now = Date.UTC(2026, 10, 24)
+    expect(admit(sample({}, { at }), rules({ at: now }))).toBe('too old')
+    expect(admit(sample({}, { at: now - OLDEST }), rules({ at: now }))).toMatchObject({ at: now - OLDEST })
+    expect(admit(sample({}, { at: now - OLDEST - 1 }), rules({ at: now }))).toBe('too old')
   })
 
   test('says first that nobody charges for a metric, and then that a project is not listed', () => {

@@ -45,37 +45,44 @@ export interface Face extends AsyncDisposable {
   ask(path: string, question: Question): Promise<Answer>
 }
 
-export async function startFace(overrides: Partial<HttpParts> = {}): Promise<Face> {
+export async function startFace(
+  overrides: Partial<HttpParts> = {},
+  limits: Parameters<typeof createHttpServer>[1] = {},
+): Promise<Face> {
   const logLines: LogLine[] = []
   const logging = createLogging({ level: 'debug', destination: { write: (line) => logLines.push(JSON.parse(line)) } })
   const metrics = createMetrics({ version: '1.2.3' })
   const ledger = openSqliteLedger(':memory:')
   const clock = testClock()
-  const server = createHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    keys: {},
-    workers: 10,
-    precision: 2,
-    version: '1.2.3',
-    startedAt: clock.now(),
-    clock,
-    logger: logging.logger('http'),
-    logging,
-    metrics,
-    ledger,
-    meters,
-    targets: () => [target()],
-    lanes: { waiting: 0, working: 0, status: () => [] },
-    outbox: undefined,
-    writeWindow: () => ({}),
-    decideHold: createHoldDesk({ ledger, meters, clock, logger: logging.logger('billing'), onChanged: () => {} }),
-    corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged: () => {} }),
-    notifyAt: [50, 80, 100],
-    stopping: () => false,
-    describeSettings: () => ({}),
-    ...overrides,
-  })
+  const server = createHttpServer(
+    {
+      host: '127.0.0.1',
+      port: 0,
+      keys: {},
+      rateLimit: 0,
+      workers: 10,
+      precision: 2,
+      version: '1.2.3',
+      startedAt: clock.now(),
+      clock,
+      logger: logging.logger('http'),
+      logging,
+      metrics,
+      ledger,
+      meters,
+      targets: () => [target()],
+      lanes: { waiting: 0, working: 0, status: () => [] },
+      outbox: undefined,
+      writeWindow: () => ({}),
+      decideHold: createHoldDesk({ ledger, meters, clock, logger: logging.logger('billing'), onChanged: () => {} }),
+      corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged: () => {} }),
+      notifyAt: [50, 80, 100],
+      stopping: () => false,
+      describeSettings: () => ({}),
+      ...overrides,
+    },
+    limits,
+  )
   const { url, port } = await server.listen()
   const take = recorder(ledger, clock)
   const send = (path: string, question: Question) => ask(url, path, question)

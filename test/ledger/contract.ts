@@ -4,6 +4,7 @@ import type { Ledger } from '#src/ledger/ledger.ts'
 import { correctingContract } from './contract/correcting.ts'
 import { lawsContract } from './contract/laws.ts'
 import { noticingContract } from './contract/noticing.ts'
+import { overflowContract } from './contract/overflow.ts'
 import { readingContract } from './contract/reading.ts'
 import { recordingContract } from './contract/recording.ts'
 import { settlingContract } from './contract/settling.ts'
@@ -16,6 +17,7 @@ export function ledgerContract(name: string, open: () => Promise<Ledger>): void 
     suite('what it settles', () => settlingContract(open))
     suite('what it corrects', () => correctingContract(open))
     suite('what it tells people', () => noticingContract(open))
+    suite('what it cannot hold:', () => overflowContract(open))
     suite('its laws:', () => lawsContract(open))
   })
 }

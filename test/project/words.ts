@@ -28,6 +28,7 @@ export const holdKinds = namesOf<HoldKind>({
   'unclear after a fall': true,
   'site jump': true,
   'clock ahead': true,
+  'too many series': true,
   'unknown group': true,
   'not assigned': true,
   'no grant': true,
@@ -48,6 +49,8 @@ export const rejections = namesOf<Rejection>({
   unlisted: true,
   incomplete: true,
   unreadable: true,
+  'too long': true,
+  'too old': true,
 })
 
 export const entryKinds = namesOf<Entry['kind']>({ charge: true, adjustment: true, opening: true })

@@ -187,6 +187,28 @@ suite('a group that has trouble of its own', () => {
     expect(pauses.length).toBeGreaterThan(3)
   })
 
+  // The look at all dirty groups asks for it too: each time one more pause would begin, and none would ever end.
+  test.each([
+    ['trouble', () => ownTrouble],
+    [
+      'an unexpected error',
+      () => {
+        throw new TypeError('x is not iterable')
+      },
+    ],
+  ])('waits for one thing at a time, however long it goes on: %s', async (_, outcome) => {
+    const { outbox, asked, dirty } = setUp({ outcome })
+    dirty.push('bad')
+    await outbox.start()
+    await pass(60 * MINUTE)
+    // One for the look at all groups, one for this one.
+    expect(vi.getTimerCount()).toBeLessThanOrEqual(2)
+    const before = asked().length
+    await pass(10 * MINUTE)
+    expect(asked().length - before).toBeLessThanOrEqual(30)
+    outbox.stop()
+  })
+
   test('begins anew with short pauses once it was published', async () => {
     const { outbox, seconds } = setUp({ outcome: (_, time) => (time % 5 === 0 ? written : ownTrouble) })
     outbox.wake(['a'])

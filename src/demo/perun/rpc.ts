@@ -7,7 +7,7 @@
 import type { Clock } from '../../core/time.ts'
 import { definitionBean, groupBean, resourceBean, voBean } from './beans.ts'
 import type { Definition } from './definitions.ts'
-import { checked, rpcException } from './exceptions.ts'
+import { checked, rpcException, runtime } from './exceptions.ts'
 import type { Parameters, SentAttribute } from './parameters.ts'
 import { type Address, attributeNotExists, type Change, type PerunStore, privilege } from './store.ts'
 
@@ -72,7 +72,10 @@ const groupsManager: Readonly<Record<string, Method>> = {
   getGroupByName: {
     call(parameters, store) {
       const vo = voOf(parameters.int('vo'), store)
-      return groupBean(store.groupByName(vo.id, parameters.text('name')))
+      const name = parameters.text('name')
+      if (name.includes('\0'))
+        throw runtime('InternalErrorException', 'invalid byte sequence for encoding "UTF8": 0x00')
+      return groupBean(store.groupByName(vo.id, name))
     },
   },
   getRichGroupsAssignedToResourceWithAttributesByNames: {

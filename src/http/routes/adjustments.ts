@@ -1,6 +1,7 @@
 /** Adjustments that people make. */
 import { type Credits, formatCredits, parseCredits } from '../../core/credits.ts'
 import { Refusal } from '../../ledger/corrections.ts'
+import { TotalTooLargeError } from '../../ledger/ledger.ts'
 import { fieldsOf, readActor, readText } from '../asking.ts'
 import { BadRequestError, ConflictError } from '../errors.ts'
 import { entryJson } from '../groupJson.ts'
@@ -39,7 +40,7 @@ export function adjustRoute({ corrections, meters }: Pick<HttpParts, 'correction
 
 /** What cannot be done as things stand is a conflict. */
 export function asConflict(error: unknown): never {
-  if (error instanceof Refusal) throw new ConflictError(error.message)
+  if (error instanceof Refusal || error instanceof TotalTooLargeError) throw new ConflictError(error.message)
   throw error
 }
 

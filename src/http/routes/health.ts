@@ -8,6 +8,7 @@ export function pingRoute(): Route {
     method: 'get',
     path: '/ping',
     who: 'all',
+    isForWatchers: true,
     summary: 'Whether somebody answers',
     answers: { 200: 'Pong' },
     handle(ctx) {
@@ -22,6 +23,7 @@ export function livezRoute(): Route {
     method: 'get',
     path: '/livez',
     who: 'all',
+    isForWatchers: true,
     summary: 'Whether the process lives',
     answers: { 200: 'It lives' },
     handle(ctx) {
@@ -36,6 +38,7 @@ export function readyzRoute(parts: Pick<HttpParts, 'ledger' | 'targets' | 'stopp
     method: 'get',
     path: '/readyz',
     who: 'all',
+    isForWatchers: true,
     summary: 'Whether the worker does its work',
     answers: { 200: 'It does', 503: 'It does not, with the reasons' },
     async handle(ctx) {
@@ -66,6 +69,7 @@ export function metricsRoute({ metrics: { registry } }: Pick<HttpParts, 'metrics
     method: 'get',
     path: '/metrics',
     who: 'all',
+    isForWatchers: true,
     summary: 'Metrics of the worker in Prometheus text',
     answers: { 200: 'The metrics' },
     async handle(ctx) {

@@ -89,6 +89,7 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
     },
     closeHold: async (id, why, decide) => inTransaction(() => closeHold(id, why, decide)),
     stored: async (series) => watch.read(() => recorder.load(series)),
+    openedBy: async (source) => registry.openedBy(source),
     async dirtyGroups() {
       settler.flush()
       return watch.read(accounts.dirty)

@@ -22,6 +22,11 @@ import type { Watch } from './trouble.ts'
 
 type Row = Record<string, unknown>
 
+/**
+ * Sums are taken of this many micro-credits and of what is left: in the order of time, entries may add up to more on the way
+ * than SQLite can count, although their total never was that large.
+ */
+const PART = 1_000_000n
 /** Rows for `toGrowth`, of a hold and at most so many. */
 export const SELECT_GROWTHS = `SELECT holds.key AS hold_key, from_at, from_value, to_at, to_value,
     series.site, metric, project_id, project_name FROM held_growths
@@ -50,8 +55,9 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
     WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
   const groupExists = prepare('SELECT 1 FROM groups WHERE name = ?')
   const groupHistory = prepare(`SELECT * FROM (SELECT entries.at, entries.number, coalesce(metric, kind) AS metric,
-      sum(amount) OVER (ORDER BY entries.at, number) AS used
-      FROM entries LEFT JOIN series ON series.id = series_id WHERE group_name = ?1 AND entries.at <= ?3)
+      sum(amount / ${PART}) OVER running AS used, sum(amount % ${PART}) OVER running AS rest
+      FROM entries LEFT JOIN series ON series.id = series_id WHERE group_name = ?1 AND entries.at <= ?3
+      WINDOW running AS (ORDER BY entries.at, number))
     WHERE at >= ?2 ORDER BY at DESC, number DESC`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
@@ -148,7 +154,8 @@ function toSeriesRow(row: Row): SeriesRow {
 }
 
 function toHistoryPoint(row: Row): HistoryPoint {
-  return { at: Number(row.at), metric: row.metric as string, used: row.used as Credits }
+  const used = (row.used as bigint) * PART + (row.rest as bigint)
+  return { at: Number(row.at), metric: row.metric as string, used }
 }
 
 function toNote(row: Row): Note {

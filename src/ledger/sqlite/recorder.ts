@@ -1,11 +1,21 @@
 /** Writes what readings made of their series: watermarks, entries, totals, notes and holds, in one transaction. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Credits } from '../../core/credits.ts'
+import { type Credits, LARGEST_TOTAL } from '../../core/credits.ts'
 import type { FormerLine, SeriesState } from '../../core/decide.ts'
 import { decimal, formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
 import type { Series } from '../../core/series.ts'
-import type { HeldGrowth, Hold, Note, Posting, Recorded, Recording, SeriesChange, StoredSeries } from '../ledger.ts'
+import {
+  type HeldGrowth,
+  type Hold,
+  type Note,
+  type Posting,
+  type Recorded,
+  type Recording,
+  type SeriesChange,
+  type StoredSeries,
+  TotalTooLargeError,
+} from '../ledger.ts'
 import { chargeBase, chargeHash, type Hash, NO_HASH, sealOf } from '../receipts.ts'
 import type { LineWatch } from './notices.ts'
 import type { Registry } from './registry.ts'
@@ -37,14 +47,17 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   const selectSeries =
     db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price, open_base, head
     FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
-  const insertSeries = db.prepare(`INSERT INTO series (site, metric, project_id, project_name, at, value, carry, pace)
-    VALUES (?, ?, ?, ?, 0, '0', '0', 0)`)
+  const insertSeries =
+    db.prepare(`INSERT INTO series (site, metric, project_id, project_name, opened_by, at, value, carry, pace)
+    VALUES (?, ?, ?, ?, ?, 0, '0', '0', 0)`)
   const updateSeries = db.prepare(`UPDATE series SET ${MUTABLE.map((name) => `${name} = ?`).join(', ')}, seal = ?
     WHERE id = ?`)
   const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
   const insertAccount = db.prepare('INSERT OR IGNORE INTO accounts (group_name, site) VALUES (?, ?)')
-  const addToAccount = db.prepare('UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ?')
-  const addToGroup = db.prepare(`UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ?
+  const addToAccount = db.prepare(
+    'UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ? AND charged <= ?',
+  )
+  const addToGroup = db.prepare(`UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ? AND used <= ?
     RETURNING used >= next_line AS is_line_reached`)
   const insertCharge = db.prepare(`INSERT INTO entries (id, kind, group_name, site, at, amount, recorded_at,
     series_id, from_at, from_value, to_value, price_version, per_unit, carry_in, carry_out, actor, reason, hash)
@@ -70,13 +83,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!)))
   }
 
-  function write({ at, changes, notes, holds, released, withdrawn, heldGrowths }: Recording): Recorded {
+  function write(recording: Recording): Recorded {
+    const { at, changes, notes, holds, released, withdrawn, heldGrowths } = recording
     const totals = createTotals()
-    for (const change of changes) writeChange(change, totals)
-    for (const { group, site, amount, entry } of totals.all()) {
-      addToAccount.run(amount, group, site)
-      if (addToGroup.get(amount, group)?.is_line_reached === 1) lines.look(group, { at, entry })
-    }
+    for (const change of changes) writeChange(change, recording.source, totals)
+    const tooLarge = totals.all().filter((total) => !add(total, at))
+    if (tooLarge.length > 0) throw new TotalTooLargeError([...new Set(tooLarge.map(({ group }) => group))])
     const opened = holds.filter((hold) => saveHold(hold, at))
     for (const key of released) releaseHold.run(at, 'No longer so.', key)
     for (const growth of heldGrowths) writeGrowth(growth)
@@ -85,9 +97,18 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     return { groups: [...totals.groups], opened }
   }
 
-  function writeChange(change: SeriesChange, totals: Totals): void {
+  /** Returns whether it fits. SQLite itself would make a total that is too large a number with a point. */
+  function add({ group, site, amount, entry }: Total, at: number): boolean {
+    const room = LARGEST_TOTAL - amount
+    const isAdded = addToAccount.run(amount, group, site, room).changes !== 0
+    const total = addToGroup.get(amount, group, room)
+    if (total?.is_line_reached === 1) lines.look(group, { at, entry })
+    return total !== undefined && isAdded
+  }
+
+  function writeChange(change: SeriesChange, source: string | undefined, totals: Totals): void {
     const { series, before, postings, closes } = change
-    const id = before?.number ?? registry.find(series) ?? addSeries(series, totals)
+    const id = before?.number ?? registry.find(series) ?? addSeries(series, source, totals)
     let { head, openBase } = before?.chain ?? { head: NO_HASH }
     let open = before?.open
     for (const posting of postings) {
@@ -137,12 +158,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     return { number: Number(lastInsertRowid), window: windowOf(to.at), priceVersion }
   }
 
-  function addSeries(series: Series, totals: Totals): number {
+  function addSeries(series: Series, source: string | undefined, totals: Totals): number {
     const { site, metric, projectId, projectName } = series
-    const id = Number(insertSeries.run(site, metric, projectId, projectName).lastInsertRowid)
+    const id = Number(insertSeries.run(site, metric, projectId, projectName, source ?? null).lastInsertRowid)
     insertGroup.run(projectName)
     insertAccount.run(projectName, site)
-    registry.add(series, id)
+    registry.add(series, id, source)
     totals.add(series, 0n, 0)
     return id
   }
@@ -182,11 +203,18 @@ export function createHoldWriter(db: DatabaseSync): (hold: Hold, at: number) => 
   }
 }
 
+interface Total {
+  readonly group: string
+  readonly site: string
+  readonly amount: Credits
+  readonly entry: number
+}
+
 interface Totals {
   readonly groups: Set<string>
   /** @param entry The number of the entry that the amount went to. */
   add(series: Series, amount: Credits, entry: number): void
-  all(): { group: string; site: string; amount: Credits; entry: number }[]
+  all(): Total[]
 }
 
 /** Sums the amounts of a transaction by group and site, so that each is updated once; keeps the last entry of each. */

@@ -2,13 +2,17 @@
  * The numbers of series. A series never changes its number, so all of them are kept in memory: looking 20,000 of them up in
  * the database for each scrape costs more than writing what changed.
  */
+import { hash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { type Series, seriesKey } from '../../core/series.ts'
 
 export interface Registry {
   /** The number of a series, if it has one. */
   find(series: Series): number | undefined
-  add(series: Series, id: number): void
+  /** @param source What opened it, if that is known. */
+  add(series: Series, id: number, source: string | undefined): void
+  /** How many series this source opened. */
+  openedBy(source: string): number
   /** Forgets series that were added since the last call of `keep`: their transaction was rolled back. */
   forget(): void
   keep(): void
@@ -16,25 +20,49 @@ export interface Registry {
 
 export function createRegistry(db: DatabaseSync): Registry {
   const ids = new Map<string, number>()
-  for (const row of db.prepare('SELECT id, site, metric, project_id, project_name FROM series').iterate()) {
-    ids.set(seriesKey(seriesOf(row as unknown as SeriesColumns)), (row as { id: number }).id)
+  const opened = new Map<string, number>()
+  let unsure: { key: string; source: string | undefined }[] = []
+
+  function put(key: string, id: number, source: string | undefined): void {
+    ids.set(key, id)
+    count(source, 1)
   }
-  let unsure: string[] = []
+
+  function count(source: string | undefined, more: number): void {
+    if (source !== undefined) opened.set(source, (opened.get(source) ?? 0) + more)
+  }
+
+  const all = db.prepare('SELECT id, site, metric, project_id, project_name, opened_by FROM series').iterate()
+  for (const row of all as Iterable<unknown> as Iterable<SeriesColumns & { id: number; opened_by: string | null }>) {
+    put(keyOf(seriesOf(row)), row.id, row.opened_by ?? undefined)
+  }
   return {
-    find: (series) => ids.get(seriesKey(series)),
-    add(series, id) {
-      const key = seriesKey(series)
-      ids.set(key, id)
-      unsure.push(key)
+    find: (series) => ids.get(keyOf(series)),
+    add(series, id, source) {
+      const key = keyOf(series)
+      put(key, id, source)
+      unsure.push({ key, source })
     },
+    openedBy: (source) => opened.get(source) ?? 0,
     forget() {
-      for (const key of unsure) ids.delete(key)
+      for (const { key, source } of unsure) {
+        ids.delete(key)
+        count(source, -1)
+      }
       unsure = []
     },
     keep() {
       unsure = []
     },
   }
+}
+
+/** Names may take two kilobytes for each series; what is longer than usual is kept as its digest. */
+const LONGEST_KEY = 200
+
+function keyOf(series: Series): string {
+  const key = seriesKey(series)
+  return key.length > LONGEST_KEY ? hash('sha256', key) : key
 }
 
 export interface SeriesColumns {

@@ -1,6 +1,8 @@
 /** Writes the entries that are no charges: openings and adjustments. */
 import type { DatabaseSync } from 'node:sqlite'
+import { LARGEST_TOTAL } from '../../core/credits.ts'
 import type { AdjustmentEntry, OpeningEntry } from '../../core/entries.ts'
+import { TotalTooLargeError } from '../ledger.ts'
 import { type Hash, remarkHash } from '../receipts.ts'
 import { SEALED_OF_SERIES } from './recorder.ts'
 
@@ -19,8 +21,10 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
   const insert = db.prepare(`INSERT INTO entries
     (id, kind, group_name, site, at, amount, recorded_at, reason, actor, corrects, corrects_to, series_id, hash)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const addToGroup = db.prepare('UPDATE groups SET used = used + ?, opened = max(opened, ?), head = ? WHERE name = ?')
-  const addToAccount = db.prepare('UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ?')
+  const addToGroup = db.prepare(`UPDATE groups SET used = used + ?1, opened = max(opened, ?2), head = ?3
+    WHERE name = ?4 AND used + ?1 BETWEEN ${-LARGEST_TOTAL} AND ${LARGEST_TOTAL}`)
+  const addToAccount = db.prepare(`UPDATE accounts SET charged = charged + ?1 WHERE group_name = ?2 AND site = ?3
+    AND charged + ?1 BETWEEN ${-LARGEST_TOTAL} AND ${LARGEST_TOTAL}`)
   const closeEntries = db.prepare(`UPDATE series
     SET open_number = NULL, open_window = NULL, open_price = NULL, open_base = NULL, seal = seal(${SEALED_WITHOUT_OPEN})
     WHERE project_name = ? AND open_number IS NOT NULL`)
@@ -33,9 +37,11 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
     const corrected = [corrects?.first ?? null, corrects?.last ?? null]
     const place = [id, kind, group, site ?? null, recordedAt]
     insert.run(...place, amount, recordedAt, reason, actor, ...corrected, seriesId, hash)
-    addToGroup.run(amount, kind === 'opening' ? 1 : 0, hash, group)
+    const isAdded = addToGroup.run(amount, kind === 'opening' ? 1 : 0, hash, group).changes !== 0
+    if (!isAdded) throw new TotalTooLargeError([group])
     // What a charge was corrected by belongs to its site, as the charge does.
-    if (seriesId !== null && site !== undefined) addToAccount.run(amount, group, site)
+    if (seriesId === null || site === undefined) return hash
+    if (addToAccount.run(amount, group, site).changes === 0) throw new TotalTooLargeError([group])
     return hash
   }
 

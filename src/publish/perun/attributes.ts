@@ -5,6 +5,7 @@
  * one Perun to the next; so none of them is configured.
  */
 import { PerunError, type PerunRpc } from './rpc.ts'
+import { type DefinitionBean, readDefinition } from './shapes.ts'
 
 export interface AttributeNames {
   readonly used: string
@@ -12,27 +13,10 @@ export interface AttributeNames {
   readonly timestamps: string
 }
 
-/** What identifies an attribute in a call. */
-export interface Definition {
-  readonly id: number
-  readonly friendlyName: string
-  readonly namespace: string
-  readonly type: string
-  readonly unique?: boolean
-}
-
 export interface Definitions {
-  readonly used: Definition
-  readonly granted: Definition
-  readonly timestamps: Definition
-}
-
-/** An attribute as Perun sends it; the parts we read. */
-export interface AttributeBean extends Definition {
-  readonly value: unknown
-  readonly writable?: boolean
-  readonly valueModifiedAt?: string | null
-  readonly valueModifiedBy?: string | null
+  readonly used: DefinitionBean
+  readonly granted: DefinitionBean
+  readonly timestamps: DefinitionBean
 }
 
 const expectedTypes: Readonly<Record<keyof AttributeNames, readonly string[]>> = {
@@ -51,22 +35,23 @@ export async function lookUpDefinitions(rpc: PerunRpc, names: AttributeNames): P
   return { used, granted, timestamps }
 }
 
-async function lookUp(rpc: PerunRpc, role: keyof AttributeNames, attributeName: string): Promise<Definition> {
+async function lookUp(rpc: PerunRpc, role: keyof AttributeNames, attributeName: string): Promise<DefinitionBean> {
   const method = 'attributesManager/getAttributeDefinition'
-  const { id, friendlyName, namespace, type, unique } = (await rpc.call(method, { attributeName })) as AttributeBean
+  const definition = readDefinition(method, await rpc.call(method, { attributeName }))
+  const { type } = definition
   if (!expectedTypes[role].includes(type)) {
     const expected = expectedTypes[role].join(' or ')
     throw new PerunError(method, 'refused', `${attributeName} has type ${type}, ${expected} is needed`)
   }
-  return { id, friendlyName, namespace, type, ...(unique !== undefined && { unique }) }
+  return definition
 }
 
 /** The attribute with a value, as `setAttributes` takes it. */
-export function withValue(definition: Definition, value: string | Record<string, string>): object {
+export function withValue(definition: DefinitionBean, value: string | Record<string, string>): object {
   return { ...definition, value }
 }
 
 /** The full name, which Perun does not send: `urn:perun:group:attribute-def:opt:denbiCreditsCurrent`. */
-export function fullName({ namespace, friendlyName }: Pick<Definition, 'namespace' | 'friendlyName'>): string {
+export function fullName({ namespace, friendlyName }: Pick<DefinitionBean, 'namespace' | 'friendlyName'>): string {
   return `${namespace}:${friendlyName}`
 }

@@ -1,5 +1,5 @@
 /** A plan in the making: what is known of a group, and what was decided about it so far. */
-import { type Credits, LARGEST_AMOUNT, parseCredits } from '../../core/credits.ts'
+import { type Credits, LARGEST_TOTAL, parseCredits } from '../../core/credits.ts'
 import { formatInstant, type Instant, MINUTE } from '../../core/time.ts'
 import type { Contact, Drift, GroupAccount, Hold, HoldKind, Settlement, SiteAccount } from '../../ledger/ledger.ts'
 import type { Absence, GroupView } from './groups.ts'
@@ -73,15 +73,12 @@ function holdKey({ account }: Draft, { site }: SiteAccount, kind: HoldKind): str
   return `${kind}/${site}/${account.group}`
 }
 
-/** Some 92 billion credits: more than that is a mistake, and adding it up would burst a ledger. */
-const LARGEST_SHOWN = LARGEST_AMOUNT / 100n
-
 /** The used credits that Perun shows, if it shows any. */
 export function parseShown({ used }: GroupView): Credits | undefined | 'unreadable' {
   if (used === undefined) return undefined
   try {
     const shown = parseCredits(used)
-    return shown > LARGEST_SHOWN || shown < -LARGEST_SHOWN ? 'unreadable' : shown
+    return shown > LARGEST_TOTAL || shown < -LARGEST_TOTAL ? 'unreadable' : shown
   } catch {
     return 'unreadable'
   }

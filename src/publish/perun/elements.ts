@@ -6,10 +6,13 @@
  *
  * What is no array must not look like an empty one: that would mean that a site has lost all its groups.
  */
-const [quote, backslash, open, close, openArray, closeArray] = [...'"\\{}[]'].map((character) =>
+const [quote, backslash, open, close, openArray, closeArray, comma] = [...'"\\{}[],'].map((character) =>
   character.charCodeAt(0),
 )
 const blanks = [...' \t\r\n'].map((character) => character.charCodeAt(0))
+
+/** Bytes of a group with all that we ask for: much more than that never ends. */
+const LARGEST_ELEMENT = 8 * 1_024 * 1_024
 
 export interface Cutter {
   /** Takes the next piece of the text. */
@@ -28,6 +31,7 @@ export function createCutter(take: (element: Buffer) => void): Cutter {
   let isSomethingElse = false
   /** The beginning of an element that has not ended yet. */
   let begun: Buffer[] = []
+  let size = 0
 
   function push(piece: Buffer): void {
     let start = depth > 1 ? 0 : -1
@@ -38,6 +42,7 @@ export function createCutter(take: (element: Buffer) => void): Cutter {
         else if (byte === backslash) isEscaped = true
         else if (byte === quote) isInString = false
       } else if (depth === 0) goOutside(byte)
+      else if (depth === 1 && byte !== open && byte !== openArray && byte !== closeArray) goBetween(byte)
       else if (byte === quote) isInString = true
       else if (byte === open || byte === openArray) {
         depth += 1
@@ -48,10 +53,11 @@ export function createCutter(take: (element: Buffer) => void): Cutter {
         if (depth !== 1) continue
         take(Buffer.concat([...begun, piece.subarray(start, index + 1)]))
         begun = []
+        size = 0
         start = -1
       }
     }
-    if (start !== -1) begun.push(piece.subarray(start))
+    if (start !== -1 && !isSomethingElse) keep(piece.subarray(start))
   }
 
   /** Before and behind the array stand blanks only. */
@@ -59,6 +65,17 @@ export function createCutter(take: (element: Buffer) => void): Cutter {
     if (blanks.includes(byte)) return
     if (byte === openArray && !isOver) depth = 1
     else isSomethingElse = true
+  }
+
+  /** Between elements stand commas. What else stands there is an element that is neither object nor array. */
+  function goBetween(byte: number): void {
+    if (byte !== comma && !blanks.includes(byte)) isSomethingElse = true
+  }
+
+  function keep(piece: Buffer): void {
+    size += piece.length
+    if (size > LARGEST_ELEMENT) isSomethingElse = true
+    else begun.push(piece)
   }
 
   function end(byte: number): void {

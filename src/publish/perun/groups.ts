@@ -7,29 +7,18 @@
 import type { Clock, Instant } from '../../core/time.ts'
 import { MINUTE } from '../../core/time.ts'
 import type { Logger } from '../../telemetry/logger.ts'
-import { type AttributeBean, type AttributeNames, fullName } from './attributes.ts'
+import type { AttributeNames } from './attributes.ts'
 import { PerunError, type PerunRpc } from './rpc.ts'
+import { readGroup, readList } from './shapes.ts'
+import { type GroupView, toView } from './views.ts'
 
-/** A group as Perun shows it at a site. */
-export interface GroupView {
-  readonly id: number
-  readonly used?: string
-  readonly usedModifiedAt?: string
-  readonly usedModifiedBy?: string
-  readonly granted?: string
-  /** By the exporter's name of the metric, in Perun's notation. */
-  readonly timestamps: Readonly<Record<string, string>>
-  /** When the reading of it began; what we wrote since is in it, what others changed since is not. */
-  readonly readAt: Instant
-  /** When we last wrote it, if we did since. */
-  readonly writtenAt?: Instant
-}
+export type { GroupView } from './views.ts'
 
 /** Perun has no such group, or does not have it at this site. */
 export type Absence = 'unknown group' | 'not assigned'
 
 export interface Groups {
-  /** @throws {PerunError} if Perun cannot tell now. */
+  /** @throws {PerunError} if Perun cannot tell now, or a person has to correct what it shows. */
   view(site: string, group: string): Promise<GroupView | Absence>
   /** Notes what we wrote, so that it is not taken for somebody's edit. It makes the view no younger: others write too. */
   written(site: string, group: string, values: { used: string; timestamps: Readonly<Record<string, string>> }): void
@@ -66,12 +55,11 @@ const BULK_ATTEMPTS = 3
 
 const BULK = 'groupsManager/getRichGroupsAssignedToResourceWithAttributesByNames'
 export const READ_ONE = 'attributesManager/getAttributes'
+export const LOOK_UP = 'groupsManager/getGroupByName'
+const ASSIGNED = 'resourcesManager/getAssignedGroups'
 
-interface Named {
-  readonly name: string
-  readonly id: number
-  readonly voId: number
-}
+/** Groups of a site; more than that never end. */
+const MOST_GROUPS = 200_000
 
 /** A site that Perun refuses to read is not asked for again before this. */
 const REFUSAL_MEMORY = MINUTE
@@ -90,12 +78,17 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     const snapshot = await recentSnapshot(site, group)
     const known = snapshot.groups.get(group)
     if (known === undefined) return absence(group)
-    if (isWithin(maxAge, known.readAt)) return known
+    if (isWithin(maxAge, known.readAt)) return checked(known)
     const read = await readOne(site, known.id)
     const { groups } = snapshots.get(site) ?? snapshot
     if (typeof read === 'string') groups.delete(group)
     else groups.set(group, read)
-    return read
+    return typeof read === 'string' ? read : checked(read)
+  }
+
+  function checked(view: GroupView): GroupView {
+    if (view.trouble !== undefined) throw new PerunError(READ_ONE, 'refused', view.trouble)
+    return view
   }
 
   /** A clock that was set back makes everything look young; what seems to come from the future is read again. */
@@ -170,7 +163,7 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
       const count = (troubles.get(site) ?? 0) + 1
       troubles.set(site, count)
       if (count < BULK_ATTEMPTS) throw error
-      const assigned = (await rpc.call('resourcesManager/getAssignedGroups', { resource: Number(site) })) as Named[]
+      const assigned = readList(ASSIGNED, await rpc.call(ASSIGNED, { resource: Number(site) }))
       if (count === BULK_ATTEMPTS) {
         logger.warn(
           { site, err: error },
@@ -178,6 +171,7 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
         )
       }
       return assigned
+        .map((each) => readGroup(ASSIGNED, each))
         .filter((each) => each.voId === voId)
         .map(({ name, id }) => [name, { id, timestamps: {}, readAt: Number.NEGATIVE_INFINITY }] as const)
     }
@@ -186,9 +180,10 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
   async function bulk(site: string, readAt: Instant): Promise<[string, GroupView][]> {
     const members: [string, GroupView][] = []
     await rpc.each(BULK, { resource: Number(site), attrNames }, (element) => {
-      const { name, id, voId: organisation, attributes } = element as Named & { attributes: AttributeBean[] }
+      const group = readGroup(BULK, element)
+      if (members.length === MOST_GROUPS) throw new PerunError(BULK, 'unavailable', `more than ${MOST_GROUPS} groups`)
       // A group of another organisation may have the same name.
-      if (organisation === voId) members.push([name, toView(id, attributes, names, readAt)])
+      if (group.voId === voId) members.push([group.name, toView(BULK, group, names, readAt)])
     })
     return members
   }
@@ -197,8 +192,8 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     const readAt = clock.now()
     const parameters = { group: id, resource: Number(site), attrNames, workWithGroupAttributes: true }
     try {
-      const attributes = (await rpc.call(READ_ONE, parameters)) as AttributeBean[]
-      return toView(id, attributes, names, readAt)
+      const attributes = await rpc.call(READ_ONE, parameters)
+      return toView(READ_ONE, { id, attributes }, names, readAt)
     } catch (error) {
       if (isUnknownGroup(error)) return 'unknown group'
       throw error
@@ -206,8 +201,10 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
   }
 
   async function absence(group: string): Promise<Absence> {
+    // No database of Perun's can hold or look for it, and asking looks as if that were down.
+    if (group.includes('\0')) return 'unknown group'
     try {
-      await rpc.call('groupsManager/getGroupByName', { vo: voId, name: group })
+      await rpc.call(LOOK_UP, { vo: voId, name: group })
       return 'not assigned'
     } catch (error) {
       if (isUnknownGroup(error)) return 'unknown group'
@@ -250,24 +247,5 @@ function keepWhatWeWrote(groups: Map<string, GroupView>, before: Snapshot | unde
   for (const [name, known] of before.groups) {
     const isNewer = Math.max(known.readAt, known.writtenAt ?? known.readAt) >= readAt
     if (isNewer && groups.has(name)) groups.set(name, known)
-  }
-}
-
-function toView(id: number, attributes: readonly AttributeBean[], names: AttributeNames, readAt: Instant): GroupView {
-  const bean = (name: string) => attributes.find((each) => fullName(each) === name)
-  const text = (value: unknown) =>
-    typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined
-  const usedBean = bean(names.used)
-  const used = text(usedBean?.value)
-  const granted = text(bean(names.granted)?.value)
-  const timestamps = bean(names.timestamps)?.value
-  return {
-    id,
-    readAt,
-    timestamps: typeof timestamps === 'object' && timestamps !== null ? (timestamps as Record<string, string>) : {},
-    ...(used !== undefined && { used }),
-    ...(granted !== undefined && { granted }),
-    ...(typeof usedBean?.valueModifiedAt === 'string' && { usedModifiedAt: usedBean.valueModifiedAt }),
-    ...(typeof usedBean?.valueModifiedBy === 'string' && { usedModifiedBy: usedBean.valueModifiedBy }),
   }
 }

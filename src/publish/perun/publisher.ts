@@ -13,7 +13,7 @@ import { type AttributeNames, type Definitions, lookUpDefinitions, withValue } f
 import type { Outcome } from './doubts.ts'
 import type { SiteView } from './draft.ts'
 import { isDrift } from './drift.ts'
-import { createGroups, READ_ONE } from './groups.ts'
+import { createGroups, LOOK_UP, READ_ONE } from './groups.ts'
 import { isPublished, isSettled, type Plan, planPublish, sitesToLookAt, type Write } from './plan.ts'
 import { PerunError, type PerunRpc } from './rpc.ts'
 
@@ -134,7 +134,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
       return await groups.view(site, group)
     } catch (error) {
       if (!(error instanceof PerunError)) throw error
-      const isOurs = error.call === READ_ONE && isOwnTrouble(group, error)
+      const isOurs = (error.call === READ_ONE || error.call === LOOK_UP) && isOwnTrouble(group, error)
       if (error.failure !== 'refused' && !isOurs) throw error
       return { refused: error.exception }
     }
@@ -282,7 +282,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     if (error.failure === 'forbidden') return { kind: 'forbidden', reason: error.message }
     if (error.failure === 'refused')
       return { kind: 'forbidden', reason: `${error.message}: check the settings of Perun's attributes` }
-    const isOfGroup = error.isTrouble && (error.call === SET || error.call === READ_ONE)
+    const isOfGroup = error.isTrouble && (error.call === SET || error.call === READ_ONE || error.call === LOOK_UP)
     const everyone = !isOfGroup || troubled.size >= MANY_TROUBLED
     if (everyone) attempts.delete(group)
     return { kind: 'unavailable', reason: error.message, everyone }

@@ -76,6 +76,9 @@ const forbidden = new Set([
 /** Perun's words for "something went wrong in here": its database, mostly. */
 const troubles = new Set(['InternalErrorException', 'ConsistencyErrorException', 'UNCATCHED_EXCEPTION'])
 
+/** Bytes. All groups of a site, without their attributes, are the longest answer that comes as a whole. */
+const LARGEST_ANSWER = 64 * 1_024 * 1_024
+
 /** An error of Perun is one object; more than this is a page of somebody else's. */
 const MOST_PIECES_OF_AN_ERROR = 16
 
@@ -134,7 +137,12 @@ export function createPerunRpc({ url, login, password, timeout, connections, onC
 
   async function answerTo(method: string, parameters: object): Promise<unknown> {
     const pieces: Buffer[] = []
-    await post(method, parameters, (piece) => pieces.push(piece))
+    let size = 0
+    await post(method, parameters, (piece) => {
+      size += piece.length
+      if (size > LARGEST_ANSWER) throw new PerunError(method, 'unavailable', `more than ${LARGEST_ANSWER} bytes`)
+      pieces.push(piece)
+    })
     const body = Buffer.concat(pieces)
     const result = parse(method, body)
     if (isError(result)) throw errorOf(method, { status: 200, body })
@@ -198,7 +206,7 @@ function exceptionOf(body: Buffer): string | undefined {
   try {
     const error = JSON.parse(body.toString()) as { name?: unknown; type?: unknown } | null
     const name = error?.name ?? error?.type
-    return typeof name === 'string' ? name : undefined
+    return typeof name === 'string' && /^\w{1,100}$/.test(name) ? name : undefined
   } catch {
     return undefined
   }

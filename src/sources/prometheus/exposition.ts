@@ -46,6 +46,9 @@ export interface Exposition {
 
 const ERRORS_KEPT = 20
 
+/** Exporters have a dozen. A line may be as long as the whole answer, and each of its labels takes memory. */
+const MOST_LABELS = 200
+
 /**
  * Hands each wanted sample to `onSample`, in order. Never throws, whatever the text is.
  *
@@ -151,6 +154,7 @@ class LineReader {
     const { cursor } = this
     const labels = new Map<string, string>()
     for (let next = more; next && !cursor.sees('}'); next = cursor.take(',')) {
+      if (labels.size === MOST_LABELS) return cursor.fail(`at most ${MOST_LABELS} labels`)
       if (!this.label(labels)) return undefined
     }
     return cursor.take('}') ? labels : cursor.fail('"," or "}"')

@@ -37,6 +37,9 @@ export interface Scrape {
 /** 64 MiB: 130 000 projects of two metrics and 250 bytes a line. */
 const MAX_BYTES = 64 * 1_024 * 1_024
 
+/** As many short lines as `MAX_BYTES` could hold would take some gigabytes as readings. */
+const MOST_READINGS = 500_000
+
 const MAX_REDIRECTS = 5
 
 /** What Prometheus itself asks for. */
@@ -85,7 +88,7 @@ export async function scrape(request: ScrapeRequest, rules: AdmissionRules): Pro
 /**
  * What an exposition brings.
  *
- * @throws {ScrapeError} if its end is missing.
+ * @throws {ScrapeError} if its end is missing or there are more than `MOST_READINGS`.
  */
 export function readExposition(text: string, format: Format, rules: AdmissionRules): Scrape {
   const readings: Reading[] = []
@@ -94,7 +97,8 @@ export function readExposition(text: string, format: Format, rules: AdmissionRul
   const exposition = parseExposition(text, { format, wanted }, (sample) => {
     const result = admit(sample, rules)
     if (typeof result === 'string') rejected[result] += 1
-    else readings.push(detached(result))
+    else if (readings.length < MOST_READINGS) readings.push(detached(result))
+    else throw new ScrapeError('too large', `Expected at most ${MOST_READINGS} readings, got more`)
   })
   if (!exposition.complete) throw new ScrapeError('cut short', missingEnd[format])
   rejected['unknown metric'] += exposition.skipped

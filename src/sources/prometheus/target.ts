@@ -4,7 +4,7 @@
  * Pure: `loop.ts` does the waiting and scraping.
  */
 import { hash } from 'node:crypto'
-import { noRejections, type Rejections } from '../../core/admit.ts'
+import { noRejections, type Rejection, type Rejections } from '../../core/admit.ts'
 import { type Instant, MINUTE, SECOND } from '../../core/time.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
 import type { ParseError } from './exposition.ts'
@@ -89,9 +89,11 @@ export function afterFailure(before: TargetStatus, { at, duration }: Timing, err
   return { ...before, up: false, lastScrape: at, lastDuration: duration, lastError: error, failures }
 }
 
+const complaints = ['incomplete', 'unreadable', 'too long', 'too old'] as const satisfies readonly Rejection[]
+
 /** Whether there are samples that a person has to do something about. */
 export function hasComplaints({ rejected }: Pick<TargetStatus, 'rejected'>): boolean {
-  return rejected.incomplete > 0 || rejected.unreadable > 0
+  return complaints.some((reason) => rejected[reason] > 0)
 }
 
 /** The first scrapes of all targets happen within this time, in milliseconds. */

@@ -69,6 +69,9 @@ suite('the elements of a JSON array', () => {
     ['an array after something else', '"x"[]'],
     ['an array with an error behind it', '[{"a":1}]{"errorId":"1a","type":"InternalErrorException"}'],
     ['two arrays', '[][]'],
+    ['an array of null', '[null]'],
+    ['an array of numbers', '[1,2]'],
+    ['an array of texts', '["{}"]'],
     ['an array in an array that does not end', '[[{"a":1}]'],
   ])('are not found in %s', (_, text) => {
     expect(cut(text, [3, 7]).isWhole).toBe(false)

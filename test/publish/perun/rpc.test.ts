@@ -182,6 +182,15 @@ suite('what a failed call means', () => {
     expect(await answered(200, body, type)).toMatchObject({ failure: 'unavailable', exception: 'not JSON' })
   })
 
+  test.each([`"${'X'.repeat(100_000)}"`, '"two words"', '"<b>"', '{}', '5', 'null', '""'])(
+    'an exception without a name that could be one: %s',
+    async (name) => {
+      const { exception, message } = await answered(400, `{"errorId":"1a","name":${name}}`)
+      expect(exception).toBe('HTTP 400')
+      expect(message.length).toBeLessThan(200)
+    },
+  )
+
   test('Perun refuses a group, and has trouble with one: the errors tell', async () => {
     const trouble = await answered(400, '{"errorId":"1a","type":"InternalErrorException"}')
     const refusal = await answered(400, '{"errorId":"1a","name":"GroupNotExistsException"}')
@@ -265,6 +274,45 @@ suite('when the way to Perun is broken', () => {
     clearInterval(watch)
     expect(most).toBeGreaterThan(0)
     expect(most).toBeLessThan((pieces * mebibyte.length) / 4)
+  })
+})
+
+/** Writes the same bytes again and again until nobody reads them any more. */
+function writingForEver(begin: string, again: string): RequestListener {
+  return (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.write(begin)
+    const more = () => {
+      while (!response.destroyed && response.write(again));
+      response.once('drain', more)
+    }
+    more()
+  }
+}
+
+suite('an answer that never ends is given up', () => {
+  test('as soon as it is too large', async () => {
+    const { rpc } = await peerThat(writingForEver('["', 'x'.repeat(65_536)), { timeout: 25_000 })
+    expect(await failureOf(rpc.call('x/y', {}))).toMatchObject({
+      failure: 'unavailable',
+      exception: 'more than 67108864 bytes',
+    })
+  })
+
+  test('when its time is over, and nothing of it is kept', async () => {
+    const { rpc } = await peerThat(writingForEver('[{"a":"', 'x'.repeat(65_536)), { timeout: 500 })
+    const keptNow = () => {
+      collectGarbage()
+      return process.memoryUsage().arrayBuffers
+    }
+    const before = keptNow()
+    let most = 0
+    const watch = setInterval(() => {
+      most = Math.max(most, keptNow() - before)
+    }, 20)
+    expect(await failureOf(rpc.each('x/y', {}, () => {}))).toMatchObject({ failure: 'unavailable' })
+    clearInterval(watch)
+    expect(most).toBeLessThan(32 * 2 ** 20)
   })
 })
 

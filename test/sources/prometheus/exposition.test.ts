@@ -193,6 +193,18 @@ suite('a line that does not parse', () => {
     expect(exposition.errorCount).toBe(2)
   })
 
+  // A line may be as long as the whole answer.
+  test('has more labels than a sample needs', () => {
+    const labels = (count: number) => Array.from({ length: count }, (_, index) => `l${index}="x"`).join()
+    expect(parse(`up{${labels(200)}} 1\n`).samples).toHaveLength(1)
+    const { samples, exposition } = parse(`up{${labels(1_000_000)}} 1\nup 2\n`)
+    expect(samples).toMatchObject([{ value: '2' }])
+    expect(exposition.errors[0]).toMatchObject({
+      line: 1,
+      message: expect.stringContaining('Expected at most 200 labels'),
+    })
+  })
+
   test('is counted always, but remembered only if it is one of the first twenty', () => {
     const { exposition } = parse('x\n'.repeat(1_000))
     expect(exposition.errorCount).toBe(1_000)

@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, suite, test, vi } from 'vitest'
-import type { AdmissionRules } from '../../../src/core/admit.ts'
+import { type AdmissionRules, noRejections } from '../../../src/core/admit.ts'
 import { decimal } from '../../../src/core/decimals.ts'
 import { ScrapeError, type ScrapeRequest, scrape } from '../../../src/sources/prometheus/scrape.ts'
 import { meters } from '../../helpers/meters.ts'
@@ -62,7 +62,7 @@ suite('a scrape', () => {
     const { readings, rejected, samples, errors } = await run(peer.url)
     expect(errors).toEqual([])
     // A project without a name is incomplete; everything else of the exporter is not charged for.
-    expect(rejected).toEqual({ 'unknown metric': 16, unlisted: 0, incomplete: 2, unreadable: 0 })
+    expect(rejected).toEqual({ ...noRejections(), 'unknown metric': 16, incomplete: 2 })
     expect(readings).toHaveLength(20)
     expect(samples).toBe(16 + 2 + 20)
     expect(readings).toContainEqual({
@@ -78,7 +78,7 @@ suite('a scrape', () => {
     await using peer = await startPeer(answering(body, { 'content-encoding': 'gzip' }))
     const { readings, rejected } = await run(peer.url, {}, rules({ labels: new Map([['location_id', '7']]) }))
     expect(readings).toHaveLength(4_000)
-    expect(Object.values(rejected)).toEqual([0, 0, 0, 0])
+    expect(rejected).toEqual(noRejections())
     expect(new Set(readings.map(({ at, series }) => `${series.site} ${at}`))).toEqual(new Set(['7 1795235174385']))
   })
 
@@ -233,6 +233,13 @@ suite('a scrape fails', () => {
       more()
     })
     expect(await failureOf(run(peer.url, { maxBytes: 1_000_000 }))).toMatchObject({ reason: 'too large' })
+  })
+
+  test('if it holds more readings than any site has', async () => {
+    const line = 'project_vcpu_usage{project_name="a"} 1\n'
+    await using peer = await startPeer(answering(line.repeat(500_001)))
+    const error = await failureOf(run(peer.url, { timeout: 60_000 }))
+    expect(error).toMatchObject({ reason: 'too large', message: 'Expected at most 500000 readings, got more' })
   })
 
   test('if no answer comes in time', async () => {

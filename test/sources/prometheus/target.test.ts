@@ -41,6 +41,8 @@ suite('the status of a target', () => {
   test.each([
     [{ unreadable: 1 }, true],
     [{ incomplete: 1 }, true],
+    [{ 'too long': 1 }, true],
+    [{ 'too old': 1 }, true],
     [{ unlisted: 5, 'unknown metric': 100 }, false],
   ])('with rejections %j asks for attention: %s', (rejected, expected) => {
     expect(hasComplaints({ rejected: { ...noRejections(), ...rejected } })).toBe(expected)
