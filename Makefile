@@ -45,7 +45,7 @@ dev: $(INSTALLED) ## the same, restarted when a file changes
 	@exec node --watch $(SMALL_HEAP) --env-file-if-exists=.env src/main.ts
 
 verify: $(INSTALLED) ## check a ledger, by itself or while the worker runs: make verify LEDGER=data/credits.db
-	@node src/verify/main.ts $(ARGS) "$(LEDGER)"
+	@node $(SMALL_HEAP) src/verify/main.ts $(ARGS) "$(LEDGER)"
 
 test: check ## set up and pass all checks
 
@@ -68,7 +68,7 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 bench: $(INSTALLED) ## measure a round of publishing, the intake of readings and the check of a ledger
 	node $(SMALL_HEAP) bench/ingest.ts
 	node $(SMALL_HEAP) bench/round.ts
-	node bench/verify.ts
+	node $(SMALL_HEAP) bench/verify.ts
 
 docker-build: ## build the image, tagged with the version and "latest"
 	docker build -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .

@@ -8,13 +8,14 @@ interface Terminal {
 const CLEAR_LINE = '\r\u001b[K'
 
 export function createProgress(terminal: Terminal) {
-  const begun = performance.now()
+  let current = { stage: '', begun: 0 }
   const write = (text: string) => {
     if (terminal.isTTY === true) terminal.write(text)
   }
   return {
     tell(stage: string, done: number, total: number): void {
-      const speed = Math.round(done / ((performance.now() - begun) / 1_000)).toLocaleString('en')
+      if (stage !== current.stage) current = { stage, begun: performance.now() }
+      const speed = Math.round(done / ((performance.now() - current.begun) / 1_000)).toLocaleString('en')
       const far =
         total === 0 ? '…' : `${Math.floor((100 * done) / total)} % of ${total.toLocaleString('en')}, ${speed}/s`
       write(`${CLEAR_LINE}${stage}: ${far}`)

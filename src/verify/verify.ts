@@ -86,6 +86,7 @@ const STEP = 10_000
 
 function checkContents(db: DatabaseSync, problems: Problems, options: VerifyOptions): Counted {
   const { precision = 2, expected, group, onProgress } = options
+  onProgress?.('seals', 0, 0)
   checkSeals(db, problems)
   const { entries: total } = db.prepare('SELECT count(*) AS entries FROM entries').get() as { entries: number }
   const books = openBooks(db, problems)
@@ -93,6 +94,7 @@ function checkContents(db: DatabaseSync, problems: Problems, options: VerifyOpti
   const receipt = group === undefined ? undefined : createReceipt(group, books)
   const noted = expected === undefined ? undefined : createNoted(expected)
   let entries = 0
+  onProgress?.('entries', 0, total)
   const onEntry = (row: EntryRow, digest: RunningDigest) => {
     entries += 1
     receipt?.add(row)

@@ -255,14 +255,21 @@ suite('what is not found', () => {
       'a repricing that was only previewed is deleted',
       "DELETE FROM repricing_lines WHERE repricing_id = 'second'; DELETE FROM repricings WHERE id = 'second'",
     ],
-    [
-      'a series that was never charged is deleted with its group',
-      `DELETE FROM notes WHERE series_id = 6; DELETE FROM series WHERE id = 6; DELETE FROM accounts WHERE group_name = 'gamma';
-      DELETE FROM groups WHERE name = 'gamma'`,
-    ],
   ])('%s', (_what, sql) => {
     const { path, change } = ledgerAndHand()
     change(sql)
+    expect(tablesOf(path)).toEqual([])
+  })
+
+  test('a new series without a charge is deleted with its group', async () => {
+    const { path, change } = ledgerAndHand()
+    const ledger = openSqliteLedger(path)
+    await deliver(ledger, { project: 'omega', at: T0, value: '1' })
+    await ledger.close()
+    expect(verifyLedger(path)).toMatchObject({ problems: [], groups: 5 })
+    change('DELETE FROM notes WHERE series_id = 7', 'DELETE FROM series WHERE id = 7')
+    expect(tablesOf(path)).toEqual(['accounts'])
+    change("DELETE FROM accounts WHERE group_name = 'omega'", "DELETE FROM groups WHERE name = 'omega'")
     expect(tablesOf(path)).toEqual([])
   })
 })

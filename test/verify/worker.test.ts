@@ -52,6 +52,42 @@ const happenings = fc.array(
   { minLength: 20, maxLength: 80 },
 )
 
+type Happening = typeof happenings extends fc.Arbitrary<(infer Each)[]> ? Each : never
+
+/** A worker's parts on a ledger of their own, and a clock that stands still until something happens. */
+function startLife(path: string) {
+  let now = T0
+  const ledger = openSqliteLedger(path)
+  const shared = { ledger, meters, clock: { now: () => now }, logger: silent, onChanged: () => {} }
+  const intake = createIntake(shared)
+  const decide = createHoldDesk(shared)
+  const totals = new Map<string, number>()
+
+  async function read({ minutes, project, step, origin }: Extract<Happening, { kind: 'reading' }>): Promise<void> {
+    now += minutes * MINUTE
+    const total = Math.max(0, (totals.get(project) ?? 100) + Number(step))
+    totals.set(project, total)
+    const readings = [{ ...reading({ project, at: now, value: `${total}` }), origin }]
+    await intake.take({ id: 'd', source: 'test', receivedAt: now, rejected: noRejections(), readings })
+  }
+
+  async function give({ project, amount }: Extract<Happening, { kind: 'gift' }>, id: string): Promise<void> {
+    if ((await ledger.account(project)) === undefined) return
+    const entries = [{ ...adjustment(id, amount, project), recordedAt: now }]
+    await ledger.settle({ group: project, at: now, entries })
+  }
+
+  return {
+    ledger,
+    async happen(happening: Happening, index: number): Promise<void> {
+      if (happening.kind === 'reading') return read(happening)
+      if (happening.kind === 'gift') return give(happening, `gift ${index}`)
+      const [hold] = await ledger.holds({ limit: 1 })
+      if (hold !== undefined) await decide(hold.id, { verdict: happening.kind, actor: 'erika', reason: 'looked at' })
+    },
+  }
+}
+
 suite('the check is content', () => {
   test('with whatever readings, holds and people made of a ledger', async () => {
     let accepted = 0
@@ -59,46 +95,21 @@ suite('the check is content', () => {
     await fc.assert(
       fc.asyncProperty(happenings, async (list) => {
         const path = `${temporaryFolder()}/credits.db`
-        const ledger = openSqliteLedger(path)
-        let now = T0
-        const clock = { now: () => now }
-        const shared = { ledger, meters, clock, logger: silent }
-        const intake = createIntake({ ...shared, onChanged: () => {} })
-        const decide = createHoldDesk({ ...shared, onChanged: () => {} })
-        const totals = new Map<string, number>(projects.map((project) => [project, 100]))
-        for (const [index, happening] of list.entries()) {
-          if (happening.kind === 'reading') {
-            const { minutes, project, step, origin } = happening
-            now += minutes * MINUTE
-            const total = Math.max(0, totals.get(project)! + Number(step))
-            totals.set(project, total)
-            const measured = { ...reading({ project, at: now, value: `${total}` }), origin }
-            const rest = { id: 'd', source: 'test', receivedAt: now, rejected: noRejections() }
-            await intake.take({ ...rest, readings: [measured] })
-          } else if (happening.kind === 'gift') {
-            const { project, amount } = happening
-            if ((await ledger.account(project)) === undefined) continue
-            await ledger.settle({
-              group: project,
-              at: now,
-              entries: [{ ...adjustment(`gift ${index}`, amount, project), recordedAt: now }],
-            })
-          } else {
-            const [hold] = await ledger.holds({ limit: 1 })
-            if (hold === undefined) continue
-            const resolved = await decide(hold.id, { verdict: happening.kind, actor: 'erika', reason: 'looked at' })
-            if (happening.kind === 'accept' && resolved.kind === 'closed') accepted += 1
-          }
+        const { ledger, happen } = startLife(path)
+        for (const [index, happening] of list.entries()) await happen(happening, index)
+        for (const project of projects) {
+          const entries = await ledger.entries(project, { limit: 100 })
+          accepted += entries.filter((entry) => entry.kind === 'charge' && entry.accepted !== undefined).length
+          const notes = await ledger.notes(project, 100)
+          recovered += notes.filter(({ kind }) => kind === 'recovered').length
         }
-        const notes = await Promise.all(projects.map((project) => ledger.notes(project, 100)))
-        recovered += notes.flat().filter(({ kind }) => kind === 'recovered').length
         await ledger.close()
         expect(verifyLedger(path).problems).toEqual([])
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
-    expect(accepted).toBeGreaterThan(10)
-    expect(recovered).toBeGreaterThan(10)
+    expect(accepted).toBeGreaterThan(5)
+    expect(recovered).toBeGreaterThan(5)
   })
 
   test('with a worker that publishes, is edited and goes on', async () => {
@@ -119,7 +130,7 @@ suite('the check is content', () => {
         OS_CREDITS_LEDGER: `sqlite:${path}`,
         OS_CREDITS_SCRAPE_INTERVAL: '30ms',
         OS_CREDITS_SCRAPE_TIMEOUT: '29ms',
-        OS_CREDITS_PERUN_MAX_AGE: '1s',
+        OS_CREDITS_PERUN_MAX_AGE: '0ms',
       },
     })
     onTestFinished(() => worker[Symbol.asyncDispose]())
