@@ -45,7 +45,7 @@ dev: $(INSTALLED) ## the same, restarted when a file changes
 	@exec node --watch $(SMALL_HEAP) --env-file-if-exists=.env src/main.ts
 
 verify: $(INSTALLED) ## check a ledger, by itself or while the worker runs: make verify LEDGER=data/credits.db
-	@node $(SMALL_HEAP) src/verify/main.ts $(ARGS) "$(LEDGER)"
+	@node $(SMALL_HEAP) --env-file-if-exists=.env src/verify/main.ts $(ARGS) "$(LEDGER)"
 
 test: check ## set up and pass all checks
 

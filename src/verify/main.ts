@@ -27,7 +27,7 @@ code with the worker: amounts, totals, chains of hashes, seals, and what Perun s
   --group NAME         also print the receipt of a group
   --json               print what was found as JSON
   --limit NUMBER       problems to print, 20 if not given
-  --precision NUMBER   OS_CREDITS_PRECISION of the worker, 2 if not given
+  --precision NUMBER   decimals that the worker publishes; OS_CREDITS_PRECISION or 2 if not given
   --help               print this
 
 Exit codes: 0 all right, 1 problems found, 64 called wrongly, 66 no ledger that this program knows, 74 cannot be read.
@@ -72,7 +72,7 @@ function readCall(words: string[]) {
     path: positionals[0]!.replace(/^sqlite:/, ''),
     wants: values.json === true ? 'json' : values.digest === true ? 'digest' : 'text',
     limit: wholeNumber('--limit', values.limit ?? '20', 1_000_000),
-    precision: wholeNumber('--precision', values.precision ?? '2', 6),
+    precision: wholeNumber('--precision', values.precision ?? process.env.OS_CREDITS_PRECISION ?? '2', 6),
     ...(values.expect !== undefined && { expected: values.expect }),
     ...(values.group !== undefined && { group: values.group }),
   } as const

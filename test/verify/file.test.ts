@@ -51,6 +51,21 @@ suite('a ledger', () => {
     expect(verifyLedger(path)).toMatchObject({ problems: [], entries: 3 })
   })
 
+  test('that is written meanwhile is read as of the beginning', async () => {
+    const { path, ledger } = await openLedger()
+    let hours = 2
+    const written: Promise<void>[] = []
+    const onProgress = () => {
+      hours += 1
+      written.push(charge(ledger, hours))
+    }
+    expect(verifyLedger(path, { onProgress })).toMatchObject({ problems: [], entries: 2 })
+    await Promise.all(written)
+    expect(written.length).toBeGreaterThan(1)
+    expect(verifyLedger(path)).toMatchObject({ problems: [], entries: 2 + written.length })
+    await ledger.close()
+  })
+
   test('that was closed is read as it is', async () => {
     const { folder, path, ledger } = await openLedger()
     await ledger.close()

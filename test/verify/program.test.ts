@@ -81,6 +81,12 @@ suite('the check', () => {
     expect(stdout).toContain('Perun should show 5000080.04, published is nothing yet')
   })
 
+  test('rounds as the worker does that has the same environment', () => {
+    const env = { ...process.env, OS_CREDITS_PRECISION: '4' }
+    const { stdout } = spawnSync(process.execPath, [main, '--group', 'alpha', ledger], { encoding: 'utf8', env })
+    expect(stdout).toContain('Perun should show 5000080.0425, ')
+  })
+
   test('lets no name move the cursor of a terminal', () => {
     const { stdout } = verify('--group', STRANGE, ledger)
     expect(stdout).toContain('Receipt of Großes "Mikroskop" \uFFFD\\u{a}<b>:')
