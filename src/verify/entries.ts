@@ -64,8 +64,6 @@ export function checkEntries(db: DatabaseSync, { books, accepted, problems, onEn
     compare(row, 'id', `charge/${keyOf(series)}/${row.from_at}`)
     compare(row, 'corrects', null)
     compare(row, 'corrects_to', null)
-    if ((row.actor === null) !== (row.reason === null))
-      complain(row, 'reason', 'one if somebody accepted it', row.reason)
     checkAmount(row, series)
     checkPeriod(row, series)
     const facts = chargeFacts(row, series)

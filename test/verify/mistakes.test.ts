@@ -95,6 +95,12 @@ suite('a charge', () => {
     await charge(mistake)
     expect(await problems()).toEqual(found)
   })
+
+  test('that is on the account of another group is found', async () => {
+    await follow(ledger, 'beta', [[0, '100']])
+    await charge({ group: 'beta' })
+    expect(await problems()).toEqual(expect.arrayContaining(['entries 2: group_name', 'groups beta: used']))
+  })
 })
 
 suite('what people added', () => {
