@@ -32,6 +32,13 @@ function changeByHand(path: string, statements: readonly string[]): void {
   db.close()
 }
 
+function queryByHand(path: string, sql: string): Record<string, string> {
+  const db = new DatabaseSync(path)
+  const row = { ...db.prepare(sql).get() } as Record<string, string>
+  db.close()
+  return row
+}
+
 /** The tables where something is wrong, each once. */
 function tablesOf(path: string): string[] {
   return [...new Set(verifyLedger(path, { limit: 1_000 }).problems.map(({ table }) => table))]
@@ -114,6 +121,25 @@ suite('a changed value', () => {
     const { path, change } = ledgerAndHand()
     change("UPDATE groups SET dirty = 1 WHERE name = 'beta'")
     expect(tablesOf(path)).toEqual([])
+  })
+})
+
+suite('bytes that are no UTF-8, read as the replacement character that the name has', () => {
+  test.each([
+    ['entries', 'id', 'number = 6'],
+    ['series', 'project_name', 'id = 4'],
+    ['holds', 'reason', "kind = 'implausible growth' AND closed_at IS NULL"],
+  ])('are found in %s.%s', (table, column, where) => {
+    const { path, change } = ledgerAndHand()
+    const select = `SELECT ${column} AS value, hex(${column}) AS bytes FROM ${table} WHERE ${where}`
+    const before = queryByHand(path, select)
+    const bytes = before.bytes!.replace('EFBFBD', 'F0BFBD')
+    expect(bytes).not.toBe(before.bytes)
+    change(`UPDATE ${table} SET ${column} = CAST(x'${bytes}' AS TEXT) WHERE ${where}`)
+    expect(queryByHand(path, select)).toEqual({ value: before.value, bytes })
+    expect(verifyLedger(path).problems).toContainEqual(
+      expect.objectContaining({ table, what: 'its text', expected: 'UTF-8' }),
+    )
   })
 })
 
