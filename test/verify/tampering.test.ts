@@ -96,6 +96,11 @@ function of(table: string, names: string): [table: string, column: string][] {
   return names.split(' ').map((name) => [table, name])
 }
 
+function otherValue(table: string, column: string): string {
+  if (`${table}.${column}` === 'entries.kind') return "CASE kind WHEN 'charge' THEN 'opening' ELSE 'charge' END"
+  return `CASE typeof(${column}) WHEN 'text' THEN 'x' || ${column} WHEN 'null' THEN 1 ELSE ${column} + 1000 END`
+}
+
 suite('a changed value', () => {
   test('is looked for here in every column', () => {
     const { path } = ledgerAndHand()
@@ -109,13 +114,22 @@ suite('a changed value', () => {
 
   test.each(columns)('in %s.%s is found', (table, column) => {
     const { path, change } = ledgerAndHand()
-    const other = `CASE typeof(${column}) WHEN 'text' THEN 'x' || ${column} WHEN 'null' THEN 1 ELSE ${column} + 1000 END`
-    const kind = `CASE kind WHEN 'charge' THEN 'opening' ELSE 'charge' END`
     const first = `(SELECT min(${keys[table]}) FROM ${table})`
-    const value = `${table}.${column}` === 'entries.kind' ? kind : other
-    change(`UPDATE ${table} SET ${column} = ${value} WHERE ${keys[table]} = ${first}`)
+    change(`UPDATE ${table} SET ${column} = ${otherValue(table, column)} WHERE ${keys[table]} = ${first}`)
     expect(tablesOf(path)).not.toEqual([])
   })
+
+  // A charge that a person accepted, an opening, an adjustment, a correction.
+  test.each(columns.filter(([table]) => table === 'entries'))(
+    'in %s.%s of entries of all kinds is found',
+    (_, column) => {
+      for (const number of [16, 17, 19, 20]) {
+        const { path, change } = ledgerAndHand()
+        change(`UPDATE entries SET ${column} = ${otherValue('entries', column)} WHERE number = ${number}`)
+        expect([number, tablesOf(path)]).toEqual([number, expect.arrayContaining(['entries'])])
+      }
+    },
+  )
 
   test('of what says that there is work to do is not, as it changes no amount', () => {
     const { path, change } = ledgerAndHand()
