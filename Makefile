@@ -20,6 +20,7 @@ IMAGE = $(DOCKER_USERNAME)/credits-worker
 ARGS ?=
 KILLS ?= 500
 SEED ?=
+LEDGER ?= data/credits.db
 
 $(INSTALLED): package.json package-lock.json $(NODE)
 	npm ci --loglevel=error
@@ -29,7 +30,7 @@ $(INSTALLED): package.json package-lock.json $(NODE)
 	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
 	@touch $@
 
-.PHONY: help install run start dev test check typecheck lint format unit torture bench docker-build docker-build-dev docker-run clean
+.PHONY: help install run start dev verify test check typecheck lint format unit torture bench docker-build docker-build-dev docker-run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -44,6 +45,9 @@ start: $(INSTALLED) ## run the worker with the settings of the environment and o
 
 dev: $(INSTALLED) ## the same, restarted when a file changes
 	@exec node --watch $(SMALL_HEAP) --env-file-if-exists=.env src/main.ts
+
+verify: $(INSTALLED) ## check a ledger, by itself or while the worker runs: make verify LEDGER=data/credits.db
+	@node $(SMALL_HEAP) --env-file-if-exists=.env src/verify/main.ts $(ARGS) "$(LEDGER)"
 
 test: check ## set up and pass all checks
 
@@ -66,9 +70,10 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 torture: $(INSTALLED) ## kill the worker KILLS times under load; SEED=… repeats the moments of an earlier run
 	KILLS=$(KILLS) SEED=$(SEED) vitest run test/process/crash.test.ts
 
-bench: $(INSTALLED) ## measure a round of publishing and the intake of readings
+bench: $(INSTALLED) ## measure a round of publishing, the intake of readings and the check of a ledger
 	node $(SMALL_HEAP) bench/ingest.ts
 	node $(SMALL_HEAP) bench/round.ts
+	node $(SMALL_HEAP) bench/verify.ts
 
 docker-build: ## build the image, tagged with the version and "latest"
 	docker build -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .

@@ -27,8 +27,8 @@ export interface StoredSeries {
   readonly carry: Decimal
   /** The entry that may still grow. */
   readonly open?: OpenEntry
-  /** Where its chain of hashes stands; only the ledger looks at it (see `receipts.ts`). */
-  readonly chain: { readonly head: Hash; readonly openBase?: Hash }
+  /** Where its chain of hashes stands, and what else its seal covers; only the ledger looks at it (see `receipts.ts`). */
+  readonly chain: { readonly head: Hash; readonly openBase?: Hash; readonly openedBy?: string }
 }
 
 /** A line of the ledger to write: a new charge entry, or growth of the open one. */

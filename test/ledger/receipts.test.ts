@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, suite, test } from 'vitest'
 import { HOUR } from '#src/core/time.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
+import { verifyLedger } from '#src/verify/verify.ts'
 import { T0 } from '../helpers/billing.ts'
 import { follow } from '../helpers/ledger.ts'
 import { adjustment } from './contract/settling.ts'
@@ -76,6 +77,7 @@ suite('receipts', () => {
     downgrade(path)
     await openSqliteLedger(path).close()
     expect(rowsOf(path)).toEqual(before)
+    expect(verifyLedger(path).problems).toEqual([])
   })
 })
 

@@ -164,7 +164,7 @@ function ownerOf(lock: DatabaseSync): string {
 }
 
 /** What SQL alone cannot do, by the version whose file comes before it in the same transaction. */
-const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 3: chainEntries }
+const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 4: chainEntries }
 
 /** Brings the tables to the newest version: each numbered file runs once, in order, in a transaction of its own. */
 function migrate(db: DatabaseSync): void {

@@ -69,7 +69,7 @@ export function watchLines(db: DatabaseSync, percents: readonly number[]): void 
     setNextLine.run(next === undefined || next > LARGEST_AMOUNT ? null : next, name as string)
   }
   db.exec('DELETE FROM watched_lines')
-  db.prepare('INSERT INTO watched_lines VALUES (?)').run(wanted)
+  db.prepare('INSERT INTO watched_lines VALUES (?1, seal(?1))').run(wanted)
   db.exec('COMMIT')
 }
 

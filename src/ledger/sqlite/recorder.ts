@@ -41,11 +41,12 @@ interface SeriesStateRow {
   readonly open_price: string | null
   readonly open_base: string | null
   readonly head: string
+  readonly opened_by: string | null
 }
 
 export function createRecorder(db: DatabaseSync, registry: Registry, lines: LineWatch): Recorder {
   const selectSeries =
-    db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price, open_base, head
+    db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price, open_base, head, opened_by
     FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
   const insertSeries =
     db.prepare(`INSERT INTO series (site, metric, project_id, project_name, opened_by, at, value, carry, pace)
@@ -109,6 +110,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   function writeChange(change: SeriesChange, source: string | undefined, totals: Totals): void {
     const { series, before, postings, closes } = change
     const id = before?.number ?? registry.find(series) ?? addSeries(series, source, totals)
+    const { openedBy = null } = before === undefined ? { openedBy: source } : before.chain
     let { head, openBase } = before?.chain ?? { head: NO_HASH }
     let open = before?.open
     for (const posting of postings) {
@@ -127,7 +129,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
       ...(closes || open === undefined ? noOpenEntry : [open.number, open.window, open.priceVersion, openBase ?? null]),
       head,
     ]
-    updateSeries.run(...columns, sealOf([...identityOf(series), ...columns]), id)
+    updateSeries.run(...columns, sealOf([...identityOf(series), openedBy, ...columns]), id)
   }
 
   function extend({ to, amount, carryOut, number }: Extract<Posting, { kind: 'extend' }>, hash: Hash): void {
@@ -239,7 +241,11 @@ function createTotals(): Totals {
 }
 
 function toStoredSeries(row: SeriesStateRow): StoredSeries {
-  const chain = { head: row.head, ...(row.open_base !== null && { openBase: row.open_base }) }
+  const chain = {
+    head: row.head,
+    ...(row.open_base !== null && { openBase: row.open_base }),
+    ...(row.opened_by !== null && { openedBy: row.opened_by }),
+  }
   const stored = { number: row.id, state: toSeriesState(row), carry: decimal(row.carry), chain }
   if (row.open_number === null || row.open_window === null || row.open_price === null) return stored
   return { ...stored, open: { number: row.open_number, window: row.open_window, priceVersion: row.open_price } }
@@ -265,7 +271,7 @@ const MUTABLE = [
 const noOpenEntry = [null, null, null, null]
 
 /** What the seal of a series covers, as SQL. */
-export const SEALED_OF_SERIES = ['site', 'metric', 'project_id', 'project_name', ...MUTABLE].join(', ')
+export const SEALED_OF_SERIES = ['site', 'metric', 'project_id', 'project_name', 'opened_by', ...MUTABLE].join(', ')
 
 function identityOf({ site, metric, projectId, projectName }: Series): string[] {
   return [site, metric, projectId, projectName]

@@ -12,7 +12,7 @@ export type Remark = AdjustmentEntry | OpeningEntry
 export type RemarkWriter = (group: string, entries: readonly Remark[]) => number
 
 /** What the seal of a series without an open entry covers. */
-const SEALED_WITHOUT_OPEN = SEALED_OF_SERIES.replace(/open_\w+/g, 'NULL')
+const SEALED_WITHOUT_OPEN = SEALED_OF_SERIES.replace(/\bopen_\w+/g, 'NULL')
 
 export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
   const isKnown = db.prepare('SELECT 1 FROM entries WHERE id = ?')

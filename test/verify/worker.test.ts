@@ -1,0 +1,152 @@
+/** Ledgers of workers that lived through something: the check has nothing to say against them. */
+import fc from 'fast-check'
+import { expect, onTestFinished, suite, test } from 'vitest'
+import { createHoldDesk } from '#src/billing/holds.ts'
+import { createIntake } from '#src/billing/intake.ts'
+import { noRejections } from '#src/core/admit.ts'
+import { MINUTE } from '#src/core/time.ts'
+import { startPerun } from '#src/demo/perun/simulator.ts'
+import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
+import { verifyLedger } from '#src/verify/verify.ts'
+import { reading, silent, T0 } from '../helpers/billing.ts'
+import { startPeer } from '../helpers/peer.ts'
+import { startWorker, until } from '../helpers/worker.ts'
+import { adjustment } from '../ledger/contract/settling.ts'
+import { meters, temporaryFolder } from './ledgers.ts'
+
+const projects = ['alpha', 'beta', 'gamma', 'delta']
+
+/** What may happen next: some projects show new totals, people decide about a hold, or add something. */
+const happenings = fc.array(
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constant('reading' as const),
+        minutes: fc.integer({ min: 0, max: 90 }),
+        project: fc.constantFrom(...projects),
+        origin: fc.constantFrom('a', 'b'),
+        step: fc.constantFrom(
+          '1.0047221891027555',
+          '0',
+          '0.1',
+          '-0.1',
+          '-30',
+          '30',
+          '31.5',
+          '9000000',
+          '0.3333333333333333',
+        ),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('accept' as const, 'dismiss' as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('gift' as const),
+        project: fc.constantFrom(...projects),
+        amount: fc.bigInt({ min: -1_000_000n, max: 1_000_000n }),
+      }),
+    },
+  ),
+  { minLength: 20, maxLength: 80 },
+)
+
+type Happening = typeof happenings extends fc.Arbitrary<(infer Each)[]> ? Each : never
+
+/** A worker's parts on a ledger of their own, and a clock that stands still until something happens. */
+function startLife(path: string) {
+  let now = T0
+  const ledger = openSqliteLedger(path)
+  const shared = { ledger, meters, clock: { now: () => now }, logger: silent, onChanged: () => {} }
+  const intake = createIntake({ ...shared, maxSeries: 1_000 })
+  const decide = createHoldDesk(shared)
+  const totals = new Map<string, number>()
+
+  async function read({ minutes, project, step, origin }: Extract<Happening, { kind: 'reading' }>): Promise<void> {
+    now += minutes * MINUTE
+    const total = Math.max(0, (totals.get(project) ?? 100) + Number(step))
+    totals.set(project, total)
+    const readings = [{ ...reading({ project, at: now, value: `${total}` }), origin }]
+    await intake.take({ id: 'd', source: 'test', receivedAt: now, rejected: noRejections(), readings })
+  }
+
+  async function give({ project, amount }: Extract<Happening, { kind: 'gift' }>, id: string): Promise<void> {
+    if ((await ledger.account(project)) === undefined) return
+    const entries = [{ ...adjustment(id, amount, project), recordedAt: now }]
+    await ledger.settle({ group: project, at: now, entries })
+  }
+
+  return {
+    ledger,
+    async happen(happening: Happening, index: number): Promise<void> {
+      if (happening.kind === 'reading') return read(happening)
+      if (happening.kind === 'gift') return give(happening, `gift ${index}`)
+      const [hold] = await ledger.holds({ limit: 1 })
+      if (hold !== undefined) await decide(hold.id, { verdict: happening.kind, actor: 'erika', reason: 'looked at' })
+    },
+  }
+}
+
+suite('the check is content', () => {
+  test('with whatever readings, holds and people made of a ledger', async () => {
+    let accepted = 0
+    let recovered = 0
+    await fc.assert(
+      fc.asyncProperty(happenings, async (list) => {
+        const path = `${temporaryFolder()}/credits.db`
+        const { ledger, happen } = startLife(path)
+        for (const [index, happening] of list.entries()) await happen(happening, index)
+        for (const project of projects) {
+          const entries = await ledger.entries(project, { limit: 100 })
+          accepted += entries.filter((entry) => entry.kind === 'charge' && entry.accepted !== undefined).length
+          const notes = await ledger.notes(project, 100)
+          recovered += notes.filter(({ kind }) => kind === 'recovered').length
+        }
+        await ledger.close()
+        expect(verifyLedger(path).problems).toEqual([])
+      }),
+      { numRuns: 40 },
+    )
+    expect(accepted).toBeGreaterThan(5)
+    expect(recovered).toBeGreaterThan(5)
+  })
+
+  test('with a worker that publishes, is edited and goes on', async () => {
+    let total = 100
+    const peer = await startPeer((_, response) => {
+      response.end(`project_vcpu_usage{project_id="1",project_name="alpha"} ${total}\n`)
+    })
+    onTestFinished(() => peer[Symbol.asyncDispose]())
+    const perun = await startPerun()
+    onTestFinished(() => perun.close())
+    perun.addGroup({ name: 'alpha', granted: '1000', resources: [8676] })
+    const path = `${temporaryFolder()}/credits.db`
+    const worker = await startWorker({
+      perun,
+      env: {
+        USAGE_EXPORTER_URLS: `${peer.url}/metrics`,
+        OS_CREDITS_LOCATION_ID: '8676',
+        OS_CREDITS_LEDGER: `sqlite:${path}`,
+        OS_CREDITS_SCRAPE_INTERVAL: '30ms',
+        OS_CREDITS_SCRAPE_TIMEOUT: '29ms',
+        OS_CREDITS_PERUN_MAX_AGE: '0ms',
+      },
+    })
+    onTestFinished(() => worker[Symbol.asyncDispose]())
+    const shows = (used: string) => until(`Perun shows ${used}`, () => perun.read('alpha').used === used)
+    await shows('0.00')
+    total += 1.5
+    await shows('1.50')
+    expect(verifyLedger(path).problems).toEqual([])
+    perun.edit('alpha', { used: '5' })
+    total += 1
+    await shows('6.00')
+    await worker.stop()
+    expect(verifyLedger(path, { group: 'alpha' })).toMatchObject({
+      problems: [],
+      total: 6_000_000n,
+      receipt: { published: '6', remarks: [{ kind: 'opening' }, { kind: 'adjustment', credits: '3.5' }] },
+    })
+  })
+})
