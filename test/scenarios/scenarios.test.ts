@@ -7,7 +7,8 @@ import { readTable, runScenario } from '../helpers/scenarios.ts'
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, name), 'utf8')
 const planner = 'planner.txt'
-const tables = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.txt') && name !== planner)
+const others = /^(planner|forecast)/
+const tables = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.txt') && !others.test(name))
 
 suite('in the scenario', () => {
   test.each(tables)('%s each delivery comes to what the table says', async (name) => {

@@ -23,7 +23,15 @@ export function recordingContract(open: () => Promise<Ledger>): void {
       expect(await ledger.group('alpha')).toBeUndefined()
       expect(await ledger.history('alpha', { from: 0, to: T0 })).toBeUndefined()
       expect(await ledger.dirtyGroups()).toEqual([])
-      expect(await ledger.summary()).toEqual({ groups: 0, dirty: 0, series: 0, entries: 0, holds: {}, contacts: {}, drifts: 0 })
+      expect(await ledger.summary()).toEqual({
+        groups: 0,
+        dirty: 0,
+        series: 0,
+        entries: 0,
+        holds: {},
+        contacts: {},
+        drifts: 0,
+      })
       expect(await ledger.check()).toBeUndefined()
     })
 
