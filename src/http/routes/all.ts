@@ -6,6 +6,7 @@ import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
 import { decideHoldRoute, holdsRoute } from './holds.ts'
 import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
+import { planRoute } from './plan.ts'
 import { costsRoute, metersRoute } from './prices.ts'
 import { statsRoute } from './stats.ts'
 
@@ -20,6 +21,7 @@ export function allRoutes(parts: HttpParts): Route[] {
     changeLogLevelsRoute(parts),
     metersRoute(parts),
     costsRoute(parts),
+    planRoute(parts),
     creditsHistoryRoute(parts),
     groupsRoute(parts),
     groupRoute(parts),
