@@ -11,7 +11,7 @@ import { FUTURE_DAYS, families } from './histories.ts'
 import { describeMachine, table } from './report.ts'
 
 const perFamily = Number(process.argv[2] ?? 1_000)
-const [TUNED, FRESH] = [1_000_000, 20_000_000]
+const [TUNED, FRESH] = [1_000_000, 30_000_000]
 const begun = performance.now()
 const tuned = backTest(TUNED, perFamily)
 const fresh = backTest(FRESH, perFamily)

@@ -41,10 +41,11 @@ const STRIDE = 2
 /** What is usual is twice as wide for a group with two days, and counts as much as one span of its own. */
 const FEW_DAYS = 2
 const USUAL_WEIGHT = 1
-/** Quantiles of few numbers lie too close together. */
-const STRETCH = 1.05
 /** How much of being steadier or wilder than usual goes on from a span to the next longer one. */
 const INHERITED = 0.7
+/** So much of its former level a group may get back to at any time, half of that within three days. */
+const RETURNING = 0.8
+const RETURNING_DAYS = 3
 /** With this power of time the band of the daily use widens beyond the longest span. */
 const WIDENING = 0.25
 
@@ -65,21 +66,29 @@ export function outlooksOf(days: EvenDays): Outlook[] {
   const tried = trials(days)
   const week = lastingOf(tried, USUAL_LASTING * Math.min(1, days.count / TELLING_DAYS))
   const few = 1 + FEW_DAYS / Math.max(1, days.count)
+  const now = levelAfter(days, days.count)
   let [lower, upper] = [1, 1]
   return tried.map(({ span, trials: past, weight }, index) => {
     const { below, above } = usual[index]!
     const lasting = week ** (span / 7)
     const errors = past.map((trial) => errorOf(trial, lasting)).sort((a, b) => a - b)
+    // A single span says nothing of how far apart they lie.
     const own = Math.max(0, errors.length * weight - 1)
     const blend = (ofGroup: number, ofAll: number, inherited: number) =>
-      (own * STRETCH * ofGroup + USUAL_WEIGHT * few * ofAll * inherited ** INHERITED) / (own + USUAL_WEIGHT)
+      (own * ofGroup + USUAL_WEIGHT * few * ofAll * inherited ** INHERITED) / (own + USUAL_WEIGHT)
     const band = {
       below: Math.min(0, blend(quantile(errors, 0.1), below, lower)),
       above: Math.max(0, blend(quantile(errors, 0.9), above, upper)),
     }
     ;[lower, upper] = [band.below / below, band.above / above]
-    return { span, lasting, ...band }
+    return { span, lasting, below: band.below, above: Math.max(band.above, returning(span, now)) }
   })
+}
+
+/** How far above the forecast it is if a group that uses less than before takes it up again: after a holiday, a pause. */
+function returning(span: number, now: Level): number {
+  if (now.recent >= now.long) return 0
+  return (RETURNING * (1 - 0.5 ** (span / RETURNING_DAYS)) * (now.long - now.recent)) / higher(now)
 }
 
 /** The outlook for any span: between two of the list in proportion to the logarithm of time. */
