@@ -77,7 +77,10 @@ suite('whatever is planned', () => {
     fc.assert(
       fc.property(kinds, positive(1_000_000_000, 6), (machines, credits) => {
         const lasting = howLong(machines, credits)
-        if (lasting === undefined) return expect(compare(costPerDay(machines), zero)).toBe(0)
+        if (lasting === undefined) {
+          expect(compare(costPerDay(machines), zero)).toBe(0)
+          return
+        }
         const cost = (hours: Decimal) =>
           add(multiply(costPerDay(machines), { digits: lasting.days, scale: 0 }), until(machines, hours))
         expect(compare(cost(lasting.hours), credits)).toBeLessThanOrEqual(0)
