@@ -70,10 +70,11 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 torture: $(INSTALLED) ## kill the worker KILLS times under load; SEED=… repeats the moments of an earlier run
 	KILLS=$(KILLS) SEED=$(SEED) vitest run test/process/crash.test.ts
 
-bench: $(INSTALLED) ## measure a round of publishing, the intake of readings and the check of a ledger
+bench: $(INSTALLED) ## measure publishing, intake, the check of a ledger and how good forecasts are
 	node $(SMALL_HEAP) bench/ingest.ts
 	node $(SMALL_HEAP) bench/round.ts
 	node $(SMALL_HEAP) bench/verify.ts
+	node bench/forecast.ts
 
 docker-build: ## build the image, tagged with the version and "latest"
 	docker build -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .

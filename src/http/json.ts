@@ -6,6 +6,7 @@
  */
 import { bodyParser } from '@koa/bodyparser'
 import type { Context } from 'koa'
+import { compare, type Decimal, formatDecimal, parseDecimal } from '../core/decimals.ts'
 import { BadRequestError, BodyTooLargeError, UnsupportedBodyError } from './errors.ts'
 
 /** Part of the language since 2025, not yet of TypeScript's library. */
@@ -73,6 +74,14 @@ function parseJson(text: string): unknown {
 export function objectOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new BadRequestError(`${what}: expected a JSON object, got ${describe(value)}.`)
+}
+
+/** A number from `min` to `max`, or the reason why not. */
+export function numberOf(value: unknown, what: string, { min, max }: { min: Decimal; max: Decimal }): Decimal {
+  const number = typeof value === 'string' ? parseDecimal(value) : undefined
+  if (number !== undefined && compare(number, min) >= 0 && compare(number, max) <= 0) return number
+  const range = `${formatDecimal(min)} to ${formatDecimal(max)}`
+  throw new BadRequestError(`${what}: expected a number from ${range}, got ${describe(value)}.`)
 }
 
 /** What was given instead, short and on one line. */

@@ -2,27 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, suite, test } from 'vitest'
 import { formatCredits, parseCredits } from '#src/core/credits.ts'
-import { add, type Decimal, decimal, floor, formatDecimal, multiply, subtract, zero } from '#src/core/decimals.ts'
-import { readTable, runScenario } from '../helpers/scenarios.ts'
+import { runScenario } from '../helpers/scenarios.ts'
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, name), 'utf8')
-const planner = 'planner.txt'
-const tables = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.txt') && name !== planner)
+/** These have tests of their own. */
+const others = /^(planner|forecast)/
+const tables = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.txt') && !others.test(name))
 
 suite('in the scenario', () => {
   test.each(tables)('%s each delivery comes to what the table says', async (name) => {
     const { expected, came } = await runScenario(read(name))
     expect(expected.length).toBeGreaterThan(1)
     expect(came).toEqual(expected)
-  })
-
-  test(`${planner} the arithmetic is right`, () => {
-    for (const { hourly, hours, days, before, exact, granted } of readTable(read(planner)).rows) {
-      const cost = [hours, days].reduce((product: Decimal, each) => multiply(product, decimal(each!)), decimal(hourly!))
-      const needed = add(cost, decimal(before!))
-      expect(formatDecimal(needed)).toBe(exact)
-      expect(String(-floor(subtract(zero, needed)))).toBe(granted)
-    }
   })
 
   test('what is left of 78,042 granted credits after 726.4 used ones is 77,315.6', () => {

@@ -9,6 +9,7 @@ import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
 import { decideHoldRoute, holdRoute, holdsRoute } from './holds.ts'
 import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
+import { planRoute } from './plan.ts'
 import { costsRoute, metersRoute } from './prices.ts'
 import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
 import { statsRoute } from './stats.ts'
@@ -24,6 +25,7 @@ export function allRoutes(parts: HttpParts): Route[] {
     changeLogLevelsRoute(parts),
     metersRoute(parts),
     costsRoute(parts),
+    planRoute(parts),
     creditsHistoryRoute(parts),
     groupsRoute(parts),
     groupRoute(parts),

@@ -1,20 +1,9 @@
 /** What is charged for, and what a machine would cost. */
-import {
-  add,
-  compare,
-  type Decimal,
-  decimal,
-  formatDecimal,
-  isNegative,
-  multiply,
-  parseDecimal,
-  round,
-  zero,
-} from '../../core/decimals.ts'
+import { add, type Decimal, decimal, formatDecimal, multiply, round, zero } from '../../core/decimals.ts'
 import { type Meter, priceAt } from '../../core/meters.ts'
 import type { Instant } from '../../core/time.ts'
-import { BadRequestError, NotFoundError } from '../errors.ts'
-import { describe, exactNumber, objectOf, readJson } from '../json.ts'
+import { NotFoundError } from '../errors.ts'
+import { describe, exactNumber, numberOf, objectOf, readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 
@@ -74,13 +63,9 @@ export function costsRoute({ meters, precision, clock }: Pick<HttpParts, 'meters
   }
 }
 
+function readSize(name: string, given: unknown): Decimal {
+  return numberOf(given, name, { min: zero, max: LARGEST_SIZE })
+}
+
 /** Beyond this a size is a mistake. */
 const LARGEST_SIZE = decimal('1e12')
-
-function readSize(name: string, given: unknown): Decimal {
-  const size = typeof given === 'string' ? parseDecimal(given) : undefined
-  if (size !== undefined && !isNegative(size) && compare(size, LARGEST_SIZE) <= 0) return size
-  throw new BadRequestError(
-    `${name}: expected a number from 0 to ${formatDecimal(LARGEST_SIZE)}, got ${describe(given)}.`,
-  )
-}

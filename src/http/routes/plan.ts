@@ -1,0 +1,90 @@
+/** The planner: which grant to ask for, and how long credits last. */
+import { add, type Decimal, formatDecimal, multiply, round, subtract } from '../../core/decimals.ts'
+import { type Meter, priceAt } from '../../core/meters.ts'
+import { costPerDay, costPerHour, howLong, type Lasting, type Machines, wholeGrant } from '../../core/plan.ts'
+import { formatInstant, type Instant } from '../../core/time.ts'
+import { exactNumber, readJson } from '../json.ts'
+import type { HttpParts } from '../parts.ts'
+import { type PlanRequest, readPlanRequest } from '../planRequest.ts'
+import type { Route } from '../route.ts'
+
+/** `POST /api/plan`. */
+export function planRoute({ meters, clock }: Pick<HttpParts, 'meters' | 'clock'>): Route {
+  return {
+    method: 'post',
+    path: '/api/plan',
+    who: 'all',
+    summary: 'Which grant machines need, or how long credits last, at the prices of today',
+    body:
+      'Machines, and days or credits: {"machines": [{"count": 2, "sizes": {"cpu": 28, "ram": 64}, "weights": {"cpu": 2}}], ' +
+      '"hours_per_day": 8, "days": 91}. With granted and used of a running project, days are added to its grant, and ' +
+      'machines may have a count below zero: the project gives them up.',
+    answers: { 200: 'What it costs', 400: 'Not such a plan', 413: 'Too long', 415: 'No JSON' },
+    async handle(ctx) {
+      const now = clock.now()
+      const request = readPlanRequest(await readJson(ctx), meters, now)
+      ctx.body = {
+        per_hour: exact(costPerHour(request.machines)),
+        per_day: exact(costPerDay(request.machines)),
+        ...spending(request),
+        ...lasting(request),
+        prices: Object.fromEntries(request.meters.map((meter) => [meter.name, priceJson(meter, now)])),
+      }
+    },
+  }
+}
+
+/** What the days cost, and which grant they need beside what is granted already. */
+function spending({ machines, days, project }: PlanRequest) {
+  if (days === undefined) return {}
+  const credits = multiply(costPerDay(machines), days)
+  if (project === undefined) return { credits: exact(credits), grant: String(wholeGrant(credits)) }
+  const grant = wholeGrant(add(project.granted, credits))
+  return {
+    credits: exact(credits),
+    grant: String(grant),
+    /** What the grant has to grow by. */
+    more: exact(subtract({ digits: grant, scale: 0 }, project.granted)),
+    /** What is left after these days if the grant stays as it is. */
+    left_after: exact(subtract(leftOf(project), credits)),
+  }
+}
+
+function lasting({ machines, credits, project }: PlanRequest) {
+  if (project !== undefined) {
+    const left = leftOf(project)
+    return { left: exact(left), ...(areRunning(machines) && { lasts: lastsJson(howLong(machines, left)) }) }
+  }
+  return credits === undefined ? {} : { lasts: lastsJson(howLong(machines, credits)) }
+}
+
+function leftOf({ granted, used }: NonNullable<PlanRequest['project']>): Decimal {
+  return subtract(granted, used)
+}
+
+function areRunning(machines: readonly Machines[]): boolean {
+  return machines.every(({ count }) => count > 0n)
+}
+
+/** `null` is for ever. */
+function lastsJson(lasts: Lasting | undefined) {
+  return lasts === undefined
+    ? null
+    : { days: exactNumber(String(lasts.days)), hours: exactNumber(formatDecimal(lasts.hours)) }
+}
+
+function priceJson(meter: Meter, now: Instant) {
+  const { perUnit, version } = priceAt(meter, now)
+  const next = meter.prices.find(({ from }) => from > now)
+  return {
+    price: formatDecimal(perUnit),
+    price_version: version,
+    /** Another price holds from then on: what is planned beyond it will cost something else. */
+    until: next === undefined ? null : formatInstant(next.from),
+  }
+}
+
+/** To a micro-credit. */
+function exact(credits: Decimal): string {
+  return formatDecimal(round(credits, 6))
+}
