@@ -4,19 +4,13 @@
  * The ledger hands over what is stored of the series, this module asks the pure rules of `core/` what each reading means,
  * and hands back what to write. It runs inside the ledger's transaction and does not wait for anything.
  */
-import type { SiteVerdict } from '../core/classify.ts'
+import { describeFall, describeJump } from '../core/causes.ts'
+import type { Jump, SiteVerdict } from '../core/classify.ts'
 import { type Credits, LARGEST_AMOUNT } from '../core/credits.ts'
-import {
-  type Decision,
-  decide,
-  describePoint,
-  type HeldReason,
-  type Point,
-  type SeriesState,
-  withAccepted,
-} from '../core/decide.ts'
+import { type Decision, decide, describePoint, type HeldReason, type Point, type SeriesState } from '../core/decide.ts'
 import { add, approximate, type Decimal, formatDecimal, isZero, subtract, zero } from '../core/decimals.ts'
 import { type ChargeEntry, continues, type OpenEntry, type ReadCharge, windowOf } from '../core/entries.ts'
+import { withAccepted } from '../core/lines.ts'
 import type { Meter, Meters } from '../core/meters.ts'
 import { type Charge, rate } from '../core/rating.ts'
 import { type Reading, type Series, seriesKey } from '../core/series.ts'
@@ -31,7 +25,7 @@ import type {
   SeriesChange,
   StoredSeries,
 } from '../ledger/ledger.ts'
-import { clockKey, type Verdicts } from './sites.ts'
+import { clockKey, unitKey, type Verdicts } from './sites.ts'
 
 /** What came of a reading, for logs and metrics. */
 export type Outcome = Decision['kind'] | 'conflict'
@@ -42,6 +36,8 @@ export interface BillingContext {
   readonly now: Instant
   /** Keys of holds that the delivery shows to be over. */
   readonly released?: readonly string[]
+  /** Keys of the holds about units that are open. */
+  readonly unitHolds?: ReadonlySet<string>
 }
 
 export interface Billed {
@@ -52,6 +48,8 @@ export interface Billed {
   /** Charge entries that begin here. */
   readonly begun: number
 }
+
+const noHolds: ReadonlySet<string> = new Set()
 
 /** A single charge beyond this is a mistake: the sum of a million of them must still fit a ledger. */
 const LARGEST_CHARGE = LARGEST_AMOUNT / 1_000_000n
@@ -104,7 +102,7 @@ function withActor(posting: Posting, accepted: { readonly actor: string; readonl
 export function bill(
   readings: readonly Reading[],
   stored: readonly (StoredSeries | undefined)[],
-  { meters, verdicts, now, released = [] }: BillingContext,
+  { meters, verdicts, now, released = [], unitHolds = noHolds }: BillingContext,
 ): Billed {
   const drafts = new Map<string | number, Draft>()
   const collected: Collected = { notes: [], holds: new Map(), withdrawn: [], heldGrowths: [] }
@@ -114,7 +112,9 @@ export function bill(
     const draft = drafts.get(key) ?? createDraft(reading.series, stored[index])
     drafts.set(key, draft)
     const verdict = verdicts(reading.series)
-    const outcome = take(draft, reading, { meter: meters.get(reading.series.metric)!, verdict, now }, collected)
+    const isUnitHeld = unitHolds.size > 0 && unitHolds.has(unitKey(reading.series))
+    const meter = meters.get(reading.series.metric)!
+    const outcome = take(draft, reading, { meter, verdict, isUnitHeld, now }, collected)
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
   }
   const changes = [...drafts.values()].flatMap(toChange)
@@ -156,6 +156,7 @@ interface Collected {
 interface Situation {
   readonly meter: Meter
   readonly verdict: SiteVerdict | undefined
+  readonly isUnitHeld: boolean
   readonly now: Instant
 }
 
@@ -171,9 +172,11 @@ function toChange({ series, before, state, carry, open, postings }: Draft): Seri
 
 /** Applies one reading to the draft of its series. */
 function take(draft: Draft, reading: Reading, situation: Situation, collected: Collected): Outcome {
-  const { meter, verdict, now } = situation
-  const siteJumped = verdict?.jumped ?? false
-  const decision = decide(draft.state, reading, { meter, now, siteJumped })
+  const { meter, verdict, isUnitHeld, now } = situation
+  const jump = jumpOf(verdict, draft.state, reading)
+  const isUnitBack = verdict?.fall === 'unit switched'
+  const decision = decide(draft.state, reading, { meter, now, jump: jump?.reason, isUnitHeld, isUnitBack })
+  const withdraw = (from: Point) => collected.withdrawn.push({ series: draft.series, from, until: reading.at })
   const note = (kind: Note['kind'], text: string) =>
     collected.notes.push({ kind, series: draft.series, at: reading.at, text })
   switch (decision.kind) {
@@ -188,24 +191,37 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
       draft.open = undefined
       note(
         'rebased',
-        `Fell from ${describePoint(decision.from)} to ${describePoint(decision.to)}: ${verdict?.fallCause ?? 'unknown'}.`,
+        `Fell from ${describePoint(decision.from)} to ${describePoint(decision.to)}: ${describeFall(verdict?.fall ?? 'unknown')}. Nothing is charged for it.`,
       )
+      if (decision.backAt !== undefined) withdraw(decision.backAt)
       break
     case 'recovered':
       draft.open = undefined
       note('recovered', describeRecovery(decision))
-      collected.withdrawn.push({ series: draft.series, since: decision.former.at })
+      withdraw(decision.former)
       if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
     case 'charged':
       if (!charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
     case 'held':
-      return hold(draft, decision.reason, decision, collected)
+      if (decision.backAt !== undefined) withdraw(decision.backAt)
+      return hold(draft, decision.reason, decision, collected, jump)
     case 'unchanged':
   }
   draft.state = decision.state
   return decision.kind
+}
+
+/** Why growth of a series is held, if the delivery says so and the series grew by so much. */
+function jumpOf(
+  verdict: SiteVerdict | undefined,
+  state: SeriesState | undefined,
+  { value }: Reading,
+): Jump | undefined {
+  const jump = verdict?.jump
+  if (jump === undefined || state === undefined || jump.least === 1) return jump
+  return approximate(value) >= jump.least * approximate(state.watermark.value) ? jump : undefined
 }
 
 /** Charges what lies between two points. Returns false, with nothing changed, if the amount cannot be true. */
@@ -266,31 +282,51 @@ function hold(
   reason: HeldReason,
   { from, to, state }: { from: Point; to: Point; state: SeriesState },
   { holds, heldGrowths }: Collected,
+  jump?: Jump,
 ): 'held' {
   const { series } = draft
-  const { site, metric, projectName } = series
-  if (reason === 'clock ahead') {
-    const key = clockKey(series)
-    const sentence = `Readings of site ${site} (${metric}) are later than our clock, the last one at ${formatInstant(to.at)}. They are dropped until the clocks agree: check NTP on both machines.`
-    holds.set(key, { key, kind: reason, site, reason: sentence })
-    return 'held'
-  }
-  const wholeSite = reason === 'site jump'
-  const key = wholeSite ? `site jump/${site}/${metric}/${to.at}` : `${reason}/${seriesKey(series)}/${to.at}`
-  const growth = formatDecimal(subtract(to.value, from.value))
-  holds.set(key, {
-    key,
-    kind: reason,
-    site,
-    ...(!wholeSite && { group: projectName }),
-    reason: wholeSite
-      ? `Nearly all projects of site ${site} jumped by the same factor (${metric}, about ${formatInstant(to.at)}): a new weight table or start date. What they jumped by is not charged.`
-      : `${metric} of ${projectName} at site ${site} grew by ${growth} between ${formatInstant(from.at)} and ${formatInstant(to.at)} (${reason}). This growth is not charged.`,
-  })
-  heldGrowths.push({ holdKey: key, series, from, to })
+  const made = describeHold(series, reason, { from, to, jump })
+  holds.set(made.key, made)
+  if (reason === 'clock ahead') return 'held'
+  heldGrowths.push({ holdKey: made.key, series, from, to })
   draft.open = undefined
   draft.state = state
   return 'held'
+}
+
+function describeHold(
+  series: Series,
+  kind: HeldReason,
+  { from, to, jump }: { from: Point; to: Point; jump: Jump | undefined },
+): Hold {
+  const { site, metric, projectName: group } = series
+  const grew = `${metric} of ${group} at site ${site} grew by ${formatDecimal(subtract(to.value, from.value))} between ${formatInstant(from.at)} and ${formatInstant(to.at)}`
+  switch (kind) {
+    case 'clock ahead': {
+      const reason = `Readings of site ${site} (${metric}) are later than our clock, the last one at ${formatInstant(to.at)}. They are dropped until the clocks agree: check NTP on both machines.`
+      return { key: clockKey(series), kind, site, reason }
+    }
+    case 'unit switched': {
+      const reason = `Site ${site} counts ${metric} in another unit. ${describeJump('unit switched')} Dismiss the hold if the growth was never consumed.`
+      return { key: unitKey(series), kind, site, reason }
+    }
+    case 'site jump': {
+      const reason = `Projects of site ${site} jumped together (${metric}, about ${formatInstant(to.at)}). ${describeJump(jump?.cause ?? 'unknown')} What they jumped by is not charged; what they grow by from there is.`
+      return { key: `${kind}/${site}/${metric}/${to.at}`, kind, site, reason }
+    }
+    case 'series merged': {
+      const reason = `${grew}, about the total of ${jump?.other ?? 'another project'}, which is gone from the sums. ${describeJump('series merged')} This growth is not charged.`
+      return { key: `${kind}/${seriesKey(series)}/${to.at}`, kind, site, group, reason }
+    }
+    case 'unclear after a fall': {
+      const reason = `${grew} after a fall, and no pace explains it: machines may have come back into the sum. It is not charged, and it is withdrawn when the total is back where it fell from.`
+      return { key: `${kind}/${seriesKey(series)}`, kind, site, group, reason }
+    }
+    case 'implausible growth': {
+      const reason = `${grew}, more than its meter allows. This growth is not charged.`
+      return { key: `${kind}/${seriesKey(series)}/${to.at}`, kind, site, group, reason }
+    }
+  }
 }
 
 function describeRecovery({ from, to, former }: Extract<Decision, { kind: 'recovered' }>): string {

@@ -32,7 +32,13 @@ export interface HoldDeskOptions {
   readonly onChanged: (groups: readonly string[]) => void
 }
 
-const decidable = new Set<HoldKind>(['implausible growth', 'unclear after a fall', 'site jump'])
+const decidable = new Set<HoldKind>([
+  'implausible growth',
+  'unclear after a fall',
+  'site jump',
+  'unit switched',
+  'series merged',
+])
 
 /** A decision that cannot be carried out; the hold stays open. */
 class Refusal extends Error {}

@@ -14,10 +14,10 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Delivery } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type Billed, bill, type Outcome, ramPerCpu } from './biller.ts'
-import { agreeingClocks, createJudge, type Verdicts } from './sites.ts'
+import { agreeingClocks, createJudge, unitKeys, type Verdicts } from './sites.ts'
 
 export interface IntakeOptions {
-  readonly ledger: Pick<Ledger, 'record' | 'stored'>
+  readonly ledger: Pick<Ledger, 'record' | 'stored' | 'seriesOf' | 'openHolds'>
   readonly meters: Meters
   readonly clock: Clock
   readonly logger: Logger
@@ -88,16 +88,18 @@ export function createIntake({
   async function judge(readings: readonly Reading[]): Promise<Verdicts> {
     const judge = createJudge()
     for (const part of parts(readings)) judge.look(part, await ledger.stored(part.map(({ series }) => series)))
-    return judge.verdicts()
+    return judge.verdicts(({ site, metric }) => ledger.seriesOf(site, metric))
   }
 
   async function recordPart(part: readonly Reading[], progress: Progress): Promise<void> {
     const { verdicts, outcomes, changed, released } = progress
     let billed: Billed | undefined
+    // Asked for each part: a person may decide meanwhile.
+    const unitHolds = await ledger.openHolds(unitKeys(part))
     const { groups, opened } = await ledger.record(
       part.map(({ series }) => series),
       (stored) => {
-        billed = bill(part, stored, { meters, verdicts, now: clock.now(), released })
+        billed = bill(part, stored, { meters, verdicts, now: clock.now(), released, unitHolds })
         return billed.recording
       },
     )

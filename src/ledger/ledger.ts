@@ -62,6 +62,8 @@ export type HoldKind =
   | 'implausible growth'
   | 'unclear after a fall'
   | 'site jump'
+  | 'unit switched'
+  | 'series merged'
   | 'clock ahead'
   | 'unknown group'
   | 'not assigned'
@@ -110,8 +112,9 @@ export interface Recording {
   readonly holds: readonly Hold[]
   /** Keys of holds that are over, if there are any. */
   readonly released: readonly string[]
-  /** Series that came back to a line they left: what was held of them since is no growth any more. */
-  readonly withdrawn: readonly { readonly series: Series; readonly since: Instant }[]
+  /** Series that came back to a line they left: what was held of them from there until now is no growth any more. */
+  readonly withdrawn: readonly { readonly series: Series; readonly from: Point; readonly until: Instant }[]
+  /** Growth that goes on from the last one of its series with the same hold is kept as one with it. */
   readonly heldGrowths: readonly HeldGrowth[]
 }
 
@@ -257,6 +260,10 @@ export interface Ledger extends LedgerReader {
     why: string,
     decide: (held: HeldBack) => Recording,
   ): Promise<{ readonly hold: StoredHold; readonly groups: readonly string[] } | undefined>
+  /** All series of a site's metric. */
+  seriesOf(site: string, metric: string): Promise<{ readonly series: Series; readonly state: SeriesState }[]>
+  /** Which of these keys name an open hold. */
+  openHolds(keys: readonly string[]): Promise<ReadonlySet<string>>
   /** What is stored of each series, in the same order. */
   stored(series: readonly Series[]): Promise<(StoredSeries | undefined)[]>
   /** The groups whose total Perun has not been told, oldest first. */

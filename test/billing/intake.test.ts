@@ -60,6 +60,7 @@ suite('the intake', () => {
   test('takes deliveries one after another, in their order', async () => {
     const order: string[] = []
     const slow: IntakeOptions['ledger'] = {
+      ...ledger,
       stored: async (series) => {
         order.push(`begin ${series[0]!.projectName}`)
         await nextTurn()
@@ -82,7 +83,7 @@ suite('the intake', () => {
     const parts: number[] = []
     let turns = 0
     const counting: IntakeOptions['ledger'] = {
-      stored: (series) => ledger.stored(series),
+      ...ledger,
       record: (series, decide) => {
         parts.push(series.length)
         setImmediate(() => {
@@ -125,7 +126,7 @@ suite('the intake', () => {
   test('passes on that the ledger failed, and takes the next delivery', async () => {
     let isBroken = true
     const failing: IntakeOptions['ledger'] = {
-      stored: (series) => ledger.stored(series),
+      ...ledger,
       record: (series, decide) => (isBroken ? Promise.reject(new Error('disk full')) : ledger.record(series, decide)),
     }
     const changed: unknown[] = []
@@ -146,7 +147,7 @@ suite('the intake', () => {
     await intakeOf().take(delivery(at(0, '1')))
     let calls = 0
     const dying: IntakeOptions['ledger'] = {
-      stored: (series) => ledger.stored(series),
+      ...ledger,
       record: (series, decide) => {
         calls += 1
         return calls === 2 ? Promise.reject(new Error('killed')) : ledger.record(series, decide)

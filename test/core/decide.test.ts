@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
-import { CLOCK_TOLERANCE, type Decision, decide, type SeriesState } from '#src/core/decide.ts'
+import { CLOCK_TOLERANCE, type Decision, decide, type JumpReason, type SeriesState } from '#src/core/decide.ts'
 import { add, compare, type Decimal, decimal, formatDecimal, subtract, zero } from '#src/core/decimals.ts'
 import { DAY, HOUR, MINUTE } from '#src/core/time.ts'
 import { cpu, reading, T0 } from '../helpers/billing.ts'
@@ -8,7 +8,7 @@ import { cpu, reading, T0 } from '../helpers/billing.ts'
 /** Feeds values, each so many minutes after the start, and tells what was decided about the last. */
 function follow(
   points: readonly (readonly [minute: number, value: string, origin?: string])[],
-  { siteJumped = false, limit = '1000000' } = {},
+  { jump, limit = '1000000' }: { jump?: JumpReason; limit?: string } = {},
 ) {
   const meter = { ...cpu, maxGrowthPerHour: decimal(limit) }
   let state: SeriesState | undefined
@@ -19,7 +19,7 @@ function follow(
     decision = decide(
       state,
       { ...reading({ project: 'alpha', at, value }), ...(origin !== undefined && { origin }) },
-      { meter, now: at, siteJumped },
+      { meter, now: at, jump },
     )
     if (decision.kind !== 'stale') state = decision.state
     if (decision.kind === 'charged' || decision.kind === 'recovered') {
@@ -284,7 +284,7 @@ suite('held', () => {
           [0, '100'],
           [60, '200'],
         ],
-        { siteJumped: true },
+        { jump: 'site jump' },
       ).decision,
     ).toMatchObject({ kind: 'held', reason: 'site jump' })
     expect(
@@ -293,7 +293,7 @@ suite('held', () => {
           [0, '100'],
           [60, '90'],
         ],
-        { siteJumped: true },
+        { jump: 'site jump' },
       ).decision.kind,
     ).toBe('rebased')
   })

@@ -26,6 +26,8 @@ export const holdKinds = namesOf<HoldKind>({
   'implausible growth': true,
   'unclear after a fall': true,
   'site jump': true,
+  'unit switched': true,
+  'series merged': true,
   'clock ahead': true,
   'unknown group': true,
   'not assigned': true,

@@ -51,6 +51,8 @@ export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {})
       return inTransaction(() => recorder.write(decide(recorder.load(series))))
     },
     closeHold: async (id, why, decide) => inTransaction(() => closeHold(id, why, decide)),
+    seriesOf: async (site, metric) => recorder.seriesOf(site, metric),
+    openHolds: async (keys) => recorder.openHolds(keys),
     stored: async (series) => recorder.load(series),
     async dirtyGroups() {
       settler.flush()
