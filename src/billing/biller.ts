@@ -13,7 +13,7 @@ import { type ChargeEntry, continues, type OpenEntry, type ReadCharge, windowOf 
 import { withAccepted } from '../core/lines.ts'
 import type { Meter, Meters } from '../core/meters.ts'
 import { type Charge, rate } from '../core/rating.ts'
-import { type Reading, type Series, seriesKey } from '../core/series.ts'
+import { projectKey, type Reading, type Series, seriesKey } from '../core/series.ts'
 import { formatInstant, type Instant } from '../core/time.ts'
 import type {
   HeldBack,
@@ -217,10 +217,11 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
 function jumpOf(
   verdict: SiteVerdict | undefined,
   state: SeriesState | undefined,
-  { value }: Reading,
+  { series, value }: Reading,
 ): Jump | undefined {
   const jump = verdict?.jump
-  if (jump === undefined || state === undefined || jump.least === 1) return jump
+  if (jump === undefined || state === undefined) return undefined
+  if (jump.only !== undefined) return jump.only.has(projectKey(series)) ? jump : undefined
   return approximate(value) >= jump.least * approximate(state.watermark.value) ? jump : undefined
 }
 
@@ -323,7 +324,11 @@ function describeHold(
       return { key: `${kind}/${seriesKey(series)}`, kind, site, group, reason }
     }
     case 'implausible growth': {
-      const reason = `${grew}, more than its meter allows. This growth is not charged.`
+      const why =
+        jump === undefined
+          ? 'more than its meter allows'
+          : 'far beyond its pace and not as machines consume: check the weights and the start date of the exporter, and what the project started'
+      const reason = `${grew}, ${why}. This growth is not charged.`
       return { key: `${kind}/${seriesKey(series)}/${to.at}`, kind, site, group, reason }
     }
   }

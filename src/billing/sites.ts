@@ -37,7 +37,7 @@ export function createJudge(): Judge {
         const verdicts = classify(byMetric)
         ofSites.set(site, verdicts)
         // When all of a site jumped, that its totals match each other is no wonder.
-        if ([...verdicts.values()].some(({ jump }) => jump !== undefined)) continue
+        if ([...verdicts.values()].some(({ jump }) => jump !== undefined && jump.only === undefined)) continue
         for (const [key, other] of await findMerged(byMetric, (metric) => known({ site, metric })))
           merged.set(key, other)
       }

@@ -30,6 +30,8 @@ export interface Jump {
   readonly cause: Cause
   /** Held is what grew at least by this factor; 1 is all growth. */
   readonly least: number
+  /** Held are only the series of these projects, by `projectKey`. */
+  readonly only?: ReadonlySet<string>
   /** The project whose total the series took in. */
   readonly other?: string
 }
@@ -48,75 +50,101 @@ const SAME_FACTOR = 0.02
 const NEAR_ZERO = 0.01
 /** Growth beyond this many times the pace: a project that boots machines reaches it, several at one instant do not. */
 const BEYOND_BELIEF = 30
+/** In a site with fewer series nothing can be said by comparing them, and less is believed, */
+const SMALL_SITE = 10
+/** in one of one or two projects still less. */
+const UNLIKELY = 10
 /** In a small site: of the total, what both metrics of a project have to jump by. */
 const JUMP_OF_TOTAL = 0.05
+/** A machine with much of one thing and little of the other moves the two totals of a project by up to this. */
+const LOPSIDED = 20
 /** MiB in a GiB. */
 const UNIT_RATIO = 1_024
 const UNIT_TOLERANCE = 0.05
 
-/** What a changed total did, in approximate numbers. */
+/** What a total did, in approximate numbers. */
 interface Move {
-  readonly project: string
+  readonly step: Step
   /** The new total by the old one. */
   readonly factor: number
-  /** Growth by what the pace explains, delays included; 0 for a fall or if nothing is known of the pace. */
-  readonly excess: number
+  /** Growth by what the pace explains, delays included; absent for a fall or if nothing is known of the pace. */
+  readonly excess?: number
 }
 
 interface Moves {
+  /** Those of totals that changed. */
   readonly all: readonly Move[]
+  readonly still: readonly Move[]
   readonly fallen: readonly Move[]
   /** Grew by more than `UNEXPLAINED` times what the pace explains. */
   readonly jumped: readonly Move[]
 }
 
+/** The moves of a project in one metric and in another one. */
+type Pair = readonly [own: Move, other: Move]
+
 /** @param steps All readings of one site in one delivery whose series are known, by their metric. */
 export function classify(steps: ReadonlyMap<string, readonly Step[]>): ReadonlyMap<string, SiteVerdict> {
   const moves = new Map([...steps].map(([metric, own]) => [metric, movesOf(own)]))
-  const pairs = pairsOf([...moves.values()])
-  return new Map([...moves].map(([metric, own]) => [metric, verdict(own, pairs)]))
+  return new Map(
+    [...moves].map(([metric, own]) => {
+      const other = [...moves].find(([name]) => name !== metric)?.[1]
+      const isQuiet =
+        own.fallen.length === 0 && own.all.every(({ factor, excess = 0 }) => excess <= UNEXPLAINED && factor < 2)
+      return [metric, verdict(own, isQuiet || other === undefined ? [] : pairsOf(own.all, other))]
+    }),
+  )
 }
 
 function verdict(moves: Moves, pairs: readonly Pair[]): SiteVerdict {
-  const cause = jumpCause(moves, pairs)
   const fall = fallCause(moves, pairs)
-  if (cause === undefined) return { fall }
+  const cause = jumpCause(moves, pairs)
+  if (cause === undefined) {
+    const only = new Set(pairs.filter((pair) => isSuspect(pair, moves.all.length)).map(([own]) => projectOf(own)))
+    return only.size === 0
+      ? { fall }
+      : { fall, jump: { reason: 'implausible growth', cause: 'unknown', least: 1, only } }
+  }
   if (cause !== 'unit switched') return { fall, jump: { reason: 'site jump', cause, least: 1 } }
   // Behind a federation only the series of one of several exporters may be switched.
-  const least = isMost(moves.jumped.filter(isNewUnit), moves.all) ? 1 : UNIT_RATIO / 2
+  const least = isMost(moves.all.filter(isNewUnit), moves.all) ? 1 : UNIT_RATIO / 2
   return { fall, jump: { reason: cause, cause, least } }
 }
 
 function movesOf(steps: readonly Step[]): Moves {
-  const all: Move[] = []
-  for (const { before, reading } of steps) {
-    const { watermark, pace } = before
-    const difference = reading.at > watermark.at ? compare(reading.value, watermark.value) : 0
-    if (difference === 0 || watermark.value.digits === 0n) continue
-    if (difference < 0 && (isSummationNoise(watermark.value, reading.value) || isLagging(before, reading))) continue
+  const [all, still]: [Move[], Move[]] = [[], []]
+  for (const step of steps) {
+    const { watermark, pace } = step.before
+    const { reading } = step
+    if (reading.at <= watermark.at || watermark.value.digits === 0n) continue
+    const difference = compare(reading.value, watermark.value)
+    const isStill = difference === 0 || (difference < 0 && isSummationNoise(watermark.value, reading.value))
+    if (isStill) still.push({ step, factor: 1 })
+    if (isStill || (difference < 0 && isLagging(step.before, reading))) continue
     const total = approximate(watermark.value)
     const value = approximate(reading.value)
-    const explained = pace * hours(reading.at - lastChange(before) + JUMP_ALLOWANCE)
-    const excess = difference > 0 && explained > 0 ? (value - total) / explained : 0
-    all.push({ project: projectKey(reading.series), factor: value / total, excess })
+    const explained = pace * hours(reading.at - lastChange(step.before) + JUMP_ALLOWANCE)
+    const isExcess = difference > 0 && explained > 0
+    all.push({ step, factor: value / total, ...(isExcess && { excess: (value - total) / explained }) })
   }
   return {
     all,
+    still,
     fallen: all.filter(({ factor }) => factor < 1),
-    jumped: all.filter(({ excess }) => excess > UNEXPLAINED),
+    jumped: all.filter(({ excess = 0 }) => excess > UNEXPLAINED),
   }
 }
 
-/** The moves of a project in two metrics. */
-type Pair = readonly [Move, Move]
-
-function pairsOf([first, second]: readonly Moves[]): Pair[] {
-  if (first === undefined || second === undefined) return []
-  const others = new Map(second.all.map((move) => [move.project, move]))
-  return first.all.flatMap((move) => {
-    const other = others.get(move.project)
-    return other === undefined ? [] : [[move, other] as const]
+function pairsOf(own: readonly Move[], other: Moves): Pair[] {
+  const others = new Map([...other.all, ...other.still].map((move) => [projectOf(move), move]))
+  return own.flatMap((move) => {
+    const partner = others.get(projectOf(move))
+    return partner === undefined ? [] : [[move, partner] as const]
   })
+}
+
+function projectOf({ step }: Move): string {
+  return projectKey(step.reading.series)
 }
 
 function fallCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Cause {
@@ -124,7 +152,8 @@ function fallCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Caus
   const share = fallen.length / all.length
   if (isMost(fallen.filter(isOldUnit), fallen) && (fallen.length >= ENOUGH_SERIES || share === 1))
     return 'unit switched'
-  if (share >= NEARLY_ALL && fallen.every(({ factor }) => factor <= NEAR_ZERO)) return 'restart'
+  const begunAnew = fallen.filter(({ factor }) => factor <= NEAR_ZERO)
+  if (share >= NEARLY_ALL && isMost(begunAnew, fallen)) return 'restart'
   const moved = fallen.length + jumped.length
   if (jumped.length > 0 && moved >= ENOUGH_SERIES && moved >= MANY_BOTH_WAYS * all.length) return 're-weighted'
   if (fallen.length < ENOUGH_SERIES || share < MANY) return 'subject removed'
@@ -133,24 +162,23 @@ function fallCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Caus
 }
 
 function jumpCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Cause | undefined {
-  if (jumped.length === 0) return undefined
-  const switched = jumped.filter(isNewUnit)
+  const switched = all.filter(isNewUnit)
   const isEvidence = switched.length >= ENOUGH_SERIES || isMost(switched, all)
-  if (isMost(switched, jumped) && isEvidence) return 'unit switched'
+  if (isMost(switched, [...new Set([...switched, ...jumped])]) && isEvidence) return 'unit switched'
   const moved = fallen.length + jumped.length
-  const beyondBelief = jumped.filter(({ excess }) => excess > BEYOND_BELIEF)
+  const beyondBelief = jumped.filter(({ excess = 0 }) => excess > BEYOND_BELIEF)
   if (jumped.length >= ENOUGH_SERIES && isMost(jumped, all)) return siteCause(jumped, pairs)
   if (beyondBelief.length >= ENOUGH_SERIES && beyondBelief.length >= MANY * all.length) return siteCause(jumped, pairs)
   if (fallen.length > 0 && moved >= ENOUGH_SERIES && moved >= MANY_BOTH_WAYS * all.length && beyondBelief.length > 0)
     return 're-weighted'
-  return all.length < ENOUGH_SERIES && pairs.some(jumpedAlike) ? 're-weighted' : undefined
+  return undefined
 }
 
 /** Why most series of a site moved: all by one factor, or cpu and ram of a project alike, or neither. */
 function siteCause(moved: readonly Move[], pairs: readonly Pair[]): Cause {
   if (haveSameFactor(moved)) return 're-weighted'
-  const projects = new Set(moved.map(({ project }) => project))
-  const own = pairs.filter(([{ project }]) => projects.has(project))
+  const moves = new Set(moved)
+  const own = pairs.filter(([move]) => moves.has(move))
   if (own.length === 0) return 'unknown'
   return isMost(own.filter(movedAlike), own) ? 'start moved' : 're-weighted'
 }
@@ -159,11 +187,28 @@ function movedAlike([first, second]: Pair): boolean {
   return Math.abs(first.factor - second.factor) <= SAME_FACTOR * Math.max(first.factor, second.factor)
 }
 
-/** A small site gives no other evidence than that both metrics of a project jump by the same part of their totals. */
-function jumpedAlike([first, second]: Pair): boolean {
-  const [one, other] = [first.factor - 1, second.factor - 1]
-  const isJump = Math.min(first.excess, second.excess) > UNEXPLAINED && Math.min(one, other) > JUMP_OF_TOTAL
-  return isJump && Math.abs(one - other) <= SAME_FACTOR * Math.max(one, other)
+/** Whether the two totals of a project say that it was recomputed, though nothing is known of the others of its site. */
+function isSuspect(pair: Pair, series: number): boolean {
+  return isLopsided(pair) || (series < SMALL_SITE && jumpedTogether(pair, series < ENOUGH_SERIES))
+}
+
+/**
+ * In a small site the others are no evidence. So that both totals of a project jump has to be enough: by the same part of
+ * them, or both so much that few machines do.
+ */
+function jumpedTogether([own, other]: Pair, isTiny: boolean): boolean {
+  const least = Math.min(own.excess ?? 0, other.excess ?? 0)
+  if (least > (isTiny ? UNLIKELY : BEYOND_BELIEF)) return true
+  const [one, two] = [own.factor - 1, other.factor - 1]
+  const isJump = least > UNEXPLAINED && Math.min(one, two) > JUMP_OF_TOTAL
+  return isJump && Math.abs(one - two) <= SAME_FACTOR * Math.max(one, two)
+}
+
+/** Machines always consume of both: a total that jumps while the other one of its project falls or goes on is recomputed. */
+function isLopsided([own, other]: Pair): boolean {
+  const excess = own.excess ?? 0
+  if (excess <= UNEXPLAINED) return false
+  return other.factor <= 1 || (other.excess !== undefined && other.excess * LOPSIDED < excess)
 }
 
 /** In the new unit it also counts what was consumed meanwhile, which is much for a young total. */

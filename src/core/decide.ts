@@ -74,10 +74,11 @@ export type JumpReason =
   | 'unit switched'
   /** The series jumped by the total of another one that is gone. */
   | 'series merged'
-
-export type HeldReason =
-  /** Grew faster than `maxGrowthPerHour` of its meter allows. */
+  /** The two totals of a project jumped as machines would not make them. */
   | 'implausible growth'
+
+/** Growth is implausible also if it is faster than `maxGrowthPerHour` of its meter allows. */
+export type HeldReason =
   /** Below a line it left or above it, and neither the former nor the present pace explains the growth. */
   | 'unclear after a fall'
   | JumpReason
@@ -223,11 +224,16 @@ function grew(state: SeriesState, to: Point, circumstances: Circumstances): Deci
   return { kind: 'charged', from, to, state: withLines(moved(state, to), chargedSince(open, growth)) }
 }
 
-/** A total that was weighted anew or is in another unit also grows by as much faster; one that took in another does not. */
+/**
+ * The state after a jump that was held. A total that was weighted anew or is in another unit also grows by as much faster, one
+ * that took in another does not. Of a single project nothing is known of its pace from now on: if it was consumption after
+ * all, what follows is charged.
+ */
 function jumped(state: SeriesState, to: Point, jump: JumpReason): SeriesState {
-  const factor = jump === 'series merged' ? 1 : approximate(to.value) / approximate(state.watermark.value)
   const next = leftLine(state, to, jump === 'unit switched' ? { isOtherUnit: true } : {})
-  return Number.isFinite(factor) ? { ...next, pace: state.pace * factor } : next
+  if (jump === 'implausible growth') return { ...next, pace: 0 }
+  const factor = approximate(to.value) / approximate(state.watermark.value)
+  return jump === 'series merged' || !Number.isFinite(factor) ? next : { ...next, pace: state.pace * factor }
 }
 
 function isInOtherUnit(lines: readonly FormerLine[]): boolean {

@@ -25,11 +25,18 @@ const LINE_MEMORY = 30 * DAY
 /** A series that leaves line after line forgets those that matter least. */
 const LINES_KEPT = 8
 
-/** Of the depth of a dip: growth of less than this is not held; more is needed while nothing is known of the pace. */
-const PART_OF_DEPTH = { paced: 0.01, unpaced: 0.05 }
+/** A pace is known to about so much. */
+const PACE_TOLERANCE = 1.25
 
-/** Growth beyond this many times the pace is a return of something, not a faster pace that could be learned. */
-const LEARNABLE = 30
+/** While nothing is known of any pace, growth of more than this part of a dip is no consumption. */
+const PART_OF_DEPTH = 0.05
+
+/** A series that stood still for so long does not grow at its last pace any more: exporters compute more often. */
+const STANDS_STILL = 2 * UPDATE_ALLOWANCE
+
+/** So many steps in a row that were held, at rates within this factor of each other, are a pace. */
+const STEADY_STEPS = 4
+const STEADY = 1.5
 
 export type Whereabouts = 'on the former line' | 'above the former line' | 'elsewhere'
 
@@ -55,31 +62,43 @@ export function whereabouts(line: FormerLine, state: SeriesState, to: Point): Wh
 }
 
 /**
- * Whether growth below lines that were left may be machines coming back into the sum: no pace of the series explains it, and
- * it is more than a sliver of the dip.
+ * Whether growth below lines that were left may be machines coming back into the sum. It is none if the present pace explains
+ * it. Nor if all that was charged since a line was left, and this growth, stays within what the pace of that line would have
+ * given by now: then it was consumed, whether or not the machines were in the sum.
  */
 export function isPartialReturn(state: SeriesState, above: readonly FormerLine[], to: Point): boolean {
   if (above.length === 0) return false
   const growth = approximate(subtract(to.value, state.watermark.value))
-  const pace = bestPace(state)
-  if (growth <= UNEXPLAINED * pace * allowedHours(state, to)) return false
-  const part = pace > 0 ? PART_OF_DEPTH.paced : PART_OF_DEPTH.unpaced
-  return above.some((line) => growth > part * approximate(subtract(line.value, state.watermark.value)))
+  if (growth <= state.pace * PACE_TOLERANCE * longestHours(state, to)) return false
+  if (bestPace(state) === 0) {
+    return above.some((line) => growth > PART_OF_DEPTH * approximate(subtract(line.value, state.watermark.value)))
+  }
+  return above.some((line) => approximate(line.charged) + growth > line.pace * hours(to.at - line.at))
 }
 
 /**
- * The pace after growth that was held below a line. It at most doubles, and only if the growth is of the order of a pace: so
- * machines that were started during a dip are charged after a few steps, and those that come back into the sum are not.
+ * The pace after growth that was held below a line: learned when the growth goes on at one rate for some steps, as machines
+ * do that were started during a dip. Those that come back into the sum bring each a history of its own.
  */
 export function cautiousPace(state: SeriesState, to: Point): number {
-  const rate = approximate(subtract(to.value, state.watermark.value)) / allowedHours(state, to)
-  const best = bestPace(state)
-  if (best === 0) return rate / LEARNABLE
-  return rate <= LEARNABLE * best ? 2 * best : state.pace
+  const starts = (state.formerLines ?? []).filter((line) => compare(line.value, state.watermark.value) < 0)
+  const points = [...starts.slice(-STEADY_STEPS + 1), state.watermark, to]
+  if (points.length <= STEADY_STEPS) return state.pace
+  const rates = points.slice(1).map((point, index) => {
+    const before = points[index]!
+    return approximate(subtract(point.value, before.value)) / hours(point.at - before.at)
+  })
+  const [least, most] = [Math.min(...rates), Math.max(...rates)]
+  return least > 0 && most <= STEADY * least ? least : state.pace
 }
 
-function allowedHours(state: SeriesState, to: Point): number {
-  return hours(to.at - lastChange(state) + JUMP_ALLOWANCE)
+/**
+ * How long the consumption between two changes of a value may have taken: an exporter computes before it is scraped, by less
+ * than the time between two changes that were seen.
+ */
+function longestHours(state: SeriesState, to: Point): number {
+  const elapsed = to.at - lastChange(state)
+  return hours(elapsed + Math.min(elapsed, UPDATE_ALLOWANCE))
 }
 
 function bestPace({ pace, formerLines = [] }: SeriesState): number {
@@ -93,7 +112,8 @@ export function rememberedLines({ formerLines = [] }: SeriesState, at: Instant):
 
 /** The state after the series left its line. */
 export function leftLine(state: SeriesState, to: Point, changes: Partial<Pick<FormerLine, 'isOtherUnit'>> = {}) {
-  const left: FormerLine = { ...state.watermark, pace: state.pace, charged: zero, ...changes }
+  const isStill = state.watermark.at - lastChange(state) > STANDS_STILL
+  const left: FormerLine = { ...state.watermark, pace: isStill ? 0 : state.pace, charged: zero, ...changes }
   return withLines({ watermark: to, pace: state.pace }, keepMost([...rememberedLines(state, to.at), left]))
 }
 

@@ -178,24 +178,38 @@ suite('a site jumped', () => {
   })
 })
 
-suite('a small site jumped', () => {
+suite('a project of a small site is held', () => {
   const small = (one: number, other: number, pace = 1) =>
-    [
-      [step(1_000, 1_000 * one, { pace })],
-      [step(4_000, 4_000 * other, { pace: 4 * pace, metric: ram.metric })],
-    ] as const
+    judged([step(1_000, 1_000 * one, { pace })], [step(4_000, 4_000 * other, { pace: 4 * pace, metric: ram.metric })])
+  const isHeld = (...factors: Parameters<typeof small>) => small(...factors).cpu.jump?.only?.size === 1
 
-  test('when both metrics of a project grew by the same part of their totals, far beyond their pace', () => {
-    expect([jumpOf(...small(1.5, 1.5)), judged(...small(1.5, 1.5)).ram.jump?.cause]).toEqual([
-      're-weighted',
-      're-weighted',
-    ])
+  test('when both metrics grew by the same part of their totals, far beyond their pace', () => {
+    expect(isHeld(1.5, 1.5, 50)).toBe(true)
+    expect(small(1.5, 1.5, 50).ram.jump).toMatchObject({ reason: 'implausible growth' })
+  })
+
+  test('when both grew beyond belief', () => {
+    expect(isHeld(1.5, 1.4)).toBe(true)
   })
 
   test('not when they grew by other parts, at their pace, or by little', () => {
-    expect(jumpOf(...small(1.5, 1.4))).toBeUndefined()
-    expect(jumpOf(...small(1.5, 1.5, 500))).toBeUndefined()
-    expect(jumpOf(...small(1.04, 1.04))).toBeUndefined()
+    expect([isHeld(1.5, 1.4, 50), isHeld(1.5, 1.5, 500), isHeld(1.04, 1.04, 10)]).toEqual([false, false, false])
+  })
+})
+
+suite('one project', () => {
+  const others = steady.map((_, index) => step(50, 51, { project: `other ${index}` }))
+  const one = (cpuAfter: number, ramAfter: number) =>
+    judged([...others, step(1_000, cpuAfter)], [step(4_000, ramAfter, { metric: ram.metric, pace: 4 })]).cpu.jump
+
+  // Machines always consume of both.
+  test('is held when its cpu jumps while its ram goes on, stands still or falls', () => {
+    const held = { reason: 'implausible growth', cause: 'unknown', least: 1, only: new Set(['8 id-alpha alpha']) }
+    expect([one(1_500, 4_004), one(1_500, 4_000), one(1_500, 3_000)]).toEqual([held, held, held])
+  })
+
+  test('is not held when both grow, as with machines of another shape', () => {
+    expect([one(1_500, 4_400), one(1_003, 4_004)]).toEqual([undefined, undefined])
   })
 })
 

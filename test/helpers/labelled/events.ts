@@ -2,11 +2,17 @@
 import type { Random } from './random.ts'
 import { flavours, type Machine, type Project, runningMachine, type Site } from './site.ts'
 
-/** Something that happens at an instant; what it returns happens later, so many updates of the exporter after it. */
-export type Happening = (site: Site, at: number, random: Random) => readonly Later[]
+/**
+ * Something that happens at an instant.
+ *
+ * @param longest Seconds after which what lasts only for a while is over.
+ * @returns What happens later.
+ */
+export type Happening = (site: Site, at: number, random: Random, longest: number) => readonly Later[]
 
+/** What happens some seconds after a happening. */
 export interface Later {
-  readonly updates: number
+  readonly seconds: number
   readonly happen: (at: number) => void
 }
 
@@ -49,7 +55,7 @@ export const happenings: Readonly<Record<Label, Happening>> = {
     machine.isDropped = true
     return none
   },
-  'dropped for a while'(site, at, random) {
+  'dropped for a while'(site, at, random, longest) {
     const affected = counting(site, at).filter(() => random.isOne(0.3))
     const projects = affected.length > 0 ? affected : counting(site, at).slice(0, 1)
     const dropped = projects.flatMap(({ machines }) => {
@@ -59,7 +65,7 @@ export const happenings: Readonly<Record<Label, Happening>> = {
     for (const machine of dropped) machine.isDropped = true
     // They come back one after another, some never.
     return dropped.flatMap((machine) =>
-      random.isOne(0.8) ? [{ updates: random.whole(1, 8), happen: () => void delete machine.isDropped }] : [],
+      random.isOne(0.8) ? [{ seconds: random.whole(60, longest), happen: () => void delete machine.isDropped }] : [],
     )
   },
   're-weighted'(site, at, random) {
@@ -68,7 +74,9 @@ export const happenings: Readonly<Record<Label, Happening>> = {
     return none
   },
   're-weighted, one flavour'(site, at, random) {
-    const flavour = random.whole(0, flavours.length - 1)
+    // The one that most projects use: a weight that concerns one project or two is a row of its own.
+    const users = flavours.map((_, index) => counting(site, at).filter((each) => hasRun(each, index, at)).length)
+    const flavour = users.indexOf(Math.max(...users))
     const [cpu, ram] = [random.pick(factors), random.pick(factors)]
     reweight(site, at, (index) => (index === flavour ? { cpu, ram } : { cpu: 1, ram: 1 }))
     return none
@@ -90,13 +98,15 @@ export const happenings: Readonly<Record<Label, Happening>> = {
     site.ramUnit = 1_024
     return none
   },
-  'unit switched and back'(site, _, random) {
+  'unit switched and back'(site, _, random, longest) {
     site.ramUnit = 1_024
-    return [{ updates: random.whole(2, 6), happen: () => void (site.ramUnit = 1) }]
+    return [{ seconds: random.whole(60, longest), happen: () => void (site.ramUnit = 1) }]
   },
   'series merged'(site, at, random) {
-    const [into, from] = [random.pick(counting(site, at)), random.pick(counting(site, at))]
-    if (into === from) return none
+    const into = random.pick(counting(site, at))
+    const others = counting(site, at).filter((each) => each !== into)
+    if (others.length === 0) return none
+    const from = random.pick(others)
     into.machines = [...into.machines, ...from.machines]
     from.machines = []
     from.isGone = true
@@ -131,6 +141,10 @@ const factors = [0.5, 0.8, 1.2, 1.5, 2, 3]
 /** Projects with a machine that has run. */
 function counting(site: Site, at: number): Project[] {
   return site.projects.filter(({ machines }) => machines.some(({ from }) => from < at))
+}
+
+function hasRun({ machines }: Project, flavour: number, at: number): boolean {
+  return machines.some((machine) => machine.flavour === flavour && machine.from < at)
 }
 
 function reweight(site: Site, at: number, factorOf: (flavour: number) => { cpu: number; ram: number }): void {

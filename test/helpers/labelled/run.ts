@@ -69,30 +69,39 @@ interface Course {
   readonly delivery: 'whole' | 'each exporter' | 'pieces'
 }
 
-const courseOf = (random: Random): Course => ({
-  interval: random.pick([15, 60, 60, 300, HOUR]),
-  update: random.pick([30, 60, 120, 300, 600]),
-  exporters: random.pick([1, 1, 1, 2]),
-  delivery: random.pick(['whole', 'whole', 'each exporter', 'pieces']),
-})
+/** A part of a site with fewer projects is a small site; those are looked at by themselves. */
+const SMALLEST_PART = 30
+
+function courseOf(random: Random, projects: number): Course {
+  const isLarge = projects >= 3 * SMALLEST_PART
+  return {
+    interval: random.pick([15, 60, 60, 300, HOUR]),
+    update: random.pick([30, 60, 120, 300, 600]),
+    exporters: random.pick(isLarge ? [1, 1, 1, 2] : [1]),
+    delivery: random.pick(isLarge ? ['whole', 'whole', 'each exporter', 'pieces'] : ['whole']),
+  }
+}
 
 /** Updates before the event, after which the paces of the series are known, and after it. */
 const UPDATES = { before: 4, after: 14 }
 
 export async function runLabelled({ label, seed, projects: [least, most] }: RunOptions): Promise<Result> {
   const random = createRandom(seed)
-  const course = courseOf(random)
+  const count = Math.round(random.magnitude(least, most))
+  const course = courseOf(random, count)
   const age = Math.floor(random.magnitude(5 * DAY, 5 * 365 * DAY))
-  const site = makeSite(random, { projects: Math.round(random.magnitude(least, most)), age })
+  const site = makeSite(random, { projects: count, age })
   if (label === 'start moved earlier') site.start = Math.floor(age * random.between(0.1, 0.8))
   const worker = startWorker()
   const exporters = Array.from({ length: course.exporters }, () => random.whole(0, course.update - 1))
   const step = Math.max(course.interval, course.update)
   // A scrape shows what was computed last; several scrapes of one update are cut down to two.
-  const gap = course.update > course.interval ? course.update / 2 : course.interval
+  const gap = Math.max(course.interval, course.update / 2)
   const eventAt = age + UPDATES.before * step + random.whole(1, step - 1)
   const stalledUntil = label === 'no fault: stalled for hours' ? eventAt + STALL_HOURS * HOUR : 0
   const end = Math.max(eventAt, stalledUntil) + UPDATES.after * step
+  // An error of a cloud is over in two hours, or some updates.
+  const longest = Math.min(2 * HOUR, (UPDATES.after - 4) * step)
   const shows = new Map<Project, { at: number; values: Record<Metric, string | undefined> }>()
   const computed = new Map<number, number>()
   const seen = createTruth(site)
@@ -100,9 +109,8 @@ export async function runLabelled({ label, seed, projects: [least, most] }: RunO
     {
       at: eventAt,
       happen: (at) => {
-        for (const { updates, happen } of happenings[label](site, at, random)) {
-          due.push({ at: at + updates * step, happen })
-        }
+        for (const { seconds, happen } of happenings[label](site, at, random, longest))
+          due.push({ at: at + seconds, happen })
       },
     },
   ]
@@ -125,7 +133,8 @@ export async function runLabelled({ label, seed, projects: [least, most] }: RunO
     }
     worker.setTime(T0 + at * 1_000)
     if (at > eventAt) worker.watch()
-    for (const part of partsOf(site, course, random)) {
+    for (const all of partsOf(site, course, random)) {
+      const part = all.filter((project) => shows.has(project))
       const readings = part.flatMap((project) => readingsOf(project, shows.get(project)!.values, T0 + at * 1_000))
       for (const project of part) seen.see(project, shows.get(project)!)
       await worker.deliver(readings)
