@@ -13,8 +13,8 @@ import { table } from './report.ts'
 const runs = Number(process.argv[2] ?? 40)
 const seed = Number(process.argv[3] ?? 1)
 const sizes = [
-  { title: 'Sites with 3 to 2,000 projects', projects: [3, 2_000], runs },
-  { title: 'Small sites with 1 or 2 projects', projects: [1, 2], runs },
+  { title: 'Sites with 10 to 2,000 projects', projects: [10, 2_000], runs },
+  { title: 'Small sites with 1 to 9 projects', projects: [1, 9], runs },
 ] as const
 
 let isWrong = false

@@ -8,7 +8,7 @@
 import type { Cause } from './causes.ts'
 import { isLagging, isSummationNoise, type JumpReason, type SeriesState } from './decide.ts'
 import { approximate, compare } from './decimals.ts'
-import { hours, JUMP_ALLOWANCE, lastChange, UNEXPLAINED } from './lines.ts'
+import { hours, isAtRest, JUMP_ALLOWANCE, lastChange, UNEXPLAINED } from './lines.ts'
 import { projectKey, type Reading } from './series.ts'
 
 /** A reading beside what was known of its series. */
@@ -42,6 +42,8 @@ const ENOUGH_SERIES = 3
 const NEARLY_ALL = 0.8
 /** So many of a site do not grow beyond belief at the same instant by themselves. */
 const MANY = 0.05
+/** So many do not grow by several times their pace at the same instant by themselves. */
+const MANY_TOGETHER = 0.3
 /** When totals both fall and jump, so many of a site have to. */
 const MANY_BOTH_WAYS = 0.2
 /** Factors within this of each other are the same factor. */
@@ -67,7 +69,10 @@ interface Move {
   readonly step: Step
   /** The new total by the old one. */
   readonly factor: number
-  /** Growth by what the pace explains, delays included; absent for a fall or if nothing is known of the pace. */
+  /**
+   * Growth by what the pace explains, delays included; boundless for a series that never grew and was at rest; absent for a
+   * fall or if nothing is known of the pace.
+   */
   readonly excess?: number
 }
 
@@ -89,18 +94,22 @@ export function classify(steps: ReadonlyMap<string, readonly Step[]>): ReadonlyM
   return new Map(
     [...moves].map(([metric, own]) => {
       const other = [...moves].find(([name]) => name !== metric)?.[1]
-      const isQuiet =
-        own.fallen.length === 0 && own.all.every(({ factor, excess = 0 }) => excess <= UNEXPLAINED && factor < 2)
-      return [metric, verdict(own, isQuiet || other === undefined ? [] : pairsOf(own.all, other))]
+      const isOtherFalling =
+        other !== undefined && isMany(other.fallen, other.all) && !isMost(other.fallen.filter(isOldUnit), other.fallen)
+      const isQuiet = own.fallen.length + own.jumped.length === 0 && !isOtherFalling
+      const pairs = isQuiet || other === undefined ? [] : pairsOf(own.all, other)
+      return [metric, verdict(own, pairs, isOtherFalling)]
     }),
   )
 }
 
-function verdict(moves: Moves, pairs: readonly Pair[]): SiteVerdict {
+function verdict(moves: Moves, pairs: readonly Pair[], isOtherFalling: boolean): SiteVerdict {
   const fall = fallCause(moves, pairs)
   const cause = jumpCause(moves, pairs)
   if (cause === undefined) {
-    const only = new Set(pairs.filter((pair) => isSuspect(pair, moves.all.length)).map(([own]) => projectOf(own)))
+    const only = new Set(
+      pairs.filter((pair) => isSuspect(pair, moves.all.length, isOtherFalling)).map(([own]) => projectOf(own)),
+    )
     return only.size === 0
       ? { fall }
       : { fall, jump: { reason: 'implausible growth', cause: 'unknown', least: 1, only } }
@@ -124,7 +133,7 @@ function movesOf(steps: readonly Step[]): Moves {
     const total = approximate(watermark.value)
     const value = approximate(reading.value)
     const explained = pace * hours(reading.at - lastChange(step.before) + JUMP_ALLOWANCE)
-    const isExcess = difference > 0 && explained > 0
+    const isExcess = difference > 0 && (explained > 0 || isAtRest(step.before))
     all.push({ step, factor: value / total, ...(isExcess && { excess: (value - total) / explained }) })
   }
   return {
@@ -156,7 +165,7 @@ function fallCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Caus
   if (share >= NEARLY_ALL && isMost(begunAnew, fallen)) return 'restart'
   const moved = fallen.length + jumped.length
   if (jumped.length > 0 && moved >= ENOUGH_SERIES && moved >= MANY_BOTH_WAYS * all.length) return 're-weighted'
-  if (fallen.length < ENOUGH_SERIES || share < MANY) return 'subject removed'
+  if (!isMany(fallen, all)) return 'subject removed'
   if (share < NEARLY_ALL) return 'purge'
   return siteCause(fallen, pairs)
 }
@@ -167,8 +176,8 @@ function jumpCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Caus
   if (isMost(switched, [...new Set([...switched, ...jumped])]) && isEvidence) return 'unit switched'
   const moved = fallen.length + jumped.length
   const beyondBelief = jumped.filter(({ excess = 0 }) => excess > BEYOND_BELIEF)
-  if (jumped.length >= ENOUGH_SERIES && isMost(jumped, all)) return siteCause(jumped, pairs)
-  if (beyondBelief.length >= ENOUGH_SERIES && beyondBelief.length >= MANY * all.length) return siteCause(jumped, pairs)
+  if (jumped.length >= ENOUGH_SERIES && jumped.length >= MANY_TOGETHER * all.length) return siteCause(jumped, pairs)
+  if (isMany(beyondBelief, all)) return siteCause(jumped, pairs)
   if (fallen.length > 0 && moved >= ENOUGH_SERIES && moved >= MANY_BOTH_WAYS * all.length && beyondBelief.length > 0)
     return 're-weighted'
   return undefined
@@ -188,7 +197,9 @@ function movedAlike([first, second]: Pair): boolean {
 }
 
 /** Whether the two totals of a project say that it was recomputed, though nothing is known of the others of its site. */
-function isSuspect(pair: Pair, series: number): boolean {
+function isSuspect(pair: Pair, series: number, isOtherFalling: boolean): boolean {
+  const [own, other] = pair
+  if (own.factor > 1 && other.factor < 1 && isOtherFalling) return true
   return isLopsided(pair) || (series < SMALL_SITE && jumpedTogether(pair, series < ENOUGH_SERIES))
 }
 
@@ -198,6 +209,8 @@ function isSuspect(pair: Pair, series: number): boolean {
  */
 function jumpedTogether([own, other]: Pair, isTiny: boolean): boolean {
   const least = Math.min(own.excess ?? 0, other.excess ?? 0)
+  // A project that starts again may start the machines it had before.
+  if (least === Number.POSITIVE_INFINITY) return false
   if (least > (isTiny ? UNLIKELY : BEYOND_BELIEF)) return true
   const [one, two] = [own.factor - 1, other.factor - 1]
   const isJump = least > UNEXPLAINED && Math.min(one, two) > JUMP_OF_TOTAL
@@ -218,6 +231,10 @@ function isNewUnit({ factor }: Move): boolean {
 
 function isOldUnit({ factor }: Move): boolean {
   return factor * UNIT_RATIO >= 1 - UNIT_TOLERANCE && factor * UNIT_RATIO <= 2
+}
+
+function isMany(some: readonly unknown[], all: readonly unknown[]): boolean {
+  return some.length >= ENOUGH_SERIES && some.length >= MANY * all.length
 }
 
 function isMost(some: readonly unknown[], all: readonly unknown[]): boolean {

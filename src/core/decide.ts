@@ -233,7 +233,7 @@ function jumped(state: SeriesState, to: Point, jump: JumpReason): SeriesState {
   const next = leftLine(state, to, jump === 'unit switched' ? { isOtherUnit: true } : {})
   if (jump === 'implausible growth') return { ...next, pace: 0 }
   const factor = approximate(to.value) / approximate(state.watermark.value)
-  return jump === 'series merged' || !Number.isFinite(factor) ? next : { ...next, pace: state.pace * factor }
+  return jump === 'series merged' || !Number.isFinite(factor) ? next : { ...next, pace: next.pace * factor }
 }
 
 function isInOtherUnit(lines: readonly FormerLine[]): boolean {

@@ -6,7 +6,7 @@
  * charge the way up to it again.
  */
 import type { FormerLine, Point, SeriesState } from './decide.ts'
-import { add, approximate, compare, type Decimal, subtract, zero } from './decimals.ts'
+import { add, approximate, compare, type Decimal, isZero, subtract, zero } from './decimals.ts'
 import { DAY, HOUR, type Instant, MINUTE } from './time.ts'
 
 /**
@@ -28,11 +28,8 @@ const LINES_KEPT = 8
 /** A pace is known to about so much. */
 const PACE_TOLERANCE = 1.25
 
-/** While nothing is known of any pace, growth of more than this part of a dip is no consumption. */
-const PART_OF_DEPTH = 0.05
-
 /** A series that stood still for so long does not grow at its last pace any more: exporters compute more often. */
-const STANDS_STILL = 2 * UPDATE_ALLOWANCE
+const AT_REST = 2 * UPDATE_ALLOWANCE
 
 /** So many steps in a row that were held, at rates within this factor of each other, are a pace. */
 const STEADY_STEPS = 4
@@ -70,9 +67,6 @@ export function isPartialReturn(state: SeriesState, above: readonly FormerLine[]
   if (above.length === 0) return false
   const growth = approximate(subtract(to.value, state.watermark.value))
   if (growth <= state.pace * PACE_TOLERANCE * longestHours(state, to)) return false
-  if (bestPace(state) === 0) {
-    return above.some((line) => growth > PART_OF_DEPTH * approximate(subtract(line.value, state.watermark.value)))
-  }
   return above.some((line) => approximate(line.charged) + growth > line.pace * hours(to.at - line.at))
 }
 
@@ -81,7 +75,10 @@ export function isPartialReturn(state: SeriesState, above: readonly FormerLine[]
  * do that were started during a dip. Those that come back into the sum bring each a history of its own.
  */
 export function cautiousPace(state: SeriesState, to: Point): number {
-  const starts = (state.formerLines ?? []).filter((line) => compare(line.value, state.watermark.value) < 0)
+  // Steps between which nothing was charged.
+  const starts = (state.formerLines ?? []).filter(
+    (line) => isZero(line.charged) && compare(line.value, state.watermark.value) < 0,
+  )
   const points = [...starts.slice(-STEADY_STEPS + 1), state.watermark, to]
   if (points.length <= STEADY_STEPS) return state.pace
   const rates = points.slice(1).map((point, index) => {
@@ -101,10 +98,6 @@ function longestHours(state: SeriesState, to: Point): number {
   return hours(elapsed + Math.min(elapsed, UPDATE_ALLOWANCE))
 }
 
-function bestPace({ pace, formerLines = [] }: SeriesState): number {
-  return formerLines.reduce((best, line) => Math.max(best, line.pace), pace)
-}
-
 /** The lines that still count. One that was left for another unit counts until that is decided. */
 export function rememberedLines({ formerLines = [] }: SeriesState, at: Instant): readonly FormerLine[] {
   return formerLines.filter((line) => at - line.at <= LINE_MEMORY || line.isOtherUnit === true)
@@ -112,9 +105,10 @@ export function rememberedLines({ formerLines = [] }: SeriesState, at: Instant):
 
 /** The state after the series left its line. */
 export function leftLine(state: SeriesState, to: Point, changes: Partial<Pick<FormerLine, 'isOtherUnit'>> = {}) {
-  const isStill = state.watermark.at - lastChange(state) > STANDS_STILL
-  const left: FormerLine = { ...state.watermark, pace: isStill ? 0 : state.pace, charged: zero, ...changes }
-  return withLines({ watermark: to, pace: state.pace }, keepMost([...rememberedLines(state, to.at), left]))
+  // A pace says nothing any more of a series that has come to rest.
+  const pace = isAtRest(state) ? 0 : state.pace
+  const left: FormerLine = { ...state.watermark, pace, charged: zero, ...changes }
+  return withLines({ watermark: to, pace }, keepMost([...rememberedLines(state, to.at), left]))
 }
 
 /** Forgets the lowest lines first: a total that is below a line must not be charged for its way back up to it. */
@@ -142,6 +136,11 @@ export function withAccepted(state: SeriesState, from: Point, growth: Decimal): 
     line.at <= from.at ? { ...line, charged: add(line.charged, growth) } : line,
   )
   return { ...state, ...(lines.length > 0 && { formerLines: lines }) }
+}
+
+/** Whether a series stood still for longer than an exporter takes to compute. */
+export function isAtRest(state: SeriesState): boolean {
+  return state.watermark.at - lastChange(state) > AT_REST
 }
 
 /** Since when the value is what it is. */

@@ -41,6 +41,9 @@ export type Label = (typeof labels)[number]
 /** Hours that the exporter stands still. */
 export const STALL_HOURS = 6
 
+/** Seconds: machines that ran for less are not told from consumption when they come back. */
+const OLD = 7 * 24 * 3_600
+
 const none: readonly Later[] = []
 
 export const happenings: Readonly<Record<Label, Happening>> = {
@@ -56,11 +59,9 @@ export const happenings: Readonly<Record<Label, Happening>> = {
     return none
   },
   'dropped for a while'(site, at, random, longest) {
-    const affected = counting(site, at).filter(() => random.isOne(0.3))
-    const projects = affected.length > 0 ? affected : counting(site, at).slice(0, 1)
-    const dropped = projects.flatMap(({ machines }) => {
-      const ran = machines.filter(({ from }) => from < at)
-      return ran.slice(0, random.whole(1, ran.length))
+    const dropped = counting(site, at).flatMap(({ machines }) => {
+      const old = machines.filter(({ from, until }) => Math.min(until, at) - from >= OLD)
+      return random.isOne(0.3) ? old.slice(0, random.whole(1, old.length)) : []
     })
     for (const machine of dropped) machine.isDropped = true
     // They come back one after another, some never.
@@ -74,11 +75,12 @@ export const happenings: Readonly<Record<Label, Happening>> = {
     return none
   },
   're-weighted, one flavour'(site, at, random) {
-    // The one that most projects use: a weight that concerns one project or two is a row of its own.
+    // One that several projects use. When it concerns one or two, their totals say no more than those of a small site.
     const users = flavours.map((_, index) => counting(site, at).filter((each) => hasRun(each, index, at)).length)
-    const flavour = users.indexOf(Math.max(...users))
+    const popular = users.indexOf(Math.max(...users))
     const [cpu, ram] = [random.pick(factors), random.pick(factors)]
-    reweight(site, at, (index) => (index === flavour ? { cpu, ram } : { cpu: 1, ram: 1 }))
+    const isAffected = (flavour: number) => flavour === popular || users[popular]! < 3
+    reweight(site, at, (flavour) => (isAffected(flavour) ? { cpu, ram } : { cpu: 1, ram: 1 }))
     return none
   },
   'start moved later'(site, at, random) {

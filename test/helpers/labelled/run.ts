@@ -114,7 +114,8 @@ export async function runLabelled({ label, seed, projects: [least, most] }: RunO
       },
     },
   ]
-  for (let at = age; at <= end; at += gap) {
+  // The worker has known the site for an hour, so it knows who stands still.
+  for (const at of [age - HOUR, age - HOUR / 2, ...times(age, end, gap)]) {
     const isStalled = at >= eventAt && at < stalledUntil
     for (const [exporter, phase] of exporters.entries()) {
       const update = Math.floor((at - phase) / course.update) * course.update + phase
@@ -141,6 +142,10 @@ export async function runLabelled({ label, seed, projects: [least, most] }: RunO
     }
   }
   return { ...(await worker.finish(seen.truths())), projects: site.projects.length }
+}
+
+function* times(from: number, to: number, step: number): Generator<number> {
+  for (let at = from; at <= to; at += step) yield at
 }
 
 /** The projects of each delivery of one round. */
