@@ -92,32 +92,41 @@ type Pair = readonly [own: Move, other: Move]
 export function classify(steps: ReadonlyMap<string, readonly Step[]>): ReadonlyMap<string, SiteVerdict> {
   const moves = new Map([...steps].map(([metric, own]) => [metric, movesOf(own)]))
   return new Map(
-    [...moves].map(([metric, own]) => {
-      const other = [...moves].find(([name]) => name !== metric)?.[1]
-      const isOtherFalling =
-        other !== undefined && isMany(other.fallen, other.all) && !isMost(other.fallen.filter(isOldUnit), other.fallen)
-      const isQuiet = own.fallen.length + own.jumped.length === 0 && !isOtherFalling
-      const pairs = isQuiet || other === undefined ? [] : pairsOf(own.all, other)
-      return [metric, verdict(own, pairs, isOtherFalling)]
-    }),
+    [...moves].map(([metric, own]) => [metric, verdict(own, [...moves].find(([name]) => name !== metric)?.[1])]),
   )
 }
 
-function verdict(moves: Moves, pairs: readonly Pair[], isOtherFalling: boolean): SiteVerdict {
-  const fall = fallCause(moves, pairs)
-  const cause = jumpCause(moves, pairs)
-  if (cause === undefined) {
-    const only = new Set(
-      pairs.filter((pair) => isSuspect(pair, moves.all.length, isOtherFalling)).map(([own]) => projectOf(own)),
-    )
-    return only.size === 0
-      ? { fall }
-      : { fall, jump: { reason: 'implausible growth', cause: 'unknown', least: 1, only } }
-  }
-  if (cause !== 'unit switched') return { fall, jump: { reason: 'site jump', cause, least: 1 } }
+/** @param other What another metric of the site did meanwhile. */
+function verdict(own: Moves, other: Moves = nothing): SiteVerdict {
+  const isOtherFalling = isMany(other.fallen, other.all) && !isMost(other.fallen.filter(isOldUnit), other.fallen)
+  if (own.fallen.length + own.jumped.length === 0 && !isOtherFalling) return { fall: 'unknown', ...switchedOnly(own) }
+  const pairs = pairsOf(own.all, other)
+  const fall = fallCause(own, pairs)
+  const cause = jumpCause(own, pairs)
+  if (cause === 'unit switched') return { fall, ...switchedOnly(own) }
+  if (cause !== undefined) return { fall, jump: { reason: 'site jump', cause, least: 1 } }
+  // What moved all of one metric moved some of this one.
+  const isRecomputed = isOtherFalling || isSiteJump(jumpCause(other, []))
+  if (isRecomputed && own.jumped.length > 0)
+    return { fall, jump: { reason: 'site jump', cause: 're-weighted', least: 1 } }
+  const suspects = pairs.filter((pair) => isSuspect(pair, own.all.length, isOtherFalling))
+  if (suspects.length === 0) return { fall }
+  const only = new Set(suspects.map(([move]) => projectOf(move)))
+  return { fall, jump: { reason: 'implausible growth', cause: 'unknown', least: 1, only } }
+}
+
+const nothing: Moves = { all: [], still: [], fallen: [], jumped: [] }
+
+function isSiteJump(cause: Cause | undefined): boolean {
+  return cause !== undefined && cause !== 'unit switched'
+}
+
+/** The jump of series that were switched to another unit, if those of the site were. */
+function switchedOnly(moves: Moves): Pick<SiteVerdict, 'jump'> {
+  if (jumpCause(moves, []) !== 'unit switched') return {}
   // Behind a federation only the series of one of several exporters may be switched.
   const least = isMost(moves.all.filter(isNewUnit), moves.all) ? 1 : UNIT_RATIO / 2
-  return { fall, jump: { reason: cause, cause, least } }
+  return { jump: { reason: 'unit switched', cause: 'unit switched', least } }
 }
 
 function movesOf(steps: readonly Step[]): Moves {
