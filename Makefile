@@ -27,7 +27,7 @@ $(INSTALLED): package.json package-lock.json $(NODE)
 	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
 	@touch $@
 
-.PHONY: help install run start dev test check typecheck lint format unit bench docker-build docker-build-dev docker-run clean
+.PHONY: help install run start dev test check typecheck lint format unit bench classify docker-build docker-build-dev docker-run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -64,6 +64,9 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 bench: $(INSTALLED) ## measure a round of publishing and the intake of readings
 	node $(SMALL_HEAP) bench/ingest.ts
 	node $(SMALL_HEAP) bench/round.ts
+
+classify: $(INSTALLED) ## tell apart labelled falls and jumps of made-up sites: the matrix of docs/CLASSIFIER.md
+	node bench/classify.ts $(ARGS)
 
 docker-build: ## build the image, tagged with the version and "latest"
 	docker build -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .

@@ -1,6 +1,7 @@
 /** What every ledger promises (`src/ledger/ledger.ts`), as tests: each adapter is held to it by one call. */
 import { suite } from 'vitest'
 import type { Ledger } from '#src/ledger/ledger.ts'
+import { holdingContract } from './contract/holding.ts'
 import { lawsContract } from './contract/laws.ts'
 import { readingContract } from './contract/reading.ts'
 import { recordingContract } from './contract/recording.ts'
@@ -10,6 +11,7 @@ import { settlingContract } from './contract/settling.ts'
 export function ledgerContract(name: string, open: () => Promise<Ledger>): void {
   suite(`${name} keeps the ledger contract:`, () => {
     suite('what it records', () => recordingContract(open))
+    suite('what it holds', () => holdingContract(open))
     suite('what it answers', () => readingContract(open))
     suite('what it settles', () => settlingContract(open))
     suite('its laws:', () => lawsContract(open))
