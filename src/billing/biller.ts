@@ -4,17 +4,17 @@
  * The ledger hands over what is stored of the series, this module asks the pure rules of `core/` what each reading means,
  * and hands back what to write. It runs inside the ledger's transaction and does not wait for anything.
  */
-import { describeFall, describeJump } from '../core/causes.ts'
+import { describeFall } from '../core/causes.ts'
 import type { Jump, SiteVerdict } from '../core/classify.ts'
 import { type Credits, LARGEST_AMOUNT } from '../core/credits.ts'
 import { type Decision, decide, describePoint, type HeldReason, type Point, type SeriesState } from '../core/decide.ts'
-import { add, approximate, type Decimal, formatDecimal, isZero, subtract, zero } from '../core/decimals.ts'
+import { add, approximate, type Decimal, isZero, subtract, zero } from '../core/decimals.ts'
 import { type ChargeEntry, continues, type OpenEntry, type ReadCharge, windowOf } from '../core/entries.ts'
 import { withAccepted } from '../core/lines.ts'
 import type { Meter, Meters } from '../core/meters.ts'
 import { type Charge, rate } from '../core/rating.ts'
 import { projectKey, type Reading, type Series, seriesKey } from '../core/series.ts'
-import { formatInstant, type Instant } from '../core/time.ts'
+import type { Instant } from '../core/time.ts'
 import type {
   HeldBack,
   HeldGrowth,
@@ -25,7 +25,8 @@ import type {
   SeriesChange,
   StoredSeries,
 } from '../ledger/ledger.ts'
-import { clockKey, unitKey, type Verdicts } from './sites.ts'
+import { unitKey, type Verdicts } from './sites.ts'
+import { describeHold, describeRecovery } from './words.ts'
 
 /** What came of a reading, for logs and metrics. */
 export type Outcome = Decision['kind'] | 'conflict'
@@ -293,50 +294,6 @@ function hold(
   draft.open = undefined
   draft.state = state
   return 'held'
-}
-
-function describeHold(
-  series: Series,
-  kind: HeldReason,
-  { from, to, jump }: { from: Point; to: Point; jump: Jump | undefined },
-): Hold {
-  const { site, metric, projectName: group } = series
-  const grew = `${metric} of ${group} at site ${site} grew by ${formatDecimal(subtract(to.value, from.value))} between ${formatInstant(from.at)} and ${formatInstant(to.at)}`
-  switch (kind) {
-    case 'clock ahead': {
-      const reason = `Readings of site ${site} (${metric}) are later than our clock, the last one at ${formatInstant(to.at)}. They are dropped until the clocks agree: check NTP on both machines.`
-      return { key: clockKey(series), kind, site, reason }
-    }
-    case 'unit switched': {
-      const reason = `Site ${site} counts ${metric} in another unit. ${describeJump('unit switched')} Dismiss the hold if the growth was never consumed.`
-      return { key: unitKey(series), kind, site, reason }
-    }
-    case 'site jump': {
-      const reason = `Projects of site ${site} jumped together (${metric}, about ${formatInstant(to.at)}). ${describeJump(jump?.cause ?? 'unknown')} What they jumped by is not charged; what they grow by from there is.`
-      return { key: `${kind}/${site}/${metric}/${to.at}`, kind, site, reason }
-    }
-    case 'series merged': {
-      const reason = `${grew}, about the total of ${jump?.other ?? 'another project'}, which is gone from the sums. ${describeJump('series merged')} This growth is not charged.`
-      return { key: `${kind}/${seriesKey(series)}/${to.at}`, kind, site, group, reason }
-    }
-    case 'unclear after a fall': {
-      const reason = `${grew} after a fall, and no pace explains it: machines may have come back into the sum. It is not charged, and it is withdrawn when the total is back where it fell from.`
-      return { key: `${kind}/${seriesKey(series)}`, kind, site, group, reason }
-    }
-    case 'implausible growth': {
-      const why =
-        jump === undefined
-          ? 'more than its meter allows'
-          : 'far beyond its pace and not as machines consume: check the weights and the start date of the exporter, and what the project started'
-      const reason = `${grew}, ${why}. This growth is not charged.`
-      return { key: `${kind}/${seriesKey(series)}/${to.at}`, kind, site, group, reason }
-    }
-  }
-}
-
-function describeRecovery({ from, to, former }: Extract<Decision, { kind: 'recovered' }>): string {
-  const excess = formatDecimal(subtract(to.value, from.value))
-  return `Back on the line it left at ${describePoint(former)}, now ${describePoint(to)}: ${formatDecimal(former.charged)} was charged since, ${excess} is charged now.`
 }
 
 /** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both. */

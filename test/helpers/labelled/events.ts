@@ -102,7 +102,10 @@ export const happenings: Readonly<Record<Label, Happening>> = {
   },
   'unit switched and back'(site, _, random, longest) {
     site.ramUnit = 1_024
-    return [{ seconds: random.whole(60, longest), happen: () => void (site.ramUnit = 1) }]
+    const happen = () => {
+      site.ramUnit = 1
+    }
+    return [{ seconds: random.whole(60, longest), happen }]
   },
   'series merged'(site, at, random) {
     const into = random.pick(counting(site, at))
