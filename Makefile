@@ -30,7 +30,7 @@ $(INSTALLED): package.json package-lock.json $(NODE)
 	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
 	@touch $@
 
-.PHONY: help install run start dev verify test check typecheck lint format unit torture bench docker-build docker-build-dev docker-run clean
+.PHONY: help install run start dev verify test check typecheck lint format unit torture bench classify docker-build docker-build-dev docker-run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -75,6 +75,9 @@ bench: $(INSTALLED) ## measure publishing, intake, the check of a ledger and how
 	node $(SMALL_HEAP) bench/round.ts
 	node $(SMALL_HEAP) bench/verify.ts
 	node bench/forecast.ts
+
+classify: $(INSTALLED) ## tell apart labelled falls and jumps of made-up sites: the matrix of docs/CLASSIFIER.md
+	node bench/classify.ts $(ARGS)
 
 docker-build: ## build the image, tagged with the version and "latest"
 	docker build -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .

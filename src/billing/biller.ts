@@ -4,22 +4,16 @@
  * The ledger hands over what is stored of the series, this module asks the pure rules of `core/` what each reading means,
  * and hands back what to write. It runs inside the ledger's transaction and does not wait for anything.
  */
-import type { SiteVerdict } from '../core/classify.ts'
+import { describeFall } from '../core/causes.ts'
+import type { Jump, SiteVerdict } from '../core/classify.ts'
 import { type Credits, LARGEST_AMOUNT } from '../core/credits.ts'
-import {
-  type Decision,
-  decide,
-  describePoint,
-  type HeldReason,
-  type Point,
-  type SeriesState,
-  withAccepted,
-} from '../core/decide.ts'
-import { add, approximate, type Decimal, formatDecimal, isZero, subtract, zero } from '../core/decimals.ts'
+import { type Decision, decide, describePoint, type HeldReason, type Point, type SeriesState } from '../core/decide.ts'
+import { add, approximate, type Decimal, isZero, subtract, zero } from '../core/decimals.ts'
 import { type ChargeEntry, continues, type OpenEntry, type ReadCharge, windowOf } from '../core/entries.ts'
+import { withAccepted } from '../core/lines.ts'
 import type { Meter, Meters } from '../core/meters.ts'
 import { type Charge, rate } from '../core/rating.ts'
-import { type Reading, type Series, seriesKey } from '../core/series.ts'
+import { projectKey, type Reading, type Series, seriesKey } from '../core/series.ts'
 import { formatInstant, type Instant } from '../core/time.ts'
 import type {
   HeldBack,
@@ -31,7 +25,8 @@ import type {
   SeriesChange,
   StoredSeries,
 } from '../ledger/ledger.ts'
-import { clockKey, newSeriesClockKey, type Verdicts } from './sites.ts'
+import { unitKey, type Verdicts } from './sites.ts'
+import { describeClockAhead, describeHold, describeRecovery } from './words.ts'
 
 /** What came of a reading, for logs and metrics. `surplus`: its series is beyond what its target may open. */
 export type Outcome = Decision['kind'] | 'conflict' | 'surplus'
@@ -47,6 +42,8 @@ export interface BillingContext {
   readonly released?: readonly string[]
   /** Groups whose total can take no more charges of this delivery. */
   readonly full?: ReadonlySet<string>
+  /** Keys of the holds about units that are open. */
+  readonly unitHolds?: ReadonlySet<string>
 }
 
 export interface Billed {
@@ -57,6 +54,8 @@ export interface Billed {
   /** Charge entries that begin here. */
   readonly begun: number
 }
+
+const noHolds: ReadonlySet<string> = new Set()
 
 /** A single charge beyond this is a mistake: the sum of a million of them must still fit a ledger. */
 const LARGEST_CHARGE = LARGEST_AMOUNT / 1_000_000n
@@ -109,7 +108,7 @@ function withActor(posting: Posting, accepted: { readonly actor: string; readonl
 export function bill(
   readings: readonly Reading[],
   stored: readonly (StoredSeries | undefined)[],
-  { meters, verdicts, now, source, holds: ofDelivery = [], released = [], full }: BillingContext,
+  { meters, verdicts, now, source, holds: ofDelivery = [], released = [], full, unitHolds = noHolds }: BillingContext,
 ): Billed {
   const drafts = new Map<string | number, Draft>()
   const collected: Collected = { notes: [], holds: new Map(), withdrawn: [], heldGrowths: [] }
@@ -120,12 +119,9 @@ export function bill(
     drafts.set(key, draft)
     const verdict = verdicts(reading.series)
     const meter = meters.get(reading.series.metric)!
-    const outcome = take(
-      draft,
-      reading,
-      { meter, verdict, now, source, isFull: full?.has(reading.series.projectName) },
-      collected,
-    )
+    const isUnitHeld = unitHolds.size > 0 && unitHolds.has(unitKey(reading.series))
+    const isFull = full?.has(reading.series.projectName) ?? false
+    const outcome = take(draft, reading, { meter, verdict, isUnitHeld, isFull, now, source }, collected)
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
   }
   const changes = [...drafts.values()].flatMap(toChange)
@@ -169,9 +165,10 @@ interface Collected {
 interface Situation {
   readonly meter: Meter
   readonly verdict: SiteVerdict | undefined
+  readonly isUnitHeld: boolean
   readonly now: Instant
   readonly source: string | undefined
-  readonly isFull: boolean | undefined
+  readonly isFull: boolean
 }
 
 function createDraft(series: Series, before: StoredSeries | undefined): Draft {
@@ -186,9 +183,11 @@ function toChange({ series, before, state, carry, open, postings }: Draft): Seri
 
 /** Applies one reading to the draft of its series. */
 function take(draft: Draft, reading: Reading, situation: Situation, collected: Collected): Outcome {
-  const { meter, verdict, now, isFull } = situation
-  const siteJumped = verdict?.jumped ?? false
-  const decision = decide(draft.state, reading, { meter, now, siteJumped })
+  const { meter, verdict, isUnitHeld, isFull, now } = situation
+  const jump = jumpOf(verdict, draft.state, reading)
+  const isUnitBack = verdict?.fall === 'unit switched'
+  const decision = decide(draft.state, reading, { meter, now, jump: jump?.reason, isUnitHeld, isUnitBack })
+  const withdraw = (from: Point) => collected.withdrawn.push({ series: draft.series, from, until: reading.at })
   const note = (kind: Note['kind'], text: string) =>
     collected.notes.push({ kind, series: draft.series, at: reading.at, text })
   switch (decision.kind) {
@@ -203,8 +202,9 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
       draft.open = undefined
       note(
         'rebased',
-        `Fell from ${describePoint(decision.from)} to ${describePoint(decision.to)}: ${verdict?.fallCause ?? 'unknown'}.`,
+        `Fell from ${describePoint(decision.from)} to ${describePoint(decision.to)}: ${describeFall(verdict?.fall ?? 'unknown')}. Nothing is charged for it.`,
       )
+      if (decision.backAt !== undefined) withdraw(decision.backAt)
       break
     case 'redated':
       draft.open = undefined
@@ -216,7 +216,7 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
     case 'recovered':
       draft.open = undefined
       note('recovered', describeRecovery(decision))
-      collected.withdrawn.push({ series: draft.series, since: decision.former.at })
+      withdraw(decision.former)
       if (isFull || !charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
     case 'charged':
@@ -224,11 +224,24 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
       break
     case 'held':
       if (decision.reason === 'clock ahead') return ahead(draft, decision.to, situation.source, collected)
-      return hold(draft, decision.reason, decision, collected)
+      if (decision.backAt !== undefined) withdraw(decision.backAt)
+      return hold(draft, decision.reason, decision, collected, jump)
     case 'unchanged':
   }
   draft.state = decision.state
   return decision.kind
+}
+
+/** Why growth of a series is held, if the delivery says so and the series grew by so much. */
+function jumpOf(
+  verdict: SiteVerdict | undefined,
+  state: SeriesState | undefined,
+  { series, value }: Reading,
+): Jump | undefined {
+  const jump = verdict?.jump
+  if (jump === undefined || state === undefined) return undefined
+  if (jump.only !== undefined) return jump.only.has(projectKey(series)) ? jump : undefined
+  return approximate(value) >= jump.least * approximate(state.watermark.value) ? jump : undefined
 }
 
 /** Charges what lies between two points. Returns false, with nothing changed, if the amount cannot be true. */
@@ -283,17 +296,10 @@ function newEntry(series: Series, part: Charge & { fromValue: Decimal }, to: Poi
   }
 }
 
-/**
- * Notes that a site's clock is ahead. Of series that were never opened there may be any number, of any number of sites: they
- * share one hold for what they come from.
- */
+/** Notes that a site's clock is ahead; the series stays as it is. */
 function ahead({ series, before }: Draft, to: Point, source: string | undefined, { holds }: Collected): 'held' {
-  const { site, metric } = series
-  const isNew = before === undefined && source !== undefined
-  const key = isNew ? newSeriesClockKey(source) : clockKey(series)
-  const whose = isNew ? `new series of ${source}, of site ${site} for one` : `site ${site}`
-  const reason = `Readings of ${whose} (${metric}) are later than our clock, the last one at ${formatInstant(to.at)}. They are dropped until the clocks agree: check NTP on both machines.`
-  holds.set(key, { key, kind: 'clock ahead', site, reason })
+  const made = describeClockAhead(series, to, before === undefined ? source : undefined)
+  holds.set(made.key, made)
   return 'held'
 }
 
@@ -303,30 +309,15 @@ function hold(
   reason: Exclude<HeldReason, 'clock ahead'>,
   { from, to, state }: { from: Point; to: Point; state: SeriesState },
   { holds, heldGrowths }: Collected,
+  jump?: Jump,
 ): 'held' {
   const { series } = draft
-  const { site, metric, projectName } = series
-  const wholeSite = reason === 'site jump'
-  const key = wholeSite ? `site jump/${site}/${metric}/${to.at}` : `${reason}/${seriesKey(series)}/${to.at}`
-  const growth = formatDecimal(subtract(to.value, from.value))
-  holds.set(key, {
-    key,
-    kind: reason,
-    site,
-    ...(!wholeSite && { group: projectName }),
-    reason: wholeSite
-      ? `Nearly all projects of site ${site} jumped by the same factor (${metric}, about ${formatInstant(to.at)}): a new weight table or start date. What they jumped by is not charged.`
-      : `${metric} of ${projectName} at site ${site} grew by ${growth} between ${formatInstant(from.at)} and ${formatInstant(to.at)} (${reason}). This growth is not charged.`,
-  })
-  heldGrowths.push({ holdKey: key, series, from, to })
+  const made = describeHold(series, reason, { from, to, jump })
+  holds.set(made.key, made)
+  heldGrowths.push({ holdKey: made.key, series, from, to })
   draft.open = undefined
   draft.state = state
   return 'held'
-}
-
-function describeRecovery({ from, to, former }: Extract<Decision, { kind: 'recovered' }>): string {
-  const excess = formatDecimal(subtract(to.value, from.value))
-  return `Back on the line it left at ${describePoint(former)}, now ${describePoint(to)}: ${formatDecimal(former.charged)} was charged since, ${excess} is charged now.`
 }
 
 /** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both, or if they are beyond all numbers. */

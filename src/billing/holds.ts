@@ -33,7 +33,13 @@ export interface HoldDeskOptions {
   readonly onChanged: (groups: readonly string[]) => void
 }
 
-const decidable = new Set<HoldKind>(['implausible growth', 'unclear after a fall', 'site jump'])
+const decidable = new Set<HoldKind>([
+  'implausible growth',
+  'unclear after a fall',
+  'site jump',
+  'unit switched',
+  'series merged',
+])
 
 export function createHoldDesk({ ledger, meters, clock, logger, onChanged }: HoldDeskOptions) {
   return async (id: number, { verdict, actor, reason }: HoldDecision): Promise<Resolved> => {

@@ -15,10 +15,10 @@ import type { Delivery } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type Billed, type BillingContext, bill, type Outcome, ramPerCpu } from './biller.ts'
 import { createSeriesLimit } from './seriesLimit.ts'
-import { agreeingClocks, createJudge, type Verdicts } from './sites.ts'
+import { agreeingClocks, createJudge, unitKeys, type Verdicts } from './sites.ts'
 
 export interface IntakeOptions {
-  readonly ledger: Pick<Ledger, 'record' | 'stored' | 'openedBy'>
+  readonly ledger: Pick<Ledger, 'record' | 'stored' | 'openedBy' | 'seriesOf' | 'openHolds'>
   /** How many series a target may open. */
   readonly maxSeries: number
   readonly meters: Meters
@@ -116,12 +116,15 @@ export function createIntake({
     }
     const { surplus, holds, released } = limit.outcome()
     const agreeing = agreeingClocks(admitted, clock.now(), source)
-    return { readings: admitted, verdicts: judge.verdicts(), surplus, holds, released: [...agreeing, ...released] }
+    const verdicts = await judge.verdicts(({ site, metric }) => ledger.seriesOf(site, metric))
+    return { readings: admitted, verdicts, surplus, holds, released: [...agreeing, ...released] }
   }
 
   async function recordPart(part: readonly Reading[], progress: Progress): Promise<void> {
     const { outcomes, changed, ...about } = progress
-    const { billed, groups, opened } = await billPart(part, about)
+    // Asked for each part: a person may decide meanwhile.
+    const unitHolds = await ledger.openHolds(unitKeys(part))
+    const { billed, groups, opened } = await billPart(part, { ...about, unitHolds })
     onBilled?.(billed)
     addUp(outcomes, billed.outcomes)
     for (const group of groups) changed.add(group)

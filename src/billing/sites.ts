@@ -1,37 +1,66 @@
 /**
- * What a delivery says about a site as a whole, collected reading by reading: why series fell, whether all of them jumped,
+ * What a delivery says about a site as a whole, collected reading by reading: why series fell, whether they jumped together,
  * whether their clock is ahead of ours.
  */
 import { classify, type SiteVerdict, type Step } from '../core/classify.ts'
 import { CLOCK_TOLERANCE } from '../core/decide.ts'
-import type { Reading, Series } from '../core/series.ts'
+import { findMerged, type Known } from '../core/merge.ts'
+import { type Reading, type Series, seriesKey } from '../core/series.ts'
 import type { Instant } from '../core/time.ts'
 import type { StoredSeries } from '../ledger/ledger.ts'
 
-/** What a delivery says about each site and metric, found before it is recorded in parts. */
+/** What a delivery says about the site and metric of a series, found before it is recorded in parts. */
 export type Verdicts = (series: Series) => SiteVerdict | undefined
 
 export interface Judge {
   /** Takes some readings of a delivery and what is stored of the series of each. */
   look(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): void
-  verdicts(): Verdicts
+  /** @param known All series of a site's metric, also those that are not in the delivery. Asked for only if one jumped. */
+  verdicts(known: (of: SiteMetric) => Promise<readonly Known[]>): Promise<Verdicts>
 }
 
 /** Looks at all readings of a delivery together; see `core/classify.ts`. */
 export function createJudge(): Judge {
-  const steps = new SiteMap<Step[]>(() => [])
+  const steps = new SiteMap<{ site: string; metric: string; steps: Step[] }>((of) => ({ ...of, steps: [] }))
   return {
     look(readings, stored) {
       for (const [index, reading] of readings.entries()) {
         const before = stored[index]?.state
-        if (before !== undefined) steps.of(reading.series).push({ before, reading })
+        if (before !== undefined) steps.of(reading.series).steps.push({ before, reading })
       }
     },
-    verdicts() {
-      const verdicts = new SiteMap(({ site, metric }) => classify(steps.of({ site, metric })))
-      return (series) => verdicts.of(series)
+    async verdicts(known) {
+      const ofSites = new Map<string, ReadonlyMap<string, SiteVerdict>>()
+      const merged = new Map<string, string>()
+      for (const [site, own] of Map.groupBy(steps.all(), ({ site }) => site)) {
+        const byMetric = new Map(own.map((each) => [each.metric, each.steps]))
+        const verdicts = classify(byMetric)
+        ofSites.set(site, verdicts)
+        // When all of a site jumped, that its totals match each other is no wonder.
+        if ([...verdicts.values()].some(({ jump }) => jump !== undefined && jump.only === undefined)) continue
+        for (const [key, other] of await findMerged(byMetric, (metric) => known({ site, metric })))
+          merged.set(key, other)
+      }
+      return (series) => {
+        const verdict = ofSites.get(series.site)?.get(series.metric)
+        const other = verdict === undefined || merged.size === 0 ? undefined : merged.get(seriesKey(series))
+        if (verdict === undefined || other === undefined) return verdict
+        return { ...verdict, jump: { reason: 'series merged', cause: 'series merged', least: 1, other } }
+      }
     },
   }
+}
+
+/** Names the hold about the unit of a site's metric. */
+export function unitKey({ site, metric }: SiteMetric): string {
+  return `unit switched/${site}/${metric}`
+}
+
+/** The keys of the holds about units that concern some readings. */
+export function unitKeys(readings: readonly Reading[]): string[] {
+  const keys = new SiteMap(unitKey)
+  for (const { series } of readings) keys.of(series)
+  return keys.all()
 }
 
 /** The holds about clocks that are over, because no reading of a delivery from this source is ahead of ours. */
@@ -53,7 +82,7 @@ export function clockKey({ site, metric }: SiteMetric): string {
   return `clock ahead/${site}/${metric}`
 }
 
-type SiteMetric = Pick<Series, 'site' | 'metric'>
+export type SiteMetric = Pick<Series, 'site' | 'metric'>
 
 /** Something for each metric of each site, made when it is first asked for. There are few of them and many readings. */
 class SiteMap<Value> {

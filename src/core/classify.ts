@@ -1,14 +1,15 @@
 /**
- * What a delivery as a whole says about falls and jumps.
+ * What a delivery as a whole says about falls and jumps of a site.
  *
  * One series alone cannot tell why it fell: a machine was deleted, or all history of the site was weighted anew. The other
- * series of the site can. What is found here chooses the words an operator reads and whether growth is held; it never
- * makes anything charged.
+ * series of the site can, those of its other metric among them. What is found here chooses the words an operator reads and
+ * whether growth is held; it never makes anything charged. Deliveries may be partial: that a series is absent proves nothing.
  */
-import type { SeriesState } from './decide.ts'
+import type { Cause } from './causes.ts'
+import { isLagging, isSummationNoise, type JumpReason, type SeriesState } from './decide.ts'
 import { approximate, compare } from './decimals.ts'
-import type { Reading } from './series.ts'
-import { HOUR, MINUTE } from './time.ts'
+import { hours, isAtRest, JUMP_ALLOWANCE, lastChange, UNEXPLAINED } from './lines.ts'
+import { projectKey, type Reading } from './series.ts'
 
 /** A reading beside what was known of its series. */
 export interface Step {
@@ -16,77 +17,245 @@ export interface Step {
   readonly reading: Reading
 }
 
-export type FallCause =
-  | 'a machine was removed from the sum'
-  | 'the exporter restarted'
-  | 'the site was weighted anew or its start date moved'
-  | 'the start date moved or old records were purged'
-
 /** What happened to one metric of one site. */
 export interface SiteVerdict {
-  /** Nearly all series jumped by the same factor at once. */
-  readonly jumped: boolean
   /** Why its series fell, if any did. */
-  readonly fallCause: FallCause
+  readonly fall: Cause
+  readonly jump?: Jump
+}
+
+/** Why growth is held. */
+export interface Jump {
+  readonly reason: JumpReason
+  readonly cause: Cause
+  /** Held is what grew at least by this factor; 1 is all growth. */
+  readonly least: number
+  /** Held are only the series of these projects, by `projectKey`. */
+  readonly only?: ReadonlySet<string>
+  /** The project whose total the series took in. */
+  readonly other?: string
 }
 
 /** From this many series on, what all of them do is no coincidence. */
 const ENOUGH_SERIES = 3
-/** "All" series: those of a few stopped projects may stay as they are. */
+/** "All" series: those of a few projects may do something else at the same time. */
 const NEARLY_ALL = 0.8
+/** So many of a site do not grow beyond belief at the same instant by themselves. */
+const MANY = 0.05
+/** So many do not grow by several times their pace at the same instant by themselves. */
+const MANY_TOGETHER = 0.3
+/** When totals both fall and jump, so many of a site have to. */
+const MANY_BOTH_WAYS = 0.2
 /** Factors within this of each other are the same factor. */
 const SAME_FACTOR = 0.02
 /** What is left of a total when its origin is now. */
 const NEAR_ZERO = 0.01
-/** Growth beyond this many times the pace of a series is a jump, */
-const JUMP = 3
-/**
- * if it is also more than this part of its total. When an exporter stood still for hours, all totals catch up at once by
- * much more than their pace and by nearly the same factor, one that is hardly above 1: that is consumption.
- */
+/** Growth beyond this many times the pace: a project that boots machines reaches it, several at one instant do not. */
+const BEYOND_BELIEF = 30
+/** In a site with fewer series nothing can be said by comparing them, and less is believed, */
+const SMALL_SITE = 10
+/** in one of one or two projects still less. */
+const UNLIKELY = 10
+/** In a small site: of the total, what both metrics of a project have to jump by. */
 const JUMP_OF_TOTAL = 0.05
-const JUMP_ALLOWANCE = 15 * MINUTE
+/** A machine with much of one thing and little of the other moves the two totals of a project by up to this. */
+const LOPSIDED = 20
+/** MiB in a GiB. */
+const UNIT_RATIO = 1_024
+const UNIT_TOLERANCE = 0.05
 
-/** @param steps All readings of one site and metric in one delivery whose series are known and which are not stale. */
-export function classify(steps: readonly Step[]): SiteVerdict {
-  const moving = steps.filter(
-    ({ before, reading }) => reading.at > before.watermark.at && approximate(before.watermark.value) > 0,
+/** What a total did, in approximate numbers. */
+interface Move {
+  readonly step: Step
+  /** The new total by the old one. */
+  readonly factor: number
+  /**
+   * Growth by what the pace explains, delays included; boundless for a series that never grew and was at rest; absent for a
+   * fall or if nothing is known of the pace.
+   */
+  readonly excess?: number
+}
+
+interface Moves {
+  /** Those of totals that changed. */
+  readonly all: readonly Move[]
+  readonly still: readonly Move[]
+  readonly fallen: readonly Move[]
+  /** Grew by more than `UNEXPLAINED` times what the pace explains. */
+  readonly jumped: readonly Move[]
+}
+
+/** The moves of a project in one metric and in another one. */
+type Pair = readonly [own: Move, other: Move]
+
+/** @param steps All readings of one site in one delivery whose series are known, by their metric. */
+export function classify(steps: ReadonlyMap<string, readonly Step[]>): ReadonlyMap<string, SiteVerdict> {
+  const moves = new Map([...steps].map(([metric, own]) => [metric, movesOf(own)]))
+  return new Map(
+    [...moves].map(([metric, own]) => [metric, verdict(own, [...moves].find(([name]) => name !== metric)?.[1])]),
   )
-  const fallen = moving.filter(({ before, reading }) => compare(reading.value, before.watermark.value) < 0)
-  const jumped = moving.filter(isJump)
-  return { jumped: isMost(jumped, moving) && haveSameFactor(jumped), fallCause: fallCause(fallen, moving) }
 }
 
-function isJump({ before, reading }: Step): boolean {
-  const total = approximate(before.watermark.value)
-  const growth = approximate(reading.value) - total
-  const elapsed = reading.at - (before.stillSince ?? before.watermark.at)
-  // A series that has not grown yet has no pace: nothing can be said about its growth.
-  const explained = (JUMP * before.pace * (elapsed + JUMP_ALLOWANCE)) / HOUR
-  return before.pace > 0 && growth > Math.max(explained, JUMP_OF_TOTAL * total)
+/** @param other What another metric of the site did meanwhile. */
+function verdict(own: Moves, other: Moves = nothing): SiteVerdict {
+  const isOtherFalling = isMany(other.fallen, other.all) && !isMost(other.fallen.filter(isOldUnit), other.fallen)
+  if (own.fallen.length + own.jumped.length === 0 && !isOtherFalling) return { fall: 'unknown', ...switchedOnly(own) }
+  const pairs = pairsOf(own.all, other)
+  const fall = fallCause(own, pairs)
+  const cause = jumpCause(own, pairs)
+  if (cause === 'unit switched') return { fall, ...switchedOnly(own) }
+  if (cause !== undefined) return { fall, jump: { reason: 'site jump', cause, least: 1 } }
+  // What moved all of one metric moved some of this one.
+  const isRecomputed = isOtherFalling || isSiteJump(jumpCause(other, []))
+  if (isRecomputed && own.jumped.length > 0)
+    return { fall, jump: { reason: 'site jump', cause: 're-weighted', least: 1 } }
+  const suspects = pairs.filter((pair) => isSuspect(pair, own.all.length, isOtherFalling))
+  if (suspects.length === 0) return { fall }
+  const only = new Set(suspects.map(([move]) => projectOf(move)))
+  return { fall, jump: { reason: 'implausible growth', cause: 'unknown', least: 1, only } }
 }
 
-function fallCause(fallen: readonly Step[], moving: readonly Step[]): FallCause {
-  const toNearlyNothing = fallen.every((step) => factor(step) <= NEAR_ZERO)
-  if (fallen.length > 0 && toNearlyNothing && fallen.length >= NEARLY_ALL * moving.length)
-    return 'the exporter restarted'
-  if (!isMost(fallen, moving)) return 'a machine was removed from the sum'
-  return haveSameFactor(fallen)
-    ? 'the site was weighted anew or its start date moved'
-    : 'the start date moved or old records were purged'
+const nothing: Moves = { all: [], still: [], fallen: [], jumped: [] }
+
+function isSiteJump(cause: Cause | undefined): boolean {
+  return cause !== undefined && cause !== 'unit switched'
 }
 
-function isMost(some: readonly Step[], all: readonly Step[]): boolean {
-  return some.length >= ENOUGH_SERIES && some.length >= NEARLY_ALL * all.length
+/** The jump of series that were switched to another unit, if those of the site were. */
+function switchedOnly(moves: Moves): Pick<SiteVerdict, 'jump'> {
+  if (jumpCause(moves, []) !== 'unit switched') return {}
+  // Behind a federation only the series of one of several exporters may be switched.
+  const least = isMost(moves.all.filter(isNewUnit), moves.all) ? 1 : UNIT_RATIO / 2
+  return { jump: { reason: 'unit switched', cause: 'unit switched', least } }
 }
 
-function haveSameFactor(steps: readonly Step[]): boolean {
-  const factors = steps.map(factor).sort((a, b) => a - b)
+function movesOf(steps: readonly Step[]): Moves {
+  const [all, still]: [Move[], Move[]] = [[], []]
+  for (const step of steps) {
+    const { watermark, pace } = step.before
+    const { reading } = step
+    if (reading.at <= watermark.at || watermark.value.digits === 0n) continue
+    const difference = compare(reading.value, watermark.value)
+    const isStill = difference === 0 || (difference < 0 && isSummationNoise(watermark.value, reading.value))
+    if (isStill) still.push({ step, factor: 1 })
+    if (isStill || (difference < 0 && isLagging(step.before, reading))) continue
+    const total = approximate(watermark.value)
+    const value = approximate(reading.value)
+    const explained = pace * hours(reading.at - lastChange(step.before) + JUMP_ALLOWANCE)
+    const isExcess = difference > 0 && (explained > 0 || isAtRest(step.before))
+    all.push({ step, factor: value / total, ...(isExcess && { excess: (value - total) / explained }) })
+  }
+  return {
+    all,
+    still,
+    fallen: all.filter(({ factor }) => factor < 1),
+    jumped: all.filter(({ excess = 0 }) => excess > UNEXPLAINED),
+  }
+}
+
+function pairsOf(own: readonly Move[], other: Moves): Pair[] {
+  const others = new Map([...other.all, ...other.still].map((move) => [projectOf(move), move]))
+  return own.flatMap((move) => {
+    const partner = others.get(projectOf(move))
+    return partner === undefined ? [] : [[move, partner] as const]
+  })
+}
+
+function projectOf({ step }: Move): string {
+  return projectKey(step.reading.series)
+}
+
+function fallCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Cause {
+  if (fallen.length === 0) return 'unknown'
+  const share = fallen.length / all.length
+  if (isMost(fallen.filter(isOldUnit), fallen) && (fallen.length >= ENOUGH_SERIES || share === 1))
+    return 'unit switched'
+  const begunAnew = fallen.filter(({ factor }) => factor <= NEAR_ZERO)
+  if (share >= NEARLY_ALL && isMost(begunAnew, fallen)) return 'restart'
+  const moved = fallen.length + jumped.length
+  if (jumped.length > 0 && moved >= ENOUGH_SERIES && moved >= MANY_BOTH_WAYS * all.length) return 're-weighted'
+  if (!isMany(fallen, all)) return 'subject removed'
+  if (share < NEARLY_ALL) return 'purge'
+  return siteCause(fallen, pairs)
+}
+
+function jumpCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Cause | undefined {
+  const switched = all.filter(isNewUnit)
+  const isEvidence = switched.length >= ENOUGH_SERIES || isMost(switched, all)
+  if (isMost(switched, [...new Set([...switched, ...jumped])]) && isEvidence) return 'unit switched'
+  const moved = fallen.length + jumped.length
+  const beyondBelief = jumped.filter(({ excess = 0 }) => excess > BEYOND_BELIEF)
+  if (jumped.length >= ENOUGH_SERIES && jumped.length >= MANY_TOGETHER * all.length) return siteCause(jumped, pairs)
+  if (isMany(beyondBelief, all)) return siteCause(jumped, pairs)
+  if (fallen.length > 0 && moved >= ENOUGH_SERIES && moved >= MANY_BOTH_WAYS * all.length && beyondBelief.length > 0)
+    return 're-weighted'
+  return undefined
+}
+
+/** Why most series of a site moved: all by one factor, or cpu and ram of a project alike, or neither. */
+function siteCause(moved: readonly Move[], pairs: readonly Pair[]): Cause {
+  if (haveSameFactor(moved)) return 're-weighted'
+  const moves = new Set(moved)
+  const own = pairs.filter(([move]) => moves.has(move))
+  if (own.length === 0) return 'unknown'
+  return isMost(own.filter(movedAlike), own) ? 'start moved' : 're-weighted'
+}
+
+function movedAlike([first, second]: Pair): boolean {
+  return Math.abs(first.factor - second.factor) <= SAME_FACTOR * Math.max(first.factor, second.factor)
+}
+
+/** Whether the two totals of a project say that it was recomputed, though nothing is known of the others of its site. */
+function isSuspect(pair: Pair, series: number, isOtherFalling: boolean): boolean {
+  const [own, other] = pair
+  if (own.factor > 1 && other.factor < 1 && isOtherFalling) return true
+  return isLopsided(pair) || (series < SMALL_SITE && jumpedTogether(pair, series < ENOUGH_SERIES))
+}
+
+/**
+ * In a small site the others are no evidence. So that both totals of a project jump has to be enough: by the same part of
+ * them, or both so much that few machines do.
+ */
+function jumpedTogether([own, other]: Pair, isTiny: boolean): boolean {
+  const least = Math.min(own.excess ?? 0, other.excess ?? 0)
+  // A project that starts again may start the machines it had before.
+  if (least === Number.POSITIVE_INFINITY) return false
+  if (least > (isTiny ? UNLIKELY : BEYOND_BELIEF)) return true
+  const [one, two] = [own.factor - 1, other.factor - 1]
+  const isJump = least > UNEXPLAINED && Math.min(one, two) > JUMP_OF_TOTAL
+  return isJump && Math.abs(one - two) <= SAME_FACTOR * Math.max(one, two)
+}
+
+/** Machines always consume of both: a total that jumps while the other one of its project falls or goes on is recomputed. */
+function isLopsided([own, other]: Pair): boolean {
+  const excess = own.excess ?? 0
+  if (excess <= UNEXPLAINED) return false
+  return other.factor <= 1 || (other.excess !== undefined && other.excess * LOPSIDED < excess)
+}
+
+/** In the new unit it also counts what was consumed meanwhile, which is much for a young total. */
+function isNewUnit({ factor }: Move): boolean {
+  return factor >= UNIT_RATIO * (1 - UNIT_TOLERANCE) && factor <= 2 * UNIT_RATIO
+}
+
+function isOldUnit({ factor }: Move): boolean {
+  return factor * UNIT_RATIO >= 1 - UNIT_TOLERANCE && factor * UNIT_RATIO <= 2
+}
+
+function isMany(some: readonly unknown[], all: readonly unknown[]): boolean {
+  return some.length >= ENOUGH_SERIES && some.length >= MANY * all.length
+}
+
+function isMost(some: readonly unknown[], all: readonly unknown[]): boolean {
+  return some.length > 0 && some.length >= NEARLY_ALL * all.length
+}
+
+/** Whether most factors are one, apart from what was consumed meanwhile. */
+function haveSameFactor(moves: readonly Move[]): boolean {
+  const factors = moves.map(({ factor }) => factor).sort((a, b) => a - b)
   const middle = factors[Math.floor(factors.length / 2)] ?? 0
-  const alike = factors.filter((each) => Math.abs(each - middle) <= SAME_FACTOR * middle)
-  return alike.length >= NEARLY_ALL * factors.length
-}
-
-function factor({ before, reading }: Step): number {
-  return approximate(reading.value) / approximate(before.watermark.value)
+  return isMost(
+    factors.filter((each) => Math.abs(each - middle) <= SAME_FACTOR * middle),
+    factors,
+  )
 }

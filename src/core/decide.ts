@@ -21,9 +21,21 @@ import {
   subtract,
   zero,
 } from './decimals.ts'
+import {
+  cautiousPace,
+  chargedSince,
+  hours,
+  isPartialReturn,
+  lastChange,
+  leftLine,
+  rememberedLines,
+  UPDATE_ALLOWANCE,
+  whereabouts,
+  withLines,
+} from './lines.ts'
 import type { Meter } from './meters.ts'
 import type { Reading } from './series.ts'
-import { DAY, HOUR, type Instant, MINUTE } from './time.ts'
+import { HOUR, type Instant, MINUTE } from './time.ts'
 
 /** A total at an instant. */
 export interface Point {
@@ -38,6 +50,8 @@ export interface FormerLine extends Point {
   readonly pace: number
   /** Consumption charged after the line was left, in the meter's unit. */
   readonly charged: Decimal
+  /** Left because the exporter began to count another unit: growth is held until the series is back or a person decides. */
+  readonly isOtherUnit?: boolean
 }
 
 /** What is known of a series before a reading. */
@@ -52,13 +66,22 @@ export interface SeriesState {
   readonly formerLines?: readonly FormerLine[]
 }
 
-export type HeldReason =
-  /** Grew faster than `maxGrowthPerHour` of its meter allows. */
-  | 'implausible growth'
-  /** Above the height it fell from, and neither the former nor the present pace explains it. */
-  | 'unclear after a fall'
-  /** Nearly all series of the site jumped by the same factor at once. */
+/** Why a delivery as a whole has growth held (see `classify`). */
+export type JumpReason =
+  /** Many series of the site jumped at once. */
   | 'site jump'
+  /** The series of the site jumped by the ratio of two units. */
+  | 'unit switched'
+  /** The series jumped by the total of another one that is gone. */
+  | 'series merged'
+  /** The two totals of a project jumped as machines would not make them. */
+  | 'implausible growth'
+
+/** Growth is implausible also if it is faster than `maxGrowthPerHour` of its meter allows. */
+export type HeldReason =
+  /** Below a line it left or above it, and neither the former nor the present pace explains the growth. */
+  | 'unclear after a fall'
+  | JumpReason
   /** The reading is later than our clock allows. */
   | 'clock ahead'
 
@@ -75,7 +98,14 @@ export type Decision =
    */
   | { readonly kind: 'stale'; readonly conflict: boolean }
   /** The value fell: nothing is charged, the watermark moves to the new value. */
-  | { readonly kind: 'rebased'; readonly from: Point; readonly to: Point; readonly state: SeriesState }
+  | {
+      readonly kind: 'rebased'
+      readonly from: Point
+      readonly to: Point
+      readonly state: SeriesState
+      /** What was held from this point on is no growth: it was in another unit, and the old one is back. */
+      readonly backAt?: Point
+    }
   /**
    * The watermark is later than our clock allows, so a clock was wrong when it was set: it counts as of now, with its value.
    * Else all readings would be stale until that time has come. Nothing is charged; the next reading holds the growth. Only a
@@ -97,38 +127,35 @@ export type Decision =
       readonly from: Point
       readonly to: Point
       readonly state: SeriesState
+      /** What was held from this point on is no growth any more, because the series is back on the line it left there. */
+      readonly backAt?: Point
     }
 
 export interface Circumstances {
   readonly meter: Meter
   readonly now: Instant
-  /** Whether the delivery as a whole says that this site jumped (see `classify`). */
-  readonly siteJumped?: boolean
+  /** Why growth of this series in this delivery is held, if the delivery as a whole says so. */
+  readonly jump?: JumpReason | undefined
+  /** Whether a hold about the unit of its site is open: what a switched series grows by is in the wrong unit. */
+  readonly isUnitHeld?: boolean | undefined
+  /** Whether the delivery as a whole says that the old unit is back. */
+  readonly isUnitBack?: boolean | undefined
 }
 
 /** A reading may be this much later than our clock: two clocks in a cloud differ by less. */
 export const CLOCK_TOLERANCE = 5 * MINUTE
 
-/**
- * Exporters compute seldomer than they are scraped: a value may be this old, and the next one then holds the growth of this
- * much more than its interval.
- */
-const UPDATE_ALLOWANCE = 10 * MINUTE
-
-/** A series that has not come back after this long has gone its own way. */
-const LINE_MEMORY = 30 * DAY
-
-/** A series that leaves line after line forgets the oldest ones. */
-const LINES_KEPT = 8
-
 /** Sums of doubles differ in their last digits when they are added up in another order; such a fall is none. */
 const SUMMATION_NOISE = decimal('1e-10')
+
+/** Of MiB and GiB: a total that falls by less than this is still in the other unit. */
+const UNIT_FALL = decimal('512')
 
 export function decide(state: SeriesState | undefined, reading: Reading, circumstances: Circumstances): Decision {
   const { at, value, origin } = reading
   const to: Point = { at, value, ...(origin !== undefined && { origin }) }
   if (reading.at > circumstances.now + CLOCK_TOLERANCE) return aheadOfTheClock(state, to)
-  if (state === undefined) return { kind: 'opened', state: { watermark: to, pace: 0 } }
+  if (state === undefined) return { kind: 'opened', state: opened(to, circumstances) }
   const from = state.watermark
   const difference = compare(to.value, from.value)
   if (reading.isOfNow === true && from.at > circumstances.now + CLOCK_TOLERANCE)
@@ -136,6 +163,14 @@ export function decide(state: SeriesState | undefined, reading: Reading, circums
   if (to.at <= from.at) return { kind: 'stale', conflict: to.at === from.at && difference !== 0 }
   if (difference === 0) return { kind: 'unchanged', state: still(state, to) }
   return difference < 0 ? fell(state, to, circumstances) : grew(state, to, circumstances)
+}
+
+/** A series that begins while its site counts another unit begins in that unit. */
+function opened(to: Point, { isUnitHeld }: Circumstances): SeriesState {
+  const state: SeriesState = { watermark: to, pace: 0 }
+  return isUnitHeld === true
+    ? leftLine({ ...state, watermark: { ...to, value: zero } }, to, { isOtherUnit: true })
+    : state
 }
 
 /** The watermark stays: a clock that is wrong once must not make all later readings stale. */
@@ -150,16 +185,25 @@ function redated({ watermark, pace, formerLines = [] }: SeriesState, now: Instan
   return { kind: 'redated', from: watermark, to, state: withLines({ watermark: to, pace }, lines) }
 }
 
-function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision {
+function fell(state: SeriesState, to: Point, circumstances: Circumstances): Decision {
   const from = state.watermark
-  if (compare(subtract(from.value, to.value), multiply(from.value, SUMMATION_NOISE)) <= 0) {
+  if (isSummationNoise(from.value, to.value)) {
     return { kind: 'unchanged', state: still(state, { ...to, value: from.value }) }
   }
   if (isLagging(state, to)) return { kind: 'stale', conflict: false }
-  const line = rememberedLines(state, to.at).find((each) => whereabouts(each, state, to) === 'on the former line')
-  return line === undefined
-    ? { kind: 'rebased', from, to, state: leftLine(state, to) }
-    : recovered(state, line, to, meter)
+  const lines = rememberedLines(state, to.at)
+  const line = lines.find((each) => whereabouts(each, state, to) === 'on the former line')
+  if (line !== undefined) return recovered(state, line, to, circumstances)
+  const isUnitBack = circumstances.isUnitBack === true && compare(multiply(to.value, UNIT_FALL), from.value) < 0
+  const switched = isUnitBack ? lines.find(({ isOtherUnit }) => isOtherUnit) : undefined
+  if (switched === undefined) return { kind: 'rebased', from, to, state: leftLine(state, to) }
+  const next = withLines({ watermark: to, pace: switched.pace }, lines.slice(0, lines.indexOf(switched)))
+  return { kind: 'rebased', from, to, state: next, backAt: switched }
+}
+
+/** Whether a fall is only another order in which the same doubles were added up. */
+export function isSummationNoise(from: Decimal, to: Decimal): boolean {
+  return compare(subtract(from, to), multiply(from, SUMMATION_NOISE)) <= 0
 }
 
 /**
@@ -167,64 +211,64 @@ function fell(state: SeriesState, to: Point, { meter }: Circumstances): Decision
  * is ahead is silent for longer, it counts as a fall. What one exporter says falls for a reason: many short-lived machines
  * that drop out of a sum are a fall every few minutes.
  */
-function isLagging({ watermark }: SeriesState, to: Point): boolean {
+export function isLagging({ watermark }: SeriesState, to: Pick<Point, 'at' | 'origin'>): boolean {
   return to.origin !== watermark.origin && to.at - watermark.at <= UPDATE_ALLOWANCE
 }
 
-function grew(state: SeriesState, to: Point, { meter, siteJumped }: Circumstances): Decision {
+function grew(state: SeriesState, to: Point, circumstances: Circumstances): Decision {
+  const { meter, jump, isUnitHeld } = circumstances
   const from = state.watermark
-  const held = (reason: HeldReason): Decision => ({ kind: 'held', reason, from, to, state: leftLine(state, to) })
+  const held = (reason: HeldReason, next: SeriesState): Decision => ({ kind: 'held', reason, from, to, state: next })
   const lines = rememberedLines(state, to.at)
   const above = lines.filter((line) => compare(from.value, line.value) < 0)
   const places = above.map((line) => whereabouts(line, state, to))
   // Back on the line that was left first means back from all that were left after it.
   const reached = above[places.indexOf('on the former line')]
-  if (reached !== undefined) return recovered(state, reached, to, meter)
-  if (places.includes('above the former line')) return held('unclear after a fall')
-  if (siteJumped === true) return held('site jump')
-  if (!isPlausible(meter, { at: lastChange(state), value: from.value }, to)) return held('implausible growth')
+  if (reached !== undefined) return recovered(state, reached, to, circumstances)
+  if (isUnitHeld === true && isInOtherUnit(lines)) return held('unit switched', moved(state, to))
+  if (places.includes('above the former line') || isPartialReturn(state, above, to)) {
+    return held('unclear after a fall', { ...leftLine(state, to), pace: cautiousPace(state, to) })
+  }
+  if (jump !== undefined) return held(jump, jumped(state, to, jump))
+  const next = leftLine(state, to)
+  if (!isPlausible(meter, { at: lastChange(state), value: from.value }, to)) return held('implausible growth', next)
   const passed = above.filter((line) => compare(to.value, line.value) >= 0)
   const open = lines.filter((line) => !passed.includes(line))
   const growth = subtract(to.value, from.value)
   return { kind: 'charged', from, to, state: withLines(moved(state, to), chargedSince(open, growth)) }
 }
 
+/**
+ * The state after a jump that was held. A total that was weighted anew or is in another unit also grows by as much faster, one
+ * that took in another does not. Of a single project nothing is known of its pace from now on: if it was consumption after
+ * all, what follows is charged.
+ */
+function jumped(state: SeriesState, to: Point, jump: JumpReason): SeriesState {
+  const next = leftLine(state, to, jump === 'unit switched' ? { isOtherUnit: true } : {})
+  if (jump === 'implausible growth') return { ...next, pace: 0 }
+  const factor = approximate(to.value) / approximate(state.watermark.value)
+  return jump === 'series merged' || !Number.isFinite(factor) ? next : { ...next, pace: next.pace * factor }
+}
+
+function isInOtherUnit(lines: readonly FormerLine[]): boolean {
+  return lines.some(({ isOtherUnit }) => isOtherUnit === true)
+}
+
 /** Only what exceeds the former height, less what was charged since; a plausible amount of it. */
-function recovered(state: SeriesState, former: FormerLine, to: Point, meter: Meter): Decision {
+function recovered(state: SeriesState, former: FormerLine, to: Point, circumstances: Circumstances): Decision {
   const accounted = add(former.value, former.charged)
   const start = compare(accounted, to.value) < 0 ? accounted : to.value
   const from: Point = { at: state.watermark.at, value: start }
   const lines = rememberedLines(state, to.at)
   const leftBefore = lines.slice(0, lines.indexOf(former))
   const next: SeriesState = { watermark: to, pace: former.pace }
-  if (!isPlausible(meter, { at: former.at, value: start }, to)) {
-    return { kind: 'held', reason: 'implausible growth', from, to, state: withLines(next, leftBefore) }
+  const held = (reason: HeldReason): Decision => {
+    return { kind: 'held', reason, from, to, state: withLines(next, leftBefore), backAt: former }
   }
+  if (circumstances.isUnitHeld === true && isInOtherUnit(leftBefore)) return held('unit switched')
+  if (!isPlausible(circumstances.meter, { at: former.at, value: start }, to)) return held('implausible growth')
   const after = withLines(next, chargedSince(leftBefore, subtract(to.value, start)))
   return { kind: 'recovered', from, to, former, state: after }
-}
-
-/**
- * Which line a reading continues. A series that left a line is back on it when its value is between the former height and
- * where the old pace would have brought it, or nearer to that than to where the present line would be now. A step that the
- * present pace explains within a tenth goes on with the present line.
- */
-function whereabouts(
-  line: FormerLine,
-  state: SeriesState,
-  to: Point,
-): 'on the former line' | 'above the former line' | 'elsewhere' {
-  if (compare(to.value, line.value) < 0) return 'elsewhere'
-  const value = approximate(to.value)
-  const former = approximate(line.value)
-  const present = approximate(state.watermark.value)
-  const sinceLeft = hours(to.at - line.at)
-  const growth = value - present
-  const toFormer = Math.max(0, value - (former + line.pace * sinceLeft))
-  const toPresent = Math.abs(growth - state.pace * hours(to.at - lastChange(state)))
-  if (toPresent <= 0.1 * growth || toFormer >= toPresent) return 'elsewhere'
-  const explained = 2 * line.pace * (sinceLeft + hours(UPDATE_ALLOWANCE)) + 0.05 * Math.abs(former - present)
-  return value - former <= explained ? 'on the former line' : 'above the former line'
 }
 
 /** Whether growth stays within the meter's limit for the time it took. */
@@ -240,29 +284,6 @@ function isPlausible(meter: Meter, from: Point, to: Point): boolean {
   )
 }
 
-function rememberedLines({ formerLines = [] }: SeriesState, at: Instant): readonly FormerLine[] {
-  return formerLines.filter((line) => at - line.at <= LINE_MEMORY)
-}
-
-/** The state after the series left its line. */
-function leftLine(state: SeriesState, to: Point): SeriesState {
-  const left: FormerLine = { ...state.watermark, pace: state.pace, charged: zero }
-  return withLines({ watermark: to, pace: state.pace }, [...rememberedLines(state, to.at), left].slice(-LINES_KEPT))
-}
-
-function chargedSince(lines: readonly FormerLine[], growth: Decimal): readonly FormerLine[] {
-  return lines.map((line) => ({ ...line, charged: add(line.charged, growth) }))
-}
-
-function withLines({ watermark, pace }: SeriesState, lines: readonly FormerLine[]): SeriesState {
-  return lines.length === 0 ? { watermark, pace } : { watermark, pace, formerLines: lines }
-}
-
-/** Since when the value is what it is. */
-function lastChange({ stillSince, watermark }: SeriesState): Instant {
-  return stillSince ?? watermark.at
-}
-
 /** The state after the same value again: what that says about the pace shows at the next growth. */
 function still(state: SeriesState, to: Point): SeriesState {
   const { pace } = state
@@ -276,21 +297,6 @@ function moved(state: SeriesState, to: Point): SeriesState {
   const memory = state.pace === 0 ? 0 : hours(UPDATE_ALLOWANCE)
   const pace = (state.pace * memory + growth) / (memory + elapsed)
   return withLines({ watermark: to, pace }, rememberedLines(state, to.at))
-}
-
-function hours(ms: number): number {
-  return ms / HOUR
-}
-
-/**
- * The state after held growth that began at `from` was charged after all: a series that comes back to the line it left
- * there is not charged for it again.
- */
-export function withAccepted(state: SeriesState, from: Point, growth: Decimal): SeriesState {
-  const lines = (state.formerLines ?? []).map((line) =>
-    line.at === from.at ? { ...line, charged: add(line.charged, growth) } : line,
-  )
-  return { ...state, ...(lines.length > 0 && { formerLines: lines }) }
 }
 
 /** A point in words: `251241.76 at 2026-11-21T03:31:31.689Z`. */

@@ -32,3 +32,8 @@ export interface Reading {
 export function seriesKey({ site, metric, projectId, projectName }: Series): string {
   return `${site} ${metric} ${projectId.length} ${projectId} ${projectName}`
 }
+
+/** A text that two series of a site share only if they are of the same project. */
+export function projectKey({ projectId, projectName }: Series): string {
+  return `${projectId.length} ${projectId} ${projectName}`
+}

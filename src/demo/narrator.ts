@@ -12,7 +12,7 @@ export interface GroupReport {
 /** Holds of groups that are not charged at all: Perun cannot take what they used. */
 const ofContact = ['unknown group', 'not assigned', 'no grant']
 /** Holds of groups that are charged and published but for what is held. */
-const ofGrowth = ['implausible growth', 'unclear after a fall', 'site jump']
+const ofGrowth = ['implausible growth', 'unclear after a fall', 'site jump', 'unit switched', 'series merged']
 
 /** A line for each group that changed since the last look. */
 export function createNarrator(perun: Pick<PerunSimulator, 'readAll'>) {

@@ -67,6 +67,8 @@ export type HoldKind =
   | 'implausible growth'
   | 'unclear after a fall'
   | 'site jump'
+  | 'unit switched'
+  | 'series merged'
   | 'clock ahead'
   | 'too many series'
   | 'unknown group'
@@ -123,8 +125,9 @@ export interface Recording {
   readonly holds: readonly Hold[]
   /** Keys of holds that are over, if there are any. */
   readonly released: readonly string[]
-  /** Series that came back to a line they left: what was held of them since is no growth any more. */
-  readonly withdrawn: readonly { readonly series: Series; readonly since: Instant }[]
+  /** Series that came back to a line they left: what was held of them from there until now is no growth any more. */
+  readonly withdrawn: readonly { readonly series: Series; readonly from: Point; readonly until: Instant }[]
+  /** Growth that goes on from the last one of its series with the same hold is kept as one with it. */
   readonly heldGrowths: readonly HeldGrowth[]
 }
 
@@ -348,6 +351,10 @@ export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
     why: string,
     decide: (held: HeldBack) => Recording,
   ): Promise<{ readonly hold: StoredHold; readonly groups: readonly string[] } | undefined>
+  /** All series of a site's metric. */
+  seriesOf(site: string, metric: string): Promise<{ readonly series: Series; readonly state: SeriesState }[]>
+  /** Which of these keys name an open hold. */
+  openHolds(keys: readonly string[]): Promise<ReadonlySet<string>>
   /** What is stored of each series, in the same order. */
   stored(series: readonly Series[]): Promise<(StoredSeries | undefined)[]>
   /** How many series began with a recording of this source. */

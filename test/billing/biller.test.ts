@@ -14,14 +14,14 @@ const stored = (value: string, pace = 1): StoredSeries => ({
 })
 
 /** What is recorded of readings an hour later, of series that stood at some values. */
-function billed(
+async function billed(
   measured: readonly Omit<Measured, 'at'>[],
   before: readonly (StoredSeries | undefined)[],
   now = T0 + HOUR,
 ) {
   const readings = measured.map((each) => reading({ ...each, at: T0 + HOUR }))
   const meters = new Map([[cpu.metric, cpu]])
-  return bill(readings, before, { meters, verdicts: judged(readings, before), now })
+  return bill(readings, before, { meters, verdicts: await judged(readings, before), now })
 }
 
 suite('bill', () => {
@@ -41,8 +41,8 @@ suite('bill', () => {
     })
   })
 
-  test('says in words what fell, and why it thinks so', () => {
-    const { recording } = billed(
+  test('says in words what fell, and why it thinks so', async () => {
+    const { recording } = await billed(
       [
         { project: 'alpha', value: '0' },
         { project: 'beta', value: '5.5' },
@@ -52,14 +52,14 @@ suite('bill', () => {
     expect(recording.notes).toMatchObject([
       {
         kind: 'rebased',
-        text: 'Fell from 100 at 2026-01-01T00:00:00.000Z to 0 at 2026-01-01T01:00:00.000Z: a machine was removed from the sum.',
+        text: 'Fell from 100 at 2026-01-01T00:00:00.000Z to 0 at 2026-01-01T01:00:00.000Z: subject removed (a machine dropped out of the sum: it was deleted and purged, or the cloud did not answer for it; the others go on). Nothing is charged for it.',
       },
     ])
   })
 
-  test('makes one hold of a site that jumped, and keeps the growth of each series with it', () => {
+  test('makes one hold of a site that jumped, and keeps the growth of each series with it', async () => {
     const projects = ['alpha', 'beta', 'gamma']
-    const { recording } = billed(
+    const { recording } = await billed(
       projects.map((project) => ({ project, value: '200' })),
       projects.map(() => stored('100')),
     )
@@ -72,8 +72,8 @@ suite('bill', () => {
     expect(recording.changes.flatMap(({ postings }) => postings)).toEqual([])
   })
 
-  test('holds one reading from the future as one of the whole site and meter', () => {
-    const { recording, outcomes } = billed(
+  test('holds one reading from the future as one of the whole site and meter', async () => {
+    const { recording, outcomes } = await billed(
       [
         { project: 'alpha', value: '200' },
         { project: 'beta', value: '1' },

@@ -92,7 +92,6 @@ suite('the intake', () => {
     let turns = 0
     const counting: IntakeOptions['ledger'] = {
       ...ledger,
-      stored: (series) => ledger.stored(series),
       record: (series, decide) => {
         parts.push(series.length)
         setImmediate(() => {
@@ -136,7 +135,6 @@ suite('the intake', () => {
     let isBroken = true
     const failing: IntakeOptions['ledger'] = {
       ...ledger,
-      stored: (series) => ledger.stored(series),
       record: (series, decide) => (isBroken ? Promise.reject(new Error('disk full')) : ledger.record(series, decide)),
     }
     const changed: unknown[] = []
@@ -158,7 +156,6 @@ suite('the intake', () => {
     let calls = 0
     const dying: IntakeOptions['ledger'] = {
       ...ledger,
-      stored: (series) => ledger.stored(series),
       record: (series, decide) => {
         calls += 1
         return calls === 2 ? Promise.reject(new Error('killed')) : ledger.record(series, decide)

@@ -68,9 +68,9 @@ export function recorder(ledger: Ledger, clock: Clock, onChanged: (groups: reado
     })
 }
 
-/** What a delivery says about its sites. */
-export function judged(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): Verdicts {
+/** What a delivery says about its sites, when no other series are known. */
+export function judged(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): Promise<Verdicts> {
   const judge = createJudge()
   judge.look(readings, stored)
-  return judge.verdicts()
+  return judge.verdicts(async () => [])
 }

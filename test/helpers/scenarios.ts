@@ -2,18 +2,19 @@
  * Runs scenario tables (`test/scenarios/*.txt`): what exporters showed, line by line, and what came of it.
  *
  * Columns are named by the first line and separated by two or more blanks; `#` begins a remark. A `+` instead of a time
- * puts a line into the same delivery as the line above. Each delivery goes the way of a scrape: sample → reading → bill →
+ * puts a line into the same delivery as the line above. Each delivery goes the way of a scrape: sample → reading → intake →
  * ledger. `used` is the total of the line's project after the delivery, in credits.
  */
-import { bill } from '#src/billing/biller.ts'
-import { admit } from '#src/core/admit.ts'
+import type { Outcome } from '#src/billing/biller.ts'
+import { createIntake } from '#src/billing/intake.ts'
+import { admit, noRejections } from '#src/core/admit.ts'
 import { formatCredits } from '#src/core/credits.ts'
 import { decimal } from '#src/core/decimals.ts'
 import type { Meter, Meters } from '#src/core/meters.ts'
 import type { Reading } from '#src/core/series.ts'
 import { HOUR, MINUTE } from '#src/core/time.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
-import { cpu, judged, ram, T0 } from './billing.ts'
+import { cpu, ram, silent, T0, testClock } from './billing.ts'
 
 export type Row = Readonly<Record<string, string>>
 
@@ -46,29 +47,46 @@ export async function runScenario(text: string): Promise<{ expected: Came[]; cam
   const meters: Meters = new Map([cpu, ram].map((each) => [each.metric, configured(each, settings)]))
   const listed = settings.find(([name]) => name === 'whitelist')?.slice(1)
   const whitelist = listed === undefined ? undefined : new Set(listed)
+  const clock = testClock()
+  let outcomes: Partial<Record<Outcome, number>> = {}
+  let kinds = new Set<string>()
+  const intake = createIntake({
+    maxSeries: 10_000,
+    ledger: {
+      ...ledger,
+      record: (series, decide) =>
+        ledger.record(series, (stored) => {
+          const recording = decide(stored)
+          kinds = new Set(recording.holds.map(({ kind }) => kind))
+          return recording
+        }),
+    },
+    meters,
+    clock,
+    logger: silent,
+    onBilled: (billed) => {
+      outcomes = billed.outcomes
+    },
+    onChanged: () => {},
+  })
   const deliveries: Row[][] = []
   for (const row of rows) row.at === '+' ? deliveries.at(-1)!.push(row) : deliveries.push([row])
   const [expected, came]: [Came[], Came[]] = [[], []]
   for (const delivery of deliveries) {
     const at = instant(delivery[0]!.at!)
-    const now = instant(delivery[0]!.clock ?? delivery[0]!.at!)
+    clock.at = instant(delivery[0]!.clock ?? delivery[0]!.at!)
     const admitted = delivery.map((row) =>
       admit({ ...toSample(row), at }, { meters, whitelist, labels: new Map(), site: '8676', at }),
     )
     const readings = admitted.filter((each): each is Reading => typeof each === 'object')
-    let decisions = admitted.filter((each) => typeof each === 'string') as string[]
-    await ledger.record(
-      readings.map(({ series }) => series),
-      (stored) => {
-        const { recording, outcomes } = bill(readings, stored, { meters, verdicts: judged(readings, stored), now })
-        const reason = recording.holds[0]?.kind
-        const names = Object.entries(outcomes).map(
-          ([name, count]) => [name === 'held' ? `held: ${reason}` : name, count] as const,
-        )
-        decisions = [...decisions, ...names.flatMap(([name, count]) => Array<string>(count).fill(name))]
-        return recording
-      },
+    const rejected = admitted.filter((each) => typeof each === 'string') as string[]
+    outcomes = {}
+    kinds = new Set()
+    await intake.take({ id: 'line', source: 'table', receivedAt: clock.at, readings, rejected: noRejections() })
+    const names = Object.entries(outcomes).map(
+      ([name, count]) => [name === 'held' ? `held: ${[...kinds].join(', ')}` : name, count] as const,
     )
+    const decisions = [...rejected, ...names.flatMap(([name, count]) => Array<string>(count).fill(name))]
     const used = async (row: Row) => formatCredits((await ledger.account(project(row)))?.used ?? 0n)
     came.push({ at: delivery[0]!.at!, decisions: decisions.sort(), used: await Promise.all(delivery.map(used)) })
     expected.push({

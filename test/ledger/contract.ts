@@ -2,6 +2,7 @@
 import { suite } from 'vitest'
 import type { Ledger } from '#src/ledger/ledger.ts'
 import { correctingContract } from './contract/correcting.ts'
+import { holdingContract } from './contract/holding.ts'
 import { lawsContract } from './contract/laws.ts'
 import { noticingContract } from './contract/noticing.ts'
 import { overflowContract } from './contract/overflow.ts'
@@ -13,6 +14,7 @@ import { settlingContract } from './contract/settling.ts'
 export function ledgerContract(name: string, open: () => Promise<Ledger>): void {
   suite(`${name} keeps the ledger contract:`, () => {
     suite('what it records', () => recordingContract(open))
+    suite('what it holds', () => holdingContract(open))
     suite('what it answers', () => readingContract(open))
     suite('what it settles', () => settlingContract(open))
     suite('what it corrects', () => correctingContract(open))

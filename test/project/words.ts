@@ -27,6 +27,8 @@ export const holdKinds = namesOf<HoldKind>({
   'implausible growth': true,
   'unclear after a fall': true,
   'site jump': true,
+  'unit switched': true,
+  'series merged': true,
   'clock ahead': true,
   'too many series': true,
   'unknown group': true,

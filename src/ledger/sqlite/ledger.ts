@@ -90,6 +90,8 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
     closeHold: async (id, why, decide) => inTransaction(() => closeHold(id, why, decide)),
     stored: async (series) => watch.read(() => recorder.load(series)),
     openedBy: async (source) => registry.openedBy(source),
+    seriesOf: async (site, metric) => watch.read(() => recorder.seriesOf(site, metric)),
+    openHolds: async (keys) => watch.read(() => recorder.openHolds(keys)),
     async dirtyGroups() {
       settler.flush()
       return watch.read(accounts.dirty)

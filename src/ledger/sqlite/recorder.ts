@@ -18,11 +18,13 @@ import {
 } from '../ledger.ts'
 import { chargeBase, chargeHash, type Hash, NO_HASH, sealOf } from '../receipts.ts'
 import type { LineWatch } from './notices.ts'
-import type { Registry } from './registry.ts'
+import { type Registry, type SeriesColumns, seriesOf } from './registry.ts'
 
 export interface Recorder {
   /** What is stored of each series, in their order. */
   load(series: readonly Series[]): (StoredSeries | undefined)[]
+  seriesOf(site: string, metric: string): { series: Series; state: SeriesState }[]
+  openHolds(keys: readonly string[]): ReadonlySet<string>
   /** Writes it all; the caller has begun a transaction. */
   write(recording: Recording): Recorded
 }
@@ -68,11 +70,24 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   )
   const insertNote = db.prepare('INSERT INTO notes (kind, series_id, at, text) VALUES (?, ?, ?, ?)')
   const insertGrowth = db.prepare(`INSERT OR IGNORE INTO held_growths
-    (hold_id, series_id, from_at, from_value, to_at, to_value) SELECT id, ?, ?, ?, ?, ? FROM holds WHERE key = ? AND closed_at IS NULL`)
-  const withdrawGrowths = db.prepare('UPDATE held_growths SET withdrawn = 1 WHERE series_id = ? AND from_at >= ?')
+    (hold_id, series_id, from_at, from_value, to_at, to_value)
+    SELECT id, ?, ?, ?, ?, ? FROM holds WHERE key = ? AND closed_at IS NULL`)
+  const extendGrowth =
+    db.prepare(`UPDATE held_growths SET to_at = ?1, to_value = ?2 WHERE series_id = ?3 AND withdrawn = 0
+    AND to_value = ?4 AND to_at <= ?5 AND hold_id = (SELECT id FROM holds WHERE key = ?6 AND closed_at IS NULL)
+    AND to_at = (SELECT max(to_at) FROM held_growths AS every WHERE every.series_id = ?3 AND every.hold_id = held_growths.hold_id)`)
+  const withdrawGrowths = db.prepare(
+    'UPDATE held_growths SET withdrawn = 1 WHERE series_id = ? AND from_at >= ? AND to_at < ?',
+  )
+  const cutGrowths = db.prepare(`UPDATE held_growths SET to_at = ?1, to_value = ?2
+    WHERE series_id = ?3 AND withdrawn = 0 AND from_at < ?1 AND to_at > ?1 AND to_at < ?4`)
   const closeEmptied = db.prepare(`UPDATE holds SET closed_at = ?, closed_why = 'The totals came back.'
     WHERE closed_at IS NULL AND id IN (SELECT hold_id FROM held_growths WHERE series_id = ?)
     AND NOT EXISTS (SELECT 1 FROM held_growths WHERE hold_id = holds.id AND withdrawn = 0)`)
+  const selectOfSite = db.prepare('SELECT * FROM series WHERE site = ? AND metric = ?')
+  const selectOpenHolds = db.prepare(
+    'SELECT holds.key FROM json_each(?) AS wanted JOIN holds ON holds.key = wanted.value WHERE closed_at IS NULL',
+  )
   const saveHold = createHoldWriter(db)
   const releaseHold = db.prepare(RELEASE_HOLD)
 
@@ -178,16 +193,28 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   function writeGrowth({ holdKey, series, from, to }: HeldGrowth): void {
     const id = registry.find(series)
     if (id === undefined) return
-    insertGrowth.run(id, from.at, formatDecimal(from.value), to.at, formatDecimal(to.value), holdKey)
+    const [fromValue, toValue] = [formatDecimal(from.value), formatDecimal(to.value)]
+    if (extendGrowth.run(to.at, toValue, id, fromValue, from.at, holdKey).changes !== 0) return
+    insertGrowth.run(id, from.at, fromValue, to.at, toValue, holdKey)
   }
 
-  function withdraw({ series, since }: Recording['withdrawn'][number], at: number): void {
+  function withdraw({ series, from, until }: Recording['withdrawn'][number], at: number): void {
     const id = registry.find(series)
-    if (id === undefined || withdrawGrowths.run(id, since).changes === 0) return
-    closeEmptied.run(at, id)
+    if (id === undefined) return
+    cutGrowths.run(from.at, formatDecimal(from.value), id, until)
+    if (withdrawGrowths.run(id, from.at, until).changes !== 0) closeEmptied.run(at, id)
   }
 
-  return { load, write }
+  function ofSite(site: string, metric: string): { series: Series; state: SeriesState }[] {
+    const rows = selectOfSite.all(site, metric) as unknown as (SeriesStateRow & SeriesColumns)[]
+    return rows.map((row) => ({ series: seriesOf(row), state: toSeriesState(row) }))
+  }
+
+  function openHolds(keys: readonly string[]): ReadonlySet<string> {
+    return new Set((selectOpenHolds.all(JSON.stringify(keys)) as unknown as { key: string }[]).map(({ key }) => key))
+  }
+
+  return { load, seriesOf: ofSite, openHolds, write }
 }
 
 export const RELEASE_HOLD = 'UPDATE holds SET closed_at = ?, closed_why = ? WHERE key = ? AND closed_at IS NULL'
