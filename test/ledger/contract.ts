@@ -2,6 +2,7 @@
 import { suite } from 'vitest'
 import type { Ledger } from '#src/ledger/ledger.ts'
 import { correctingContract } from './contract/correcting.ts'
+import { historyContract } from './contract/history.ts'
 import { lawsContract } from './contract/laws.ts'
 import { readingContract } from './contract/reading.ts'
 import { recordingContract } from './contract/recording.ts'
@@ -14,6 +15,7 @@ export function ledgerContract(name: string, open: () => Promise<Ledger>): void 
     suite('what it answers', () => readingContract(open))
     suite('what it settles', () => settlingContract(open))
     suite('what it corrects', () => correctingContract(open))
+    suite('what it tells of the past:', () => historyContract(open))
     suite('its laws:', () => lawsContract(open))
   })
 }

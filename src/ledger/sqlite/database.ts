@@ -4,9 +4,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { add, type Decimal, decimal, formatDecimal, subtract } from '../../core/decimals.ts'
 import { LedgerError } from '../ledger.ts'
 import { sealOf } from '../receipts.ts'
 import { chainEntries } from './chain.ts'
+import { fillDays } from './days.ts'
 
 export interface Database {
   readonly db: DatabaseSync
@@ -25,9 +27,7 @@ export function openDatabase(given: string): Database {
     db = new DatabaseSync(path, { timeout: 5_000 })
     // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000')
-    db.function('seal', { deterministic: true, varargs: true, useBigIntArguments: true }, (...values) =>
-      sealOf(values as (string | number | bigint | null)[]),
-    )
+    defineFunctions(db)
     migrate(db)
     tryToWrite(db)
   } catch (error) {
@@ -43,6 +43,19 @@ export function openDatabase(given: string): Database {
       unlock(lock)
     },
   }
+}
+
+/** What SQL lacks: digests of rows, and exact decimals. */
+function defineFunctions(db: DatabaseSync): void {
+  db.function('seal', { deterministic: true, varargs: true, useBigIntArguments: true }, (...values) =>
+    sealOf(values as (string | number | bigint | null)[]),
+  )
+  const define = (name: string, compute: (a: Decimal, b: Decimal) => Decimal) =>
+    db.function(name, { deterministic: true }, (a, b) =>
+      a === null || b === null ? null : formatDecimal(compute(decimal(a as string), decimal(b as string))),
+    )
+  define('decimal_sum', add)
+  define('decimal_difference', subtract)
 }
 
 /**
@@ -122,7 +135,7 @@ function cannotOpen(path: string, cause: unknown): LedgerError {
 }
 
 /** What SQL alone cannot do, by the version whose file comes before it in the same transaction. */
-const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 2: chainEntries }
+const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 2: chainEntries, 3: fillDays }
 
 /** Brings the tables to the newest version: each numbered file runs once, in order, in a transaction of its own. */
 function migrate(db: DatabaseSync): void {

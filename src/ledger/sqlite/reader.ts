@@ -1,19 +1,10 @@
 /** Answers questions about the ledger. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Credits } from '../../core/credits.ts'
-import type {
-  Contact,
-  GroupRow,
-  HistoryPoint,
-  HoldKind,
-  LedgerReader,
-  Note,
-  SeriesRow,
-  StoredDrift,
-  StoredHold,
-} from '../ledger.ts'
+import type { Contact, GroupRow, HoldKind, LedgerReader, Note, SeriesRow, StoredDrift, StoredHold } from '../ledger.ts'
 import { createBreakdown } from './breakdown.ts'
 import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
+import { createHistory } from './history.ts'
 import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 
@@ -38,11 +29,6 @@ export function createReader(db: DatabaseSync): LedgerReader {
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
   const listEntries = prepare(`${SELECT_ENTRIES}
     WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
-  const groupExists = prepare('SELECT 1 FROM groups WHERE name = ?')
-  const groupHistory = prepare(`SELECT * FROM (SELECT entries.at, entries.number, coalesce(metric, kind) AS metric,
-      sum(amount) OVER (ORDER BY entries.at, number) AS used
-      FROM entries LEFT JOIN series ON series.id = series_id WHERE group_name = ?1 AND entries.at <= ?3)
-    WHERE at >= ?2 ORDER BY at DESC, number DESC`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
   const listHolds = prepare(
@@ -70,10 +56,7 @@ export function createReader(db: DatabaseSync): LedgerReader {
       return listEntries(group, before ?? null, limit).map(toEntry)
     },
     breakdown: createBreakdown(db),
-    async history(group, { from, to }) {
-      if (groupExists(group).length === 0) return undefined
-      return groupHistory(group, from, to).map(toHistoryPoint)
-    },
+    ...createHistory(db),
     async notes(group, limit) {
       return listNotes(group, limit).map(toNote)
     },
@@ -127,10 +110,6 @@ function toSeriesRow(row: Row): SeriesRow {
     former_lines: row.former_lines as string | null,
   })
   return { ...seriesOf(row as unknown as SeriesColumns), state }
-}
-
-function toHistoryPoint(row: Row): HistoryPoint {
-  return { at: Number(row.at), metric: row.metric as string, used: row.used as Credits }
 }
 
 function toNote(row: Row): Note {

@@ -7,6 +7,7 @@ import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.t
 import type { Series } from '../../core/series.ts'
 import type { HeldGrowth, Hold, Note, Posting, Recorded, Recording, SeriesChange, StoredSeries } from '../ledger.ts'
 import { chargeBase, chargeHash, type Hash, NO_HASH, sealOf } from '../receipts.ts'
+import { createDays } from './days.ts'
 import type { Registry } from './registry.ts'
 
 export interface Recorder {
@@ -59,6 +60,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
     AND NOT EXISTS (SELECT 1 FROM held_growths WHERE hold_id = holds.id AND withdrawn = 0)`)
   const saveHold = createHoldWriter(db)
   const releaseHold = db.prepare(RELEASE_HOLD)
+  const days = createDays(db)
 
   function load(series: readonly Series[]): (StoredSeries | undefined)[] {
     const ids = series.map((each) => registry.find(each))
@@ -92,6 +94,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
       if (posting.kind === 'append') {
         openBase = chargeBase(head, posting.entry)
         head = chargeHash(openBase, posting.entry.to, posting.entry.carryOut)
+        if (open !== undefined) days.add(open.number)
         open = append(posting.entry, id, head)
       } else {
         head = chargeHash(openBase!, posting.to, posting.carryOut)
@@ -99,6 +102,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry): Recorder {
       }
       totals.add(series, posting.kind === 'append' ? posting.entry.amount : posting.amount)
     }
+    if (closes && open !== undefined) days.add(open.number)
     const columns = [
       ...columnsOf(change),
       ...(closes || open === undefined ? noOpenEntry : [open.number, open.window, open.priceVersion, openBase ?? null]),

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AdjustmentEntry, OpeningEntry } from '../../core/entries.ts'
 import { type Hash, remarkHash } from '../receipts.ts'
+import { createDays } from './days.ts'
 import { SEALED_OF_SERIES } from './recorder.ts'
 
 export type Remark = AdjustmentEntry | OpeningEntry
@@ -25,6 +26,8 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
     SET open_number = NULL, open_window = NULL, open_price = NULL, open_base = NULL, seal = seal(${SEALED_WITHOUT_OPEN})
     WHERE project_name = ? AND open_number IS NOT NULL`)
 
+  const days = createDays(db)
+
   function write(group: string, entry: Remark, previous: Hash): Hash {
     const { id, kind, site, recordedAt, amount, reason } = entry
     const hash = remarkHash(previous, entry)
@@ -32,7 +35,8 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
     const seriesId = corrects === undefined ? null : seriesOfEntry(corrects.last)
     const corrected = [corrects?.first ?? null, corrects?.last ?? null]
     const place = [id, kind, group, site ?? null, recordedAt]
-    insert.run(...place, amount, recordedAt, reason, actor, ...corrected, seriesId, hash)
+    const { lastInsertRowid } = insert.run(...place, amount, recordedAt, reason, actor, ...corrected, seriesId, hash)
+    days.add(Number(lastInsertRowid))
     addToGroup.run(amount, kind === 'opening' ? 1 : 0, hash, group)
     // What a charge was corrected by belongs to its site, as the charge does.
     if (seriesId !== null && site !== undefined) addToAccount.run(amount, group, site)
@@ -52,7 +56,10 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
       written += 1
     }
     // What comes after an adjustment is an entry of its own, so that the history shows each total that there was.
-    if (written > 0) closeEntries.run(group)
+    if (written > 0) {
+      days.addOpen(group)
+      closeEntries.run(group)
+    }
     return written
   }
 }
