@@ -24,8 +24,10 @@ export function createHistory(db: DatabaseSync): HistoryReader {
     WHERE group_name = ? AND day >= ? AND day < ? ORDER BY day`)
   const selectOpen = prepare(`SELECT ${ENTRY_COLUMNS} FROM series JOIN entries ON number = open_number
     WHERE project_name = ?`)
-  const selectEntries = prepare(`SELECT ${ENTRY_COLUMNS} ${JOIN_SERIES}
-    WHERE group_name = ? AND entries.at > ? AND entries.at <= ? ORDER BY entries.at`)
+  // CROSS JOIN keeps the order: for each of the times, its entries by their index.
+  const selectEntries = prepare(`SELECT times.key AS time, ${ENTRY_COLUMNS} FROM json_each(?2) AS times
+    CROSS JOIN entries ON group_name = ?1 AND entries.at > times.value ->> 0 AND entries.at <= times.value ->> 1
+    LEFT JOIN series ON series.id = series_id`)
   const selectNewest = prepare(`SELECT entries.at, amount, coalesce(metric, kind) AS metric ${JOIN_SERIES}
     WHERE group_name = ? AND entries.at BETWEEN ? AND ? ORDER BY entries.at DESC, number DESC LIMIT ?`)
 
@@ -34,44 +36,42 @@ export function createHistory(db: DatabaseSync): HistoryReader {
     return row === undefined ? undefined : toExtent(row as GroupRow)
   }
 
-  /** Entries of a group that are open, and those of a time that are not. */
-  function entriesOf(group: string) {
-    const open = selectOpen(group) as EntryRow[]
+  function openEntries(group: string): EntryRow[] {
+    return selectOpen(group) as EntryRow[]
+  }
+
+  /** The closed entries that lie in some times, each after its beginning and up to its end. */
+  function closedEntries(group: string, times: readonly Time[], open: readonly EntryRow[]): TimedRow[] {
     const numbers = new Set(open.map(({ number }) => number))
-    const closed = (after: Instant, upTo: Instant) => {
-      const rows = after < upTo ? (selectEntries(group, after, upTo) as EntryRow[]) : []
-      return rows.filter(({ number }) => !numbers.has(number))
-    }
-    return { open, closed }
+    const rows = selectEntries(group, JSON.stringify(times)) as TimedRow[]
+    return rows.filter(({ number }) => !numbers.has(number))
   }
 
-  function sumUpTo(group: string, at: Instant): Credits {
+  function sumUpTo(group: string, at: Instant, open: readonly EntryRow[]): Credits {
     const midnight = midnightNear(at)
-    const { open, closed } = entriesOf(group)
-    const [sum] = sumDays(group, midnight) as [{ amount: Credits }]
-    const missing = [...closed(midnight, at), ...open.filter((entry) => Number(entry.at) <= at)]
-    return sum.amount + total(missing) - total(closed(at, midnight))
+    const [{ amount }] = sumDays(group, midnight) as [{ amount: Credits }]
+    const own = open.filter((entry) => Number(entry.at) <= at)
+    const missing = closedEntries(group, [[midnight, at]], open)
+    const early = closedEntries(group, [[at, midnight]], open)
+    return amount + total(own) + total(missing) - total(early)
   }
 
-  /** Adds the days to their buckets, as if all boundaries were midnights, then puts right what lies in between. */
-  function addDays(group: string, bounds: readonly Instant[], tally: Tally): void {
+  /** Adds the days to their buckets, as if all boundaries were midnights, then moves what lies in between. */
+  function addDays(group: string, bounds: readonly Instant[], open: readonly EntryRow[], tally: Tally): void {
     const midnights = bounds.map(midnightNear)
-    const { closed } = entriesOf(group)
     let index = 0
     for (const row of selectDays(group, midnights[0]!, midnights.at(-1)!) as DayRow[]) {
       while (midnights[index + 1]! <= row.day) index += 1
-      tally.add(index, row.entries, row)
+      tally.add(index, row, Number(row.entries), decimal(row.consumption))
     }
-    for (const [bucket, at] of bounds.entries()) {
-      const midnight = midnights[bucket]!
-      for (const entry of closed(at, midnight)) {
-        tally.add(bucket - 1, -1n, entry)
-        tally.add(bucket, 1n, entry)
-      }
-      for (const entry of closed(midnight, at)) {
-        tally.add(bucket, -1n, entry)
-        tally.add(bucket - 1, 1n, entry)
-      }
+    const times = bounds.map((at, bucket): Time => [Math.min(at, midnights[bucket]!), Math.max(at, midnights[bucket]!)])
+    for (const entry of closedEntries(group, times, open)) {
+      const consumption = consumptionOf(entry)
+      const bucket = Number(entry.time)
+      const isLate = bounds[bucket]! < midnights[bucket]!
+      const [from, to] = isLate ? [bucket - 1, bucket] : [bucket, bucket - 1]
+      tally.take(from, entry, consumption)
+      tally.add(to, entry, 1, consumption)
     }
   }
 
@@ -82,15 +82,16 @@ export function createHistory(db: DatabaseSync): HistoryReader {
     async consumption(group, bounds) {
       if (groupOf(group) === undefined) return undefined
       const tally = createTally(bounds.length - 1)
-      const { open, closed } = entriesOf(group)
-      const rest = isNearMidnights(bounds) ? open : [...closed(bounds[0]!, bounds.at(-1)!), ...open]
-      if (rest === open) addDays(group, bounds, tally)
-      for (const entry of rest) tally.add(bucketOf(Number(entry.at), bounds), 1n, entry)
-      return { before: sumUpTo(group, bounds[0]!), buckets: tally.parts() }
+      const open = openEntries(group)
+      const whole: Time = [bounds[0]!, bounds.at(-1)!]
+      if (isNearMidnights(bounds)) addDays(group, bounds, open, tally)
+      else for (const entry of closedEntries(group, [whole], open)) tally.addEntry(entry, bounds)
+      for (const entry of open) tally.addEntry(entry, bounds)
+      return { before: sumUpTo(group, bounds[0]!, open), buckets: tally.parts() }
     },
     async history(group, { from, to, limit }) {
       if (groupOf(group) === undefined) return undefined
-      let used = sumUpTo(group, to)
+      let used = sumUpTo(group, to, openEntries(group))
       return (selectNewest(group, from, to, limit) as PointRow[]).map(({ at, metric, amount }): HistoryPoint => {
         const point = { at: Number(at), metric, used }
         used -= amount
@@ -126,11 +127,19 @@ interface DayRow extends Summable {
   readonly consumption: string
 }
 
+/** After one instant, up to and including another. */
+type Time = readonly [after: Instant, upTo: Instant]
+
 interface EntryRow extends Summable {
   readonly number: bigint
   readonly at: bigint
   readonly from_value: string | null
   readonly to_value: string | null
+}
+
+interface TimedRow extends EntryRow {
+  /** Which of the times it lies in. */
+  readonly time: bigint
 }
 
 function toExtent({ used, granted, first, last }: GroupRow): Extent {
@@ -167,9 +176,12 @@ function bucketOf(at: Instant, bounds: readonly Instant[]): number {
   return low - 1
 }
 
+/** Sums of each bucket. What is in no bucket is left out. */
 interface Tally {
-  /** Adds rows to a bucket, or takes them away with a count below zero. What is in no bucket is left out. */
-  add(bucket: number, count: bigint, row: DayRow | EntryRow): void
+  add(bucket: number, row: Summable, entries: number, consumption: Decimal): void
+  /** Takes away an entry that was added, or will be. */
+  take(bucket: number, entry: Summable, consumption: Decimal): void
+  addEntry(entry: EntryRow, bounds: readonly Instant[]): void
   parts(): ConsumptionPart[][]
 }
 
@@ -177,18 +189,34 @@ type Sum = { -readonly [Key in keyof ConsumptionPart]: ConsumptionPart[Key] }
 
 function createTally(buckets: number): Tally {
   const sums = Array.from({ length: buckets }, () => new Map<string, Sum>())
+
+  function sumOf(bucket: number, row: Summable): Sum | undefined {
+    const own = sums[bucket]
+    if (own === undefined) return undefined
+    const key = `${row.kind} ${row.site ?? ''} ${row.metric ?? ''}`
+    const sum = own.get(key) ?? emptySum(row)
+    own.set(key, sum)
+    return sum
+  }
+
+  function put(bucket: number, row: Summable, entries: number, consumption: Decimal): void {
+    const sum = sumOf(bucket, row)
+    if (sum === undefined) return
+    sum.entries += entries
+    sum.amount += row.amount
+    sum.consumption = add(sum.consumption, consumption)
+  }
+
   return {
-    add(bucket, count, row) {
-      const own = sums[bucket]
-      if (own === undefined) return
-      const { kind, site, metric } = row
-      const key = `${kind} ${site ?? ''} ${metric ?? ''}`
-      const sum = own.get(key) ?? emptySum(row)
-      own.set(key, sum)
-      sum.entries += Number(count)
-      sum.amount += count < 0n ? -row.amount : row.amount
-      sum.consumption = (count < 0n ? subtract : add)(sum.consumption, consumptionOf(row))
+    add: put,
+    take(bucket, entry, consumption) {
+      const sum = sumOf(bucket, entry)
+      if (sum === undefined) return
+      sum.entries -= 1
+      sum.amount -= entry.amount
+      sum.consumption = subtract(sum.consumption, consumption)
     },
+    addEntry: (entry, bounds) => put(bucketOf(Number(entry.at), bounds), entry, 1, consumptionOf(entry)),
     parts: () => sums.map((own) => [...own.values()].filter(({ entries }) => entries !== 0)),
   }
 }
@@ -197,8 +225,7 @@ function emptySum({ kind, site, metric }: Summable): Sum {
   return { kind, ...(site && { site }), ...(metric && { metric }), entries: 0, amount: 0n, consumption: zero }
 }
 
-function consumptionOf(row: DayRow | EntryRow): Decimal {
-  if ('consumption' in row) return decimal(row.consumption)
-  if (row.from_value === null || row.to_value === null) return zero
-  return subtract(decimal(row.to_value), decimal(row.from_value))
+function consumptionOf({ from_value, to_value }: EntryRow): Decimal {
+  if (from_value === null || to_value === null) return zero
+  return subtract(decimal(to_value), decimal(from_value))
 }
