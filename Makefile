@@ -61,9 +61,10 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 	vitest run
 	vitest run -c vitest.coverage.config.ts --coverage
 
-bench: $(INSTALLED) ## measure a round of publishing and the intake of readings
+bench: $(INSTALLED) ## measure the intake of readings, a round of publishing, and history
 	node $(SMALL_HEAP) bench/ingest.ts
 	node $(SMALL_HEAP) bench/round.ts
+	node $(SMALL_HEAP) bench/history.ts 1000000
 
 docker-build: ## build the image, tagged with the version and "latest"
 	docker build -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .
