@@ -56,30 +56,18 @@ export function bucketsJson({ before, buckets }: Consumption, bounds: readonly I
 /** A line for each part of a bucket, and one without a kind for a bucket in which nothing happened. */
 export function bucketsCsv(buckets: readonly Bucket[], by: Division): string {
   const columns = by === 'meter' ? ['meter', 'unit', 'consumption'] : ['site']
-  const lines = buckets.flatMap(({ start, end, used, consumption, parts }) => {
-    const line = (kind: string, cells: readonly string[], credits: string) => [
-      start,
-      end,
-      kind,
-      ...cells,
-      credits,
-      used,
-    ]
-    if (parts.length === 0)
-      return [
-        line(
-          '',
-          columns.map(() => ''),
-          '0',
-        ),
-      ]
-    return parts.map(({ kind, meter, metric, site, credits }) => {
-      const own = kind === 'charge' ? consumption.find((each) => each.metric === metric) : undefined
-      const cells = by === 'meter' ? [meter ?? metric ?? '', own?.unit ?? '', own?.quantity ?? ''] : [site ?? '']
-      return line(kind, cells, credits)
-    })
+  const nothing = ['', ...columns.map(() => ''), '0']
+  const lines = buckets.flatMap((bucket) => {
+    const told = bucket.parts.map((part) => [part.kind, ...cellsOf(part, bucket, by), part.credits])
+    return (told.length === 0 ? [nothing] : told).map((cells) => [bucket.start, bucket.end, ...cells, bucket.used])
   })
   return csv([['start', 'end', 'kind', ...columns, 'credits', 'used'], ...lines])
+}
+
+function cellsOf({ kind, meter, metric, site }: Part, { consumption }: Bucket, by: Division): string[] {
+  if (by === 'site') return [site ?? '']
+  const own = kind === 'charge' ? consumption.find((each) => each.metric === metric) : undefined
+  return [meter ?? metric ?? '', own?.unit ?? '', own?.quantity ?? '']
 }
 
 /** Of charges only, by meter. */

@@ -13,7 +13,7 @@ export interface Days {
   addOpen(group: string): void
 }
 
-/** What an entry without readings, and one without a site or a series, has in their places. */
+/** Where an entry without a site or a series has nothing, a day has an empty text: it is part of the key. */
 const COLUMNS = `entries.kind, coalesce(entries.site, '') AS site, coalesce(metric, '') AS metric, entries.amount`
 const FROM = 'FROM entries LEFT JOIN series ON series.id = entries.series_id'
 const MERGE = `ON CONFLICT DO UPDATE SET entries = entries + excluded.entries, amount = amount + excluded.amount,
@@ -28,7 +28,7 @@ export function createDays(db: DatabaseSync): Days {
     coalesce(decimal_difference(to_value, from_value), '0') ${FROM}`
   const addEntry = db.prepare(`${select} WHERE number = ? ${MERGE}`)
   const addOpenEntries = db.prepare(`${select} WHERE number IN
-    (SELECT open_number FROM series AS own WHERE own.project_name = ? AND own.open_number IS NOT NULL) ${MERGE}`)
+    (SELECT open_number FROM series WHERE project_name = ? AND open_number IS NOT NULL) ${MERGE}`)
   return {
     add(entry) {
       addEntry.run(entry)
@@ -40,7 +40,7 @@ export function createDays(db: DatabaseSync): Days {
 }
 
 /** The day that an instant belongs to, named by its beginning in UTC. */
-export function dayOf(at: Instant): Instant {
+function dayOf(at: Instant): Instant {
   return Math.floor((at - 1) / DAY) * DAY
 }
 
