@@ -4,7 +4,8 @@
  *   node bench/ingest.ts [projects=10000]
  *
  * The ledger is a SQLite file with synchronous=FULL in a temporary folder. The first delivery opens all series, the second
- * one appends an entry to each, the further ones extend it: that is what a worker does most of the time.
+ * one appends an entry to each, the further ones extend it: that is what a worker does most of the time. The first delivery
+ * of an hour closes each entry and appends the next.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +15,7 @@ import { createIntake } from '#src/billing/intake.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { expositionOf } from '../test/helpers/cloud.ts'
 import { readings as source } from './readings.ts'
-import { describeMachine, mib, table, timed } from './report.ts'
+import { describeMachine, median, mib, table, timed } from './report.ts'
 
 const projects = Number(process.argv[2] ?? 10_000)
 const start = Date.UTC(2026, 0, 1)
@@ -36,17 +37,19 @@ const bytes = Buffer.byteLength(first)
 
 const parse = await timed(5, () => source.from(first, now).readings.length)
 const deliveries: number[] = []
-for (let scrape = 0; scrape < 8; scrape += 1) {
+const hours: number[] = []
+const minutes = [0, 1, 2, 3, 4, 5, 6, 7, 70, 130, 190]
+for (const scrape of minutes) {
   const text = scrape === 0 ? first : textOf(scrape)
   now = start + scrape * 60_000
   const { seconds } = await timed(1, () => deliver(text))
-  deliveries.push(seconds)
+  ;(scrape < 60 ? deliveries : hours).push(seconds)
 }
 await ledger.close()
 rmSync(folder, { recursive: true })
 
 const readings = projects * 2
-const steady = [...deliveries.slice(2)].sort((a, b) => a - b)[Math.floor((deliveries.length - 2) / 2)]!
+const steady = median(deliveries.slice(2))
 console.log(
   `Ingest of ${readings} readings (${projects} projects, two meters), ${mib(bytes)} of text. ${describeMachine()}`,
 )
@@ -56,6 +59,7 @@ table([
   row('text to ledger, first delivery', deliveries[0]!, 'opens every series'),
   row('text to ledger, second delivery', deliveries[1]!, 'appends an entry to every series'),
   row('text to ledger, further deliveries', steady, `median of ${deliveries.length - 2}; extends every entry`),
+  row('text to ledger, next hour', median(hours), `median of ${hours.length}; closes every entry, appends the next`),
 ])
 console.log(`Peak memory of this process (RSS): ${mib(process.resourceUsage().maxRSS * 1_024)}`)
 

@@ -5,6 +5,7 @@
 import type { Context } from 'koa'
 import type { Who } from './auth.ts'
 import { BadRequestError } from './errors.ts'
+import { describe } from './json.ts'
 
 export interface Route {
   readonly method: 'get' | 'post'
@@ -53,6 +54,23 @@ export function queryNumber(
   const number = /^\d{1,16}$/.test(given) ? Number(given) : Number.NaN
   if (number >= min && number <= max) return number
   throw new BadRequestError(`${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(given)}.`)
+}
+
+/**
+ * A parameter of the query that is one of some words.
+ *
+ * @throws {BadRequestError} if it is none of them.
+ */
+export function queryChoice<Choice extends string>(
+  ctx: Context,
+  name: string,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const given = queryText(ctx, name)
+  const choice = choices.find((each) => each === given)
+  if (given === undefined || choice !== undefined) return choice
+  const expected = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`
+  throw new BadRequestError(`${name}: expected ${expected}, got ${describe(given)}.`)
 }
 
 const DEFAULT_LIMIT = 100

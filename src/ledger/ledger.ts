@@ -15,6 +15,7 @@ import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
 import type { CorrectionLedger } from './corrections.ts'
+import type { HistoryReader } from './history.ts'
 import type { NoticeLedger } from './notices.ts'
 import type { Hash } from './receipts.ts'
 
@@ -265,13 +266,6 @@ export interface SeriesRow extends Series {
 /** An entry as it stands in the ledger: with its number there, the instant it belongs to and its hash. */
 export type StoredEntry = Entry & { readonly number: number; readonly at: Instant; readonly hash: Hash }
 
-export interface HistoryPoint {
-  readonly at: Instant
-  readonly metric: string
-  /** The group's total after this entry. */
-  readonly used: Credits
-}
-
 /** The charges of one series at one price, added up. */
 export interface BreakdownPart {
   readonly series: Series
@@ -308,15 +302,13 @@ export interface LedgerSummary {
 }
 
 /** Answers questions; never changes anything. */
-export interface LedgerReader {
+export interface LedgerReader extends HistoryReader {
   groups(page: { search?: string; after?: string; limit: number }): Promise<{ rows: GroupRow[]; total: number }>
   group(name: string): Promise<(GroupRow & { series: SeriesRow[] }) | undefined>
   /** Newest first. */
   entries(group: string, page: { before?: number; limit: number }): Promise<StoredEntry[]>
   /** Computed from all entries of the group; `undefined` if it is unknown. Others may work in between. */
   breakdown(group: string): Promise<Breakdown | undefined>
-  /** The group's total after each entry from `from` up to and including `to`, newest first; `undefined` if the group is unknown. */
-  history(group: string, period: { from: Instant; to: Instant }): Promise<HistoryPoint[] | undefined>
   notes(group: string, limit: number): Promise<Note[]>
   /** The open ones if nothing else is asked for; newest first. */
   holds(page: { group?: string; filter?: HoldFilter; before?: number; limit: number }): Promise<StoredHold[]>

@@ -54,6 +54,11 @@ export const sealedTables: readonly SealedTable[] = [
   },
   { name: 'mutes', key: ['group_name'], sealed: words('group_name at actor reason') },
   { name: 'watched_lines', key: ['percents'], sealed: words('percents') },
+  {
+    name: 'days',
+    key: ['group_name', 'day', 'kind', 'site', 'metric'],
+    sealed: words('group_name day kind site metric entries amount consumption'),
+  },
   { name: 'notes', key: ['id'], sealed: words('id kind series_id at text'), numbered: true },
   {
     name: 'intentions',

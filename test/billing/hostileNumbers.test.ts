@@ -119,7 +119,7 @@ suite('numbers that nobody can have used', () => {
         for (const group of ['a', 'z']) expect((await used(group)) ?? 0n).toBeLessThanOrEqual(LARGEST_TOTAL)
         for (const { group } of (await ledger.groups({ limit: 9 })).rows) {
           expect(await ledger.group(group)).toBeDefined()
-          expect(await ledger.history(group, { from: 0, to: clock.now() + DAY })).toBeDefined()
+          expect(await ledger.history(group, { from: 0, to: clock.now() + DAY, limit: 1_000 })).toBeDefined()
         }
         await ledger.close()
       }),

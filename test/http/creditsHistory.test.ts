@@ -66,6 +66,24 @@ suite('/api/credits_history', () => {
     expect((await face.get(`${start}2026-01-01+02:00:00`)).json).toMatchObject({ credits: [3, 4] })
   })
 
+  test('is told by day where a chart could not show all entries', async () => {
+    await using face = await startFace()
+    const hours = Array.from({ length: 10_003 }, (_, hour) => hour)
+    await face.record(...hours.map((hour) => ({ project: 'old', at: T0 + hour * HOUR, value: String(hour / 4) })))
+    type Columns = { timestamps: string[]; credits: number[]; metrics: string[] }
+    const all = (await face.get('/api/credits_history/old')).json as Columns
+    // 10,002 hours are 416 days and 18 hours.
+    expect(all.timestamps).toHaveLength(417)
+    expect(all.timestamps.slice(0, 2)).toEqual(['2027-02-21 18:00:00', '2027-02-21 00:00:00'])
+    expect(all.timestamps.at(-1)).toBe('2026-01-02 00:00:00')
+    expect([all.credits[0], all.credits[1], all.credits.at(-1)]).toEqual([2500.5, 2496, 6])
+    expect(new Set(all.metrics)).toEqual(new Set(['cpu']))
+    const later = (await face.get('/api/credits_history/old?start_date=2026-01-01+04:00:00')).json as Columns
+    expect(later.timestamps).toHaveLength(9_999)
+    const earlier = (await face.get('/api/credits_history/old?end_date=2027-02-21+17:30:00')).json as Columns
+    expect([earlier.timestamps[0], earlier.credits[0]]).toEqual(['2027-02-21 17:30:00', 2500.25])
+  })
+
   test('is 204 for a time without an entry', async () => {
     await using face = await startFace()
     await withHistory(face)

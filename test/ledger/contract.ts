@@ -2,6 +2,7 @@
 import { suite } from 'vitest'
 import type { Ledger } from '#src/ledger/ledger.ts'
 import { correctingContract } from './contract/correcting.ts'
+import { historyContract } from './contract/history.ts'
 import { holdingContract } from './contract/holding.ts'
 import { lawsContract } from './contract/laws.ts'
 import { noticingContract } from './contract/noticing.ts'
@@ -19,6 +20,7 @@ export function ledgerContract(name: string, open: () => Promise<Ledger>): void 
     suite('what it settles', () => settlingContract(open))
     suite('what it corrects', () => correctingContract(open))
     suite('what it tells people', () => noticingContract(open))
+    suite('what it tells of the past:', () => historyContract(open))
     suite('what it cannot hold:', () => overflowContract(open))
     suite('its laws:', () => lawsContract(open))
   })

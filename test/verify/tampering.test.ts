@@ -73,6 +73,7 @@ const columns = [
   ...of('held_growths', 'hold_id series_id from_at from_value to_at to_value withdrawn seal'),
   ...of('intentions', 'group_name number site used up_to at overtaken seal'),
   ...of('notices', 'id group_name kind line granted used at entry state seal'),
+  ...of('days', 'group_name day kind site metric entries amount consumption seal'),
   ...of('mutes', 'group_name at actor reason seal'),
   ...of('watched_lines', 'percents seal'),
   ...of('drifts', 'id group_name site seen_at expected shown modified_at modified_by entry_id seal'),
@@ -88,6 +89,7 @@ const keys: Readonly<Record<string, string>> = {
   held_growths: 'hold_id',
   intentions: 'number',
   mutes: 'group_name',
+  days: 'day',
   watched_lines: 'percents',
   repricings: 'id',
   repricing_lines: 'repricing_id',
@@ -103,6 +105,7 @@ function of(table: string, names: string): [table: string, column: string][] {
 
 function otherValue(table: string, column: string): string {
   if (`${table}.${column}` === 'entries.kind') return "CASE kind WHEN 'charge' THEN 'opening' ELSE 'charge' END"
+  if (table === 'days' && column === 'kind') return "CASE kind WHEN 'charge' THEN 'opening' ELSE kind END"
   if (table === 'notices' && column === 'kind') return "'runs out'"
   if (table === 'notices' && column === 'state') return "'sent'"
   return `CASE typeof(${column}) WHEN 'text' THEN 'x' || ${column} WHEN 'null' THEN 1 ELSE ${column} + 1000 END`

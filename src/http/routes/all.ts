@@ -7,6 +7,7 @@ import { driftsRoute } from './drifts.ts'
 import { explainRoute } from './explain.ts'
 import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
+import { historyRoute } from './history.ts'
 import { decideHoldRoute, holdRoute, holdsRoute } from './holds.ts'
 import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
 import { planRoute } from './plan.ts'
@@ -31,6 +32,7 @@ export function allRoutes(parts: HttpParts): Route[] {
     groupRoute(parts),
     entriesRoute(parts),
     explainRoute(parts),
+    historyRoute(parts),
     adjustRoute(parts),
     holdsRoute(parts),
     holdRoute(parts),

@@ -4,9 +4,11 @@
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { add, type Decimal, decimal, formatDecimal, subtract } from '../../core/decimals.ts'
 import { LedgerError } from '../ledger.ts'
 import { sealOf } from '../receipts.ts'
 import { chainEntries } from './chain.ts'
+import { fillDays } from './days.ts'
 import { cannotOpen, foundDamaged, isBusy } from './trouble.ts'
 import { damageOf } from './wal.ts'
 
@@ -31,9 +33,7 @@ export function openDatabase(given: string): Database {
     db = new DatabaseSync(path, { timeout: 5_000 })
     // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000')
-    db.function('seal', { deterministic: true, varargs: true, useBigIntArguments: true }, (...values) =>
-      sealOf(values as (string | number | bigint | null)[]),
-    )
+    defineFunctions(db)
     if (isUnclean) check(db, path)
     migrate(db)
     tryToWrite(db)
@@ -51,6 +51,19 @@ export function openDatabase(given: string): Database {
       unlock(lock)
     },
   }
+}
+
+/** What SQL lacks: digests of rows, and exact decimals. */
+function defineFunctions(db: DatabaseSync): void {
+  db.function('seal', { deterministic: true, varargs: true, useBigIntArguments: true }, (...values) =>
+    sealOf(values as (string | number | bigint | null)[]),
+  )
+  const define = (name: string, compute: (a: Decimal, b: Decimal) => Decimal) =>
+    db.function(name, { deterministic: true }, (a, b) =>
+      a === null || b === null ? null : formatDecimal(compute(decimal(a as string), decimal(b as string))),
+    )
+  define('decimal_sum', add)
+  define('decimal_difference', subtract)
 }
 
 /**
@@ -164,7 +177,7 @@ function ownerOf(lock: DatabaseSync): string {
 }
 
 /** What SQL alone cannot do, by the version whose file comes before it in the same transaction. */
-const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 4: chainEntries }
+const programs: Readonly<Record<number, (db: DatabaseSync) => void>> = { 4: chainEntries, 6: fillDays }
 
 /** Brings the tables to the newest version: each numbered file runs once, in order, in a transaction of its own. */
 function migrate(db: DatabaseSync): void {

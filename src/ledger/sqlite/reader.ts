@@ -6,7 +6,6 @@ import type {
   Contact,
   GroupRow,
   HeldGrowth,
-  HistoryPoint,
   HoldKind,
   LedgerReader,
   Note,
@@ -16,17 +15,13 @@ import type {
 } from '../ledger.ts'
 import { createBreakdown } from './breakdown.ts'
 import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
+import { createHistory } from './history.ts'
 import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 import type { Watch } from './trouble.ts'
 
 type Row = Record<string, unknown>
 
-/**
- * Sums are taken of this many micro-credits and of what is left: in the order of time, entries may add up to more on the way
- * than SQLite can count, although their total never was that large.
- */
-const PART = 1_000_000n
 /** Rows for `toGrowth`, of a hold and at most so many. */
 export const SELECT_GROWTHS = `SELECT holds.key AS hold_key, from_at, from_value, to_at, to_value,
     series.site, metric, project_id, project_name FROM held_growths
@@ -53,12 +48,6 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
   const listEntries = prepare(`${SELECT_ENTRIES}
     WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
-  const groupExists = prepare('SELECT 1 FROM groups WHERE name = ?')
-  const groupHistory = prepare(`SELECT * FROM (SELECT entries.at, entries.number, coalesce(metric, kind) AS metric,
-      sum(amount / ${PART}) OVER running AS used, sum(amount % ${PART}) OVER running AS rest
-      FROM entries LEFT JOIN series ON series.id = series_id WHERE group_name = ?1 AND entries.at <= ?3
-      WINDOW running AS (ORDER BY entries.at, number))
-    WHERE at >= ?2 ORDER BY at DESC, number DESC`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
   const listHolds = prepare(`SELECT * FROM holds WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2)
@@ -87,10 +76,7 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
       return listEntries(group, before ?? null, limit).map(toEntry)
     },
     breakdown: createBreakdown(db),
-    async history(group, { from, to }) {
-      if (groupExists(group).length === 0) return undefined
-      return groupHistory(group, from, to).map(toHistoryPoint)
-    },
+    ...createHistory(db),
     async notes(group, limit) {
       return listNotes(group, limit).map(toNote)
     },
@@ -151,11 +137,6 @@ function toSeriesRow(row: Row): SeriesRow {
     former_lines: row.former_lines as string | null,
   })
   return { ...seriesOf(row as unknown as SeriesColumns), state }
-}
-
-function toHistoryPoint(row: Row): HistoryPoint {
-  const used = (row.used as bigint) * PART + (row.rest as bigint)
-  return { at: Number(row.at), metric: row.metric as string, used }
 }
 
 function toNote(row: Row): Note {

@@ -17,6 +17,7 @@ import {
   TotalTooLargeError,
 } from '../ledger.ts'
 import { chargeBase, chargeHash, type Hash, NO_HASH, sealOf } from '../receipts.ts'
+import { createDays } from './days.ts'
 import type { LineWatch } from './notices.ts'
 import { type Registry, type SeriesColumns, seriesOf } from './registry.ts'
 
@@ -90,6 +91,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   )
   const saveHold = createHoldWriter(db)
   const releaseHold = db.prepare(RELEASE_HOLD)
+  const days = createDays(db)
 
   function load(series: readonly Series[]): (StoredSeries | undefined)[] {
     const ids = series.map((each) => registry.find(each))
@@ -132,6 +134,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
       if (posting.kind === 'append') {
         openBase = chargeBase(head, posting.entry)
         head = chargeHash(openBase, posting.entry.to, posting.entry.carryOut)
+        if (open !== undefined) days.add(open.number)
         open = append(posting.entry, id, head)
       } else {
         head = chargeHash(openBase!, posting.to, posting.carryOut)
@@ -139,6 +142,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
       }
       totals.add(series, posting.kind === 'append' ? posting.entry.amount : posting.amount, open!.number)
     }
+    if (closes && open !== undefined) days.add(open.number)
     const columns = [
       ...columnsOf(change),
       ...(closes || open === undefined ? noOpenEntry : [open.number, open.window, open.priceVersion, openBase ?? null]),

@@ -4,6 +4,7 @@ import { LARGEST_TOTAL } from '../../core/credits.ts'
 import type { AdjustmentEntry, OpeningEntry } from '../../core/entries.ts'
 import { TotalTooLargeError } from '../ledger.ts'
 import { type Hash, remarkHash } from '../receipts.ts'
+import { createDays } from './days.ts'
 import { SEALED_OF_SERIES } from './recorder.ts'
 
 export type Remark = AdjustmentEntry | OpeningEntry
@@ -29,6 +30,8 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
     SET open_number = NULL, open_window = NULL, open_price = NULL, open_base = NULL, seal = seal(${SEALED_WITHOUT_OPEN})
     WHERE project_name = ? AND open_number IS NOT NULL`)
 
+  const days = createDays(db)
+
   function write(group: string, entry: Remark, previous: Hash): Hash {
     const { id, kind, site, recordedAt, amount, reason } = entry
     const hash = remarkHash(previous, entry)
@@ -36,7 +39,8 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
     const seriesId = corrects === undefined ? null : seriesOfEntry(corrects.last)
     const corrected = [corrects?.first ?? null, corrects?.last ?? null]
     const place = [id, kind, group, site ?? null, recordedAt]
-    insert.run(...place, amount, recordedAt, reason, actor, ...corrected, seriesId, hash)
+    const { lastInsertRowid } = insert.run(...place, amount, recordedAt, reason, actor, ...corrected, seriesId, hash)
+    days.add(Number(lastInsertRowid))
     const isAdded = addToGroup.run(amount, kind === 'opening' ? 1 : 0, hash, group).changes !== 0
     if (!isAdded) throw new TotalTooLargeError([group])
     // What a charge was corrected by belongs to its site, as the charge does.
@@ -58,7 +62,10 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
       written += 1
     }
     // What comes after an adjustment is an entry of its own, so that the history shows each total that there was.
-    if (written > 0) closeEntries.run(group)
+    if (written > 0) {
+      days.addOpen(group)
+      closeEntries.run(group)
+    }
     return written
   }
 }

@@ -191,15 +191,17 @@ export function readingContract(open: () => Promise<Ledger>): void {
         [180, '7'],
       ])
       await settle('alpha', { entries: [{ ...adjustment('gift', -500_000n), recordedAt: T0 + 2.5 * HOUR }] })
-      const all = await ledger.history('alpha', { from: T0, to: T0 + DAY })
+      const all = await ledger.history('alpha', { from: T0, to: T0 + DAY, limit: 9 })
       expect(all).toEqual([
         { at: T0 + 3 * HOUR, metric: cpu.metric, used: 6_500_000n },
         { at: T0 + 2.5 * HOUR, metric: 'adjustment', used: 2_500_000n },
         { at: T0 + 2 * HOUR, metric: cpu.metric, used: 3_000_000n },
         { at: T0 + HOUR, metric: cpu.metric, used: 1_000_000n },
       ])
-      expect(await ledger.history('alpha', { from: T0 + 2 * HOUR, to: T0 + 2.5 * HOUR })).toEqual(all!.slice(1, 3))
-      expect(await ledger.history('alpha', { from: T0 + DAY, to: T0 + 2 * DAY })).toEqual([])
+      expect(await ledger.history('alpha', { from: T0 + 2 * HOUR, to: T0 + 2.5 * HOUR, limit: 9 })).toEqual(
+        all!.slice(1, 3),
+      )
+      expect(await ledger.history('alpha', { from: T0 + DAY, to: T0 + 2 * DAY, limit: 9 })).toEqual([])
     })
   })
 }

@@ -21,7 +21,7 @@ export function recordingContract(open: () => Promise<Ledger>): void {
       expect(await ledger.stored([reading({ project: 'alpha', at: T0, value: '1' }).series])).toEqual([undefined])
       expect(await ledger.account('alpha')).toBeUndefined()
       expect(await ledger.group('alpha')).toBeUndefined()
-      expect(await ledger.history('alpha', { from: 0, to: T0 })).toBeUndefined()
+      expect(await ledger.history('alpha', { from: 0, to: T0, limit: 9 })).toBeUndefined()
       expect(await ledger.dirtyGroups()).toEqual([])
       expect(await ledger.summary()).toEqual({
         groups: 0,

@@ -1,0 +1,142 @@
+/** What a group used in each hour, day or month. */
+import {
+  boundaries,
+  bucketEnd,
+  bucketStart,
+  formatInZone,
+  parseInZone,
+  type Step,
+  steps,
+  UTC,
+  type Zone,
+  zoneNamed,
+} from '../../core/buckets.ts'
+import { formatCredits } from '../../core/credits.ts'
+import { DAY, formatInstant, type Instant } from '../../core/time.ts'
+import type { Extent } from '../../ledger/history.ts'
+import { answerOnce } from '../conditional.ts'
+import { BadRequestError } from '../errors.ts'
+import { bucketsCsv, bucketsJson, type Division, divisions } from '../historyJson.ts'
+import { describe } from '../json.ts'
+import type { HttpParts } from '../parts.ts'
+import { link, queryChoice, queryNumber, queryText, type Route, type RouteContext } from '../route.ts'
+import { unknownGroup } from './groups.ts'
+
+const MOST_BUCKETS = 1_000
+
+/** How far back a group without entries is shown. */
+const NOTHING_YET = 30 * DAY
+
+/**
+ * `GET /api/groups/:name/history`, the oldest bucket first. A bucket is what lies after its start, up to and including its
+ * end; the first and the last one are cut at `from` and `to`.
+ */
+export function historyRoute({ ledger, meters, clock }: Pick<HttpParts, 'ledger' | 'meters' | 'clock'>): Route {
+  return {
+    method: 'get',
+    path: '/api/groups/:name/history',
+    who: 'reader',
+    summary: 'What a group used in each hour, day or month: credits, exact, and consumption',
+    query: {
+      from: 'Later than this: 2026-01-01, 2026-01-01 12:00:00 (in the zone of tz) or with a zone; its first entry if not given',
+      to: 'Not later than this; the end of the present bucket if not given',
+      step: 'hour, day or month; day if not given',
+      by: 'What credits are divided by: meter or site; meter if not given',
+      tz: 'The IANA name of the time zone whose hours, days and months these are; UTC if not given',
+      format: 'json or csv, whatever Accept says',
+      limit: `How many buckets at most, 1 to ${MOST_BUCKETS}; ${MOST_BUCKETS} if not given`,
+    },
+    answers: {
+      200: 'A page of buckets, the oldest first, and the address of the next one, also as a header Link',
+      304: 'It is what If-None-Match names',
+      400: 'No such period, step, division, zone, format or page',
+      404: 'No such group',
+    },
+    async handle(ctx) {
+      const group = ctx.params.name!
+      const question = readQuestion(ctx)
+      const extent = await ledger.extent(group)
+      if (extent === undefined) throw unknownGroup(group)
+      const { step, by, zone, limit, format } = question
+      const period = periodOf(question, extent, clock.now())
+      const bounds = boundaries(period, { step, zone, limit })
+      const consumption = (await ledger.consumption(group, bounds))!
+      const buckets = bucketsJson(consumption, bounds, { by, zone, meters })
+      const next = nextPage(ctx, group, period, bounds)
+      if (next !== null) ctx.set('Link', `<${next}>; rel="next"`)
+      if (format === 'csv') return answerOnce(ctx, bucketsCsv(buckets, by), 'text/csv')
+      const body = {
+        group,
+        step,
+        by,
+        tz: zone,
+        from: formatInZone(period.from, zone),
+        to: formatInZone(period.to, zone),
+        granted: extent.granted ?? null,
+        used: formatCredits(extent.used),
+        used_before: formatCredits(consumption.before),
+        buckets,
+        next,
+      }
+      answerOnce(ctx, JSON.stringify(body), 'json')
+    },
+  }
+}
+
+interface Question {
+  readonly step: Step
+  readonly by: Division
+  readonly zone: Zone
+  readonly from: Instant | undefined
+  readonly to: Instant | undefined
+  readonly limit: number
+  readonly format: 'json' | 'csv'
+}
+
+function readQuestion(ctx: RouteContext): Question {
+  const zone = readZone(ctx)
+  return {
+    step: queryChoice(ctx, 'step', steps) ?? 'day',
+    by: queryChoice(ctx, 'by', divisions) ?? 'meter',
+    zone,
+    from: readInstant(ctx, 'from', zone),
+    to: readInstant(ctx, 'to', zone),
+    limit: queryNumber(ctx, 'limit', { min: 1, max: MOST_BUCKETS }) ?? MOST_BUCKETS,
+    format: queryChoice(ctx, 'format', ['json', 'csv']) ?? (ctx.accepts('json', 'csv') === 'csv' ? 'csv' : 'json'),
+  }
+}
+
+function readZone(ctx: RouteContext): Zone {
+  const given = queryText(ctx, 'tz') ?? UTC
+  const zone = zoneNamed(given)
+  if (zone !== undefined) return zone
+  throw new BadRequestError(`tz: expected the IANA name of a time zone such as Europe/Berlin, got ${describe(given)}.`)
+}
+
+function readInstant(ctx: RouteContext, name: string, zone: Zone): Instant | undefined {
+  const given = queryText(ctx, name)
+  const at = given === undefined ? undefined : parseInZone(given, zone)
+  if (given === undefined || at !== undefined) return at
+  throw new BadRequestError(`${name}: expected 2026-01-31 or 2026-01-31T12:00:00Z, got ${describe(given)}.`)
+}
+
+/** The ends that were asked for; else whole buckets from the first entry to now, or to the last entry if that is later. */
+function periodOf({ from: asked, to: until, step, zone }: Question, extent: Extent, now: Instant) {
+  const to = until ?? bucketEnd(Math.max(now, extent.last ?? now), step, zone)
+  const from = asked ?? bucketStart(extent.first ?? to - NOTHING_YET, step, zone)
+  if (from < to) return { from, to }
+  const [name, other, wanted, got] =
+    until === undefined ? (['from', to, 'before', from] as const) : (['to', from, 'after', until] as const)
+  throw new BadRequestError(
+    `${name}: expected a time ${wanted} ${formatInZone(other, zone)}, got ${formatInZone(got, zone)}.`,
+  )
+}
+
+/** The same question from where the page ends, which is said in UTC: old offsets have seconds that no text shows. */
+function nextPage(ctx: RouteContext, group: string, period: { readonly to: Instant }, bounds: readonly Instant[]) {
+  const end = bounds.at(-1)!
+  if (end >= period.to) return null
+  const asked = ['to', 'step', 'by', 'tz', 'format', 'limit'].map((name) => [name, queryText(ctx, name)])
+  const path = `/api/groups/${encodeURIComponent(group)}/history`
+  return link(path, { from: formatInstant(end), ...Object.fromEntries(asked) })
+}
