@@ -4,7 +4,6 @@
  * When `take` resolves, all of the delivery is durable. When it rejects, some parts may be and the rest is not: delivering
  * it again is harmless, because what was recorded is not later than its watermark.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import PQueue from 'p-queue'
 import type { Rejections } from '../core/admit.ts'
 import type { Meters } from '../core/meters.ts'
@@ -26,6 +25,8 @@ export interface IntakeOptions {
   readonly onRejected?: (rejected: Readonly<Rejections>) => void
   /** Told which groups have a new total. */
   readonly onChanged: (groups: readonly string[]) => void
+  /** Readings recorded in one transaction; `PART` if not given. */
+  readonly part?: number | undefined
 }
 
 /** What a delivery has come to so far. */
@@ -59,6 +60,7 @@ export function createIntake({
   onBilled,
   onRejected,
   onChanged,
+  part: size = PART,
 }: IntakeOptions): Intake {
   const queue = new PQueue({ concurrency: 1 })
   const warnUnit = createUnitWarning(meters, logger)
@@ -70,7 +72,7 @@ export function createIntake({
     const changed = new Set<string>()
     let released = agreeingClocks(readings, clock.now())
     try {
-      for (const part of parts(readings)) {
+      for (const part of parts(readings, size)) {
         await recordPart(part, { verdicts, outcomes, changed, released })
         released = []
         await nextTurn()
@@ -87,7 +89,7 @@ export function createIntake({
 
   async function judge(readings: readonly Reading[]): Promise<Verdicts> {
     const judge = createJudge()
-    for (const part of parts(readings)) judge.look(part, await ledger.stored(part.map(({ series }) => series)))
+    for (const part of parts(readings, size)) judge.look(part, await ledger.stored(part.map(({ series }) => series)))
     return judge.verdicts()
   }
 
@@ -118,8 +120,13 @@ export function createIntake({
   }
 }
 
-function* parts(readings: readonly Reading[]): Generator<readonly Reading[]> {
-  for (let start = 0; start < readings.length; start += PART) yield readings.slice(start, start + PART)
+function* parts(readings: readonly Reading[], size: number): Generator<readonly Reading[]> {
+  for (let start = 0; start < readings.length; start += size) yield readings.slice(start, start + size)
+}
+
+/** Lets what else there is to do have its turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /**

@@ -6,7 +6,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
-import { openDatabase, tryToWrite } from './database.ts'
+import { type Connect, openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
@@ -16,11 +16,13 @@ import { createSettler } from './settler.ts'
 export interface SqliteOptions {
   /** Told how long each commit took, in seconds. */
   readonly onCommit?: (seconds: number) => void
+  /** Opens connections; to files if not given. */
+  readonly connect?: Connect | undefined
 }
 
 /** @throws {LedgerError} if the file cannot be opened or another worker has it. */
-export function openSqliteLedger(path: string, { onCommit }: SqliteOptions = {}): Ledger {
-  const database = openDatabase(path)
+export function openSqliteLedger(path: string, { onCommit, connect }: SqliteOptions = {}): Ledger {
+  const database = openDatabase(path, connect)
   const { db } = database
   const registry = createRegistry(db)
   const recorder = createRecorder(db, registry)
