@@ -18,6 +18,8 @@ SMALL_HEAP := --max-semi-space-size=6 --heap-growing-percent=30
 DOCKER_USERNAME ?= credits
 IMAGE = $(DOCKER_USERNAME)/credits-worker
 ARGS ?=
+FROM ?= 1
+SEEDS ?= 1000
 
 $(INSTALLED): package.json package-lock.json $(NODE)
 	npm ci --loglevel=error
@@ -27,7 +29,7 @@ $(INSTALLED): package.json package-lock.json $(NODE)
 	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
 	@touch $@
 
-.PHONY: help install run start dev test check typecheck lint format unit bench docker-build docker-build-dev docker-run clean
+.PHONY: help install run start dev test check typecheck lint format unit simulate bench docker-build docker-build-dev docker-run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -60,6 +62,9 @@ format: $(INSTALLED) ## check the format; `npm run format` mends it
 unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the coverage
 	vitest run
 	vitest run -c vitest.coverage.config.ts --coverage
+
+simulate: $(INSTALLED) ## simulate worlds full of faults: SEEDS=1000 of them, or one with its story: SEED=17
+	@exec node test/simulation/main.ts $(if $(SEED),$(SEED),$(FROM)-$(shell expr $(FROM) + $(SEEDS) - 1))
 
 bench: $(INSTALLED) ## measure a round of publishing and the intake of readings
 	node $(SMALL_HEAP) bench/ingest.ts
