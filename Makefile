@@ -29,7 +29,7 @@ $(INSTALLED): package.json package-lock.json $(NODE)
 	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
 	@touch $@
 
-.PHONY: help install run start dev test check typecheck lint format unit simulate bench docker-build docker-build-dev docker-run clean
+.PHONY: help install run start dev test check typecheck lint format unit simulate mutants bench docker-build docker-build-dev docker-run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -65,6 +65,9 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 
 simulate: $(INSTALLED) ## simulate worlds full of faults: SEEDS=1000 of them, or one with its story: SEED=17
 	@exec node test/simulation/main.ts $(if $(SEED),$(SEED),$(FROM)-$(shell expr $(FROM) + $(SEEDS) - 1))
+
+mutants: $(INSTALLED) ## plant defects in copies of the source, and look for a seed of the simulation that finds each
+	@exec node test/simulation/mutants/main.ts $(ARGS)
 
 bench: $(INSTALLED) ## measure a round of publishing and the intake of readings
 	node $(SMALL_HEAP) bench/ingest.ts

@@ -12,6 +12,8 @@ import type { Random } from './random.ts'
 import type { Story } from './story.ts'
 import type { Timeline } from './timeline.ts'
 
+const FIRST_SITE = '8676'
+
 export const UNIT = 10n ** 10n
 
 /** One project's total of one metric at one site. */
@@ -52,16 +54,19 @@ export class Cloud {
   readonly projectNames: readonly string[]
   /** What each site's exporter shows now. */
   readonly #shown = new Map<string, Shown[]>()
+  readonly #before = new Map<string, Shown[]>()
   readonly #said = new Map<string, Map<string, Said>>()
+  readonly #configuration: Configuration
   readonly #timeline: Timeline
   readonly #random: Random
   readonly #story: Story
 
   constructor(configuration: Configuration, timeline: Timeline, random: Random, story: Story) {
+    this.#configuration = configuration
     this.#timeline = timeline
     this.#random = random
     this.#story = story
-    this.siteNames = Array.from({ length: configuration.sites }, (_, index) => String(8676 + index))
+    this.siteNames = Array.from({ length: configuration.sites }, (_, index) => String(Number(FIRST_SITE) + index))
     this.projectNames = Array.from(
       { length: configuration.projects },
       (_, index) => namesOf[index] ?? `project-${index}`,
@@ -92,7 +97,8 @@ export class Cloud {
       added: 0n,
       since: this.#timeline.now,
       isListed: this.#random.chance(0.9),
-      isDistorted: false,
+      // A second exporter that lags behind looks like a fall when the first one is silent for long.
+      isDistorted: of.site === FIRST_SITE && this.#configuration.twin === 'lagging',
     }
   }
 
@@ -103,6 +109,7 @@ export class Cloud {
   /** The exporter of a site computes its totals. */
   update(site: string): void {
     const shown = this.ofSite(site).filter(({ isListed }) => isListed)
+    this.#before.set(site, this.#shown.get(site)!)
     this.#shown.set(
       site,
       shown.map((series) => this.#look(series)),
@@ -111,6 +118,11 @@ export class Cloud {
 
   shown(site: string): readonly Shown[] {
     return this.#shown.get(site)!
+  }
+
+  /** What it showed before its last update. */
+  shownBefore(site: string): readonly Shown[] {
+    return this.#before.get(site) ?? []
   }
 
   #look(series: SimulatedSeries): Shown {
@@ -132,6 +144,15 @@ export class Cloud {
   /** What was behind a reading, if it was ever given out. */
   behind(key: string, at: number, value: string): Said | undefined {
     return this.#said.get(key)?.get(`${at} ${value}`)
+  }
+
+  /** Whether a value was given out for an instant that differs by no more than sums of doubles do. */
+  isNear(key: string, at: number, value: string): boolean {
+    const said = this.#said.get(key)?.keys() ?? []
+    return [...said].some((each) => {
+      const [instant, other] = each.split(' ').map(Number)
+      return instant === at && Math.abs(Number(value) - other!) <= 1e-10 * Number(value)
+    })
   }
 
   find(key: string): SimulatedSeries | undefined {

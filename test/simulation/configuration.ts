@@ -18,8 +18,8 @@ export interface Configuration {
   /** Units per hour beyond which growth is held; a tight one is met now and then. */
   readonly maxGrowth: number
   readonly changesPrice: boolean
-  /** A second target for the first site: a Prometheus that federates it. */
-  readonly twin: boolean
+  /** A second target for the first site: a Prometheus that federates it, or a second exporter that lags behind. */
+  readonly twin: 'none' | 'federated' | 'lagging'
   /** Sites that are read through a federating Prometheus, with timestamps. */
   readonly federated: boolean
   readonly csrf: boolean
@@ -98,7 +98,7 @@ export function configurationOf(seed: number): Configuration {
     precision: random.pick([0, 2, 2, 4, 6]),
     maxGrowth: random.pick([1_000_000, 1_000_000, 10_000, 60]),
     changesPrice: random.chance(0.5),
-    twin: random.chance(0.3),
+    twin: random.pick(['none', 'none', 'federated', 'lagging'] as const),
     federated: random.chance(0.4),
     csrf: random.chance(0.3),
     staysBusy: random.chance(0.5),

@@ -101,7 +101,7 @@ class SimulatedDatabase extends DatabaseSync {
   }
 
   override exec(sql: string): void {
-    const isScript = sql.startsWith('BEGIN') && sql.length > 100
+    const isScript = sql.includes('CREATE TABLE') && sql.length > 1_000
     if (isScript && this.#disk.diesWithin(sql)) {
       this.#disk.dieAfter(() => super.exec(sql.slice(0, sql.lastIndexOf('CREATE'))))
     }

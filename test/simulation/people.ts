@@ -23,6 +23,11 @@ export class People {
     const { world } = this.#perun
     for (const site of this.#cloud.siteNames) world.addResource(Number(site))
     for (const name of this.#cloud.projectNames) if (this.#random.chance(0.85)) this.#found(name)
+    this.#noteAway()
+  }
+
+  #noteAway(): void {
+    this.#perun.noteAway(this.#cloud.projectNames, this.#cloud.siteNames)
   }
 
   #found(name: string): void {
@@ -64,6 +69,11 @@ export class People {
 
   /** Groups come and go, are assigned and granted, rights are taken away and given back. */
   change(later: (ms: number, action: () => void) => void): void {
+    this.#change(later)
+    this.#noteAway()
+  }
+
+  #change(later: (ms: number, action: () => void) => void): void {
     const { world } = this.#perun
     const name = this.#random.pick(this.#cloud.projectNames)
     const site = Number(this.#random.pick(this.#cloud.siteNames))

@@ -9,13 +9,13 @@ import { type AttributeRole, type Definition, define, deNbiAttributes } from '#s
 import { checked, runtime, uncaught } from '#src/demo/perun/exceptions.ts'
 import { Parameters } from '#src/demo/perun/parameters.ts'
 import { resultOf } from '#src/demo/perun/respond.ts'
-import { methodNamed } from '#src/demo/perun/rpc.ts'
+import { type Caller, methodNamed } from '#src/demo/perun/rpc.ts'
 import { PerunStore } from '#src/demo/perun/store.ts'
 import { worldOf } from '#src/demo/perun/world.ts'
 import { NoAnswer, type PerunRequest, type PerunTransport } from '#src/publish/perun/transport.ts'
 import type { Configuration } from './configuration.ts'
 import type { Random } from './random.ts'
-import type { Story } from './story.ts'
+import type { Story, Verdict } from './story.ts'
 import type { Life, Timeline } from './timeline.ts'
 
 export const VO = 412
@@ -53,6 +53,7 @@ type Fate =
   | 'given up, never done'
   | 'given up, done later'
   | 'truncated'
+  | 'late error'
   | 'a page'
   | 'bad gateway'
   | 'no such status'
@@ -73,6 +74,7 @@ const passing: readonly Fate[] = [
   'given up, never done',
   'given up, done later',
   'truncated',
+  'late error',
   'a page',
   'bad gateway',
   'no such status',
@@ -84,11 +86,14 @@ const passing: readonly Fate[] = [
 export class SimulatedPerun {
   readonly world: ReturnType<typeof worldOf>
   readonly changes = new Map<string, Change[]>()
+  /** `site/group` of those that could not be charged there at some time, or were charged by another service. */
+  readonly away = new Set<string>()
   readonly #store: PerunStore
   readonly #timeline: Timeline
   readonly #configuration: Configuration
   readonly #random: Random
   readonly #story: Story
+  readonly #verdict: Verdict
   readonly #seen = new Map<string, Seen>()
   readonly #roles: Record<AttributeRole, Definition>
   #number = 0
@@ -99,11 +104,18 @@ export class SimulatedPerun {
   /** What the ledger says that Perun shows of a group, in micro-credits. */
   published: (group: string) => bigint | null | undefined = () => undefined
 
-  constructor(parts: { timeline: Timeline; configuration: Configuration; random: Random; story: Story }) {
+  constructor(parts: {
+    timeline: Timeline
+    configuration: Configuration
+    random: Random
+    story: Story
+    verdict: Verdict
+  }) {
     this.#timeline = parts.timeline
     this.#configuration = parts.configuration
     this.#random = parts.random
     this.#story = parts.story
+    this.#verdict = parts.verdict
     const clock = { now: () => this.#timeline.now }
     this.#roles = {
       used: define(deNbiAttributes.used),
@@ -163,6 +175,19 @@ export class SimulatedPerun {
   readOnly(isSo: boolean): void {
     if (isSo) this.#story.fault('perun read-only')
     this.#store.readOnly = isSo
+  }
+
+  /** Notes who cannot be charged where just now. */
+  noteAway(names: readonly string[], sites: readonly string[]): void {
+    const there = new Map(this.world.readAll().map((group) => [group.name, group]))
+    for (const name of names) {
+      const group = there.get(name)
+      const isServed = Object.keys(group?.timestamps ?? {}).length > 0 && this.changes.get(name)?.length === 1
+      for (const site of sites) {
+        const isThere = group !== undefined && group.granted !== null && group.resources.includes(Number(site))
+        if (!isThere || isServed) this.away.add(`${site}/${name}`)
+      }
+    }
   }
 
   get isReadOnly(): boolean {
@@ -280,7 +305,12 @@ export class SimulatedPerun {
   #perform({ method, parameters }: PerunRequest): Answer {
     const [manager = '', name = ''] = method.split('/')
     const clock = { now: () => this.#timeline.now }
-    const wrote = ({ group }: { group: { name: string } }) => this.note(group.name, LOGIN)
+    const wrote: Caller['wrote'] = ({ group }, changes) => {
+      const written = changes.map(({ definition }) => definition)
+      const isBoth = written.includes(this.#roles.used) && written.includes(this.#roles.timestamps)
+      this.#verdict.check(isBoth, 'credits and timestamps are written together', () => group.name)
+      this.note(group.name, LOGIN)
+    }
     return resultOf(() =>
       methodNamed(manager, name, false).call(Parameters.fromBody(JSON.stringify(parameters)), this.#store, {
         login: LOGIN,
@@ -347,6 +377,7 @@ const answers: Record<
   >,
   () => Answer
 > = {
+  'late error': () => ({ ...answers['internal error'](), status: 200 }),
   'a page': () => page(200),
   'bad gateway': () => page(502),
   'no such status': () => page(418),

@@ -17,10 +17,15 @@ export interface SimulatedTarget {
   readonly site: string
   /** Through a Prometheus: with timestamps, and older samples at hand. */
   readonly isFederated: boolean
+  /** A second exporter of the site, which shows what the first one showed an update ago. */
+  readonly isLagging: boolean
 }
 
 /** What a Prometheus keeps of a site: as many of its own scrapes as could come again. */
 const KEPT = 6
+
+/** How far the clock of a Prometheus is off when it is. */
+const WRONG_CLOCK = 6 * 3_600_000
 
 export class Scrapes {
   readonly targets: readonly SimulatedTarget[]
@@ -41,8 +46,8 @@ export class Scrapes {
     this.#random = random
     this.#story = story
     const { twin, federated } = configuration
-    const own = cloud.siteNames.map((site) => targetOf(site, federated))
-    this.targets = twin ? [...own, targetOf(cloud.siteNames[0]!, !federated)] : own
+    const own = cloud.siteNames.map((site) => targetOf(site, federated, false))
+    this.targets = twin === 'none' ? own : [...own, twinOf(own[0]!, twin)]
     for (const { site } of own) this.#kept.set(site, [])
   }
 
@@ -84,7 +89,7 @@ export class Scrapes {
     if (way === 'refused') throw new ScrapeError('refused', 'Expected HTTP 200, got 500', { status: 500 })
     if (way === 'broken off') throw new ScrapeError('cut short', 'The answer broke off: aborted')
     if (way === 'a page') return { text: '<!doctype html><title>Log in</title>\n', format: 'text' }
-    const samples = target.isFederated ? this.#federated(target.site) : this.#direct(target.site, at)
+    const samples = target.isFederated ? this.#federated(target.site) : this.#direct(target, at)
     const text = renderExposition(samples, 'text') + this.#oddLines(trouble)
     if (way !== 'cut short') return { text, format: 'text' }
     // Where a digit follows: what is left looks like a smaller number.
@@ -92,8 +97,9 @@ export class Scrapes {
     return { text: digits.length === 0 ? '' : text.slice(0, this.#random.pick(digits) + 1), format: 'text' }
   }
 
-  #direct(site: string, at: number) {
-    return this.#cloud.shown(site).map((shown) => {
+  #direct({ site, isLagging }: SimulatedTarget, at: number) {
+    const all = isLagging ? this.#cloud.shownBefore(site) : this.#cloud.shown(site)
+    return all.map((shown) => {
       this.#cloud.say(shown, at)
       return sampleOf(shown, undefined, this.#random)
     })
@@ -103,12 +109,13 @@ export class Scrapes {
   #federated(site: string) {
     const kept = this.#kept.get(site)!
     const isOdd = this.isRough && this.#random.chance(this.#configuration.faults.oddDelivery)
-    const way = isOdd ? this.#random.pick(['late', 'repeated', 'reordered'] as const) : undefined
+    const way = isOdd ? this.#random.pick(['late', 'repeated', 'reordered', 'from the future'] as const) : undefined
     if (way !== undefined) this.#story.fault(`delivery ${way}`, site)
     const chosen = {
       late: () => this.#random.pick(kept.length === 0 ? [[]] : kept),
       repeated: () => [...(kept.at(-1) ?? []), ...(kept.at(-2) ?? []), ...(kept.at(-1) ?? [])],
       reordered: () => this.#random.shuffled(kept.flat()),
+      'from the future': () => (kept.at(-1) ?? []).map((shown) => ({ ...shown, at: shown.at + WRONG_CLOCK })),
       none: () => kept.at(-1) ?? [],
     }[way ?? 'none']()
     return chosen.map((shown) => {
@@ -131,9 +138,14 @@ export class Scrapes {
 
 const ways = ['slow', 'unreachable', 'refused', 'broken off', 'a page', 'cut short'] as const
 
-function targetOf(site: string, isFederated: boolean): SimulatedTarget {
+function twinOf({ site, isFederated }: SimulatedTarget, kind: 'federated' | 'lagging'): SimulatedTarget {
+  return kind === 'lagging' ? targetOf(site, false, true) : targetOf(site, !isFederated, false)
+}
+
+function targetOf(site: string, isFederated: boolean, isLagging: boolean): SimulatedTarget {
+  if (isLagging) return { url: `http://second-${site}:8080/metrics`, site, isFederated, isLagging }
   const url = isFederated ? `http://prometheus-${site}:9090/federate` : `http://exporter-${site}:8080/metrics`
-  return { url, site, isFederated }
+  return { url, site, isFederated, isLagging }
 }
 
 function sampleOf({ series, value }: Shown, at: number | undefined, random: Random) {

@@ -105,7 +105,13 @@ class Simulation {
       random: random.branch('scrapes'),
       story,
     })
-    this.#perun = new SimulatedPerun({ timeline, configuration, random: random.branch('perun'), story })
+    this.#perun = new SimulatedPerun({
+      timeline,
+      configuration,
+      random: random.branch('perun'),
+      story,
+      verdict: this.#verdict,
+    })
     this.#people = new People({ perun: this.#perun, cloud: this.#cloud, random: random.branch('people'), story })
     const verdict = this.#verdict
     this.#ledgerOracle = new LedgerOracle({ path, cloud: this.#cloud, prices: this.#prices, verdict })
@@ -265,7 +271,10 @@ class Simulation {
   }
 
   #logged(line: string): void {
-    const { msg, err } = JSON.parse(line) as { msg: string; err?: { message: string } }
+    const { msg, err } = JSON.parse(line) as { msg: string; err?: { type: string; message: string; stack: string } }
+    const isKnown = err === undefined || err.type === 'ProcessDied' || /database|disk/.test(err.message)
+    if (!isKnown && /unexpected|not expected/.test(msg))
+      this.#verdict.fail('an error is one that is expected', err.stack)
     this.#story.tell(`  log: ${msg}${err === undefined ? '' : ` (${err.message})`}`)
   }
 
@@ -279,6 +288,9 @@ class Simulation {
       fails: (what) => this.#sqliteFault(what),
       committed: () => {
         this.#story.count('commits')
+        const waiting = this.#worker?.lanes?.waiting ?? 0
+        const { projects } = this.#configuration
+        this.#verdict.check(waiting <= projects, 'a queue is bounded', () => `${waiting} wait of ${projects} groups`)
         this.#ledgerOracle.look()
       },
     }
