@@ -76,11 +76,13 @@ export class Cloud {
 
   /** Every project has its series at a site, some twice: once in each of two domains. */
   #found(site: string): void {
+    const hasOwnIds = this.#random.chance(0.5)
     for (const projectName of this.projectNames) {
       const isHere = site === this.siteNames[0] || this.#random.chance(0.6)
       const domains = this.#random.chance(0.2) ? ['elixir', 'denbi'] : ['elixir']
       for (const domain of isHere ? domains : []) {
-        const projectId = `${projectName.length}${domain}${site}`
+        // Projects of one portal share an id, and ids of two sites may be equal.
+        const projectId = `p-${projectName.split('/')[0]!.length}-${domain}${hasOwnIds ? `-${site}` : ''}`
         for (const metric of metrics)
           this.series.push(this.#newSeries({ site, metric, projectId, projectName, domain }))
       }

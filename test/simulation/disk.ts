@@ -45,7 +45,7 @@ export class Disk {
   /** The end of the process: what is not committed never was. */
   die(): void {
     this.#life.isDead = true
-    for (const database of this.#open) database.cut()
+    for (const database of this.#open) database.close()
     this.#open.clear()
   }
 
@@ -93,11 +93,17 @@ export class Disk {
 }
 
 class SimulatedDatabase extends DatabaseSync {
-  readonly #disk: Disk
+  /** Let go of in the end: the worker keeps its locks for as long as its process lives, and this one outlives many. */
+  #connected: Disk | undefined
 
   constructor(path: string, options: DatabaseSyncOptions, disk: Disk) {
     super(path, options)
-    this.#disk = disk
+    this.#connected = disk
+  }
+
+  get #disk(): Disk {
+    if (this.#connected === undefined) throw new ProcessDied('The process is dead')
+    return this.#connected
   }
 
   override exec(sql: string): void {
@@ -123,10 +129,7 @@ class SimulatedDatabase extends DatabaseSync {
   }
 
   override close(): void {
-    if (this.isOpen) super.close()
-  }
-
-  cut(): void {
+    this.#connected = undefined
     if (this.isOpen) super.close()
   }
 

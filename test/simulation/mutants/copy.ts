@@ -3,17 +3,20 @@ import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Mutant } from './list.ts'
+import type { Mutant, Replacement } from './list.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
 /** The text of a file with the replacement. @throws {Error} if the text is not there exactly once. */
-export function mutated({ name, file, text, instead }: Mutant): string {
+export function mutated({ file, text, instead }: Replacement): string {
   const before = readFileSync(join(root, 'src', file), 'utf8')
   const count = before.split(text).length - 1
-  if (count !== 1)
-    throw new Error(`The mutant "${name}" does not fit src/${file} any more: its text occurs ${count} times`)
+  if (count !== 1) throw new Error(`A mutant does not fit src/${file} any more: ${text.trim()} occurs ${count} times`)
   return before.replace(text, () => instead)
+}
+
+export function replacementsOf(mutant: Mutant): Replacement[] {
+  return mutant.also === undefined ? [mutant] : [mutant, mutant.also]
 }
 
 export interface Found {
@@ -31,7 +34,7 @@ export async function find(mutant: Mutant, from: number, to: number): Promise<Fo
     }
     cpSync(join(root, 'package.json'), join(folder, 'package.json'))
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-    writeFileSync(join(folder, 'src', mutant.file), mutated(mutant))
+    for (const each of replacementsOf(mutant)) writeFileSync(join(folder, 'src', each.file), mutated(each))
     return await firstFailure(folder, from, to)
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -4,9 +4,14 @@
  * Each is a replacement of a text that has to occur exactly once in a file of `src/`; when the code changes, a mutant that
  * does not fit any more says so.
  */
-export interface Mutant {
+export interface Mutant extends Replacement {
   /** What is wrong then. */
   readonly name: string
+  /** The second of two precautions against the same. */
+  readonly also?: Replacement
+}
+
+export interface Replacement {
   readonly file: string
   readonly text: string
   readonly instead: string
@@ -199,6 +204,11 @@ export const mutants: readonly Mutant[] = [
     file: 'sources/prometheus/scrape.ts',
     text: '  if (!exposition.complete) throw',
     instead: '  if (!exposition.complete && exposition.samples < 0) throw',
+    also: {
+      file: 'sources/prometheus/exposition.ts',
+      text: "    if (!cursor.terminated) return cursor.fail('a line feed')\n",
+      instead: '',
+    },
   },
   {
     name: 'a late reading is taken for a new one',
