@@ -27,8 +27,11 @@ export interface SimulatedSeries {
   rate: bigint
   truth: bigint
   offset: bigint
-  /** What distortions added that no dip had taken away before. */
+  /** What distortions added that no dip had taken away before, and what of it nobody could take for growth. */
   added: bigint
+  jumped: bigint
+  /** When it was last started, stopped or hidden. */
+  changedAt: number
   since: number
   isListed: boolean
   isDistorted: boolean
@@ -39,6 +42,7 @@ export interface Said {
   readonly truth: bigint
   readonly offset: bigint
   readonly added: bigint
+  readonly jumped: bigint
 }
 
 /** A value with what is behind it, and when the exporter or its Prometheus took it. */
@@ -97,6 +101,8 @@ export class Cloud {
       truth: BigInt(this.#random.whole(0, 500_000)) * (UNIT / 7n),
       offset: 0n,
       added: 0n,
+      jumped: 0n,
+      changedAt: this.#timeline.now,
       since: this.#timeline.now,
       isListed: this.#random.chance(0.9),
       // A second exporter that lags behind looks like a fall when the first one is silent for long.
@@ -131,16 +137,16 @@ export class Cloud {
     const { now } = this.#timeline
     series.truth += series.rate * BigInt(Math.round(now - series.since))
     series.since = now
-    const { truth, offset, added } = series
-    return { series, truth, offset, added, value: truth + offset, at: now }
+    const { truth, offset, added, jumped } = series
+    return { series, truth, offset, added, jumped, value: truth + offset, at: now }
   }
 
   /** Notes that a value was given out for an instant. */
-  say({ series, value, truth, offset, added }: Shown, at: number): void {
+  say({ series, value, truth, offset, added, jumped }: Shown, at: number): void {
     const key = keyOf(series)
     const said = this.#said.get(key) ?? new Map<string, Said>()
     this.#said.set(key, said)
-    said.set(`${at} ${formatUnits(value)}`, { truth, offset, added })
+    said.set(`${at} ${formatUnits(value)}`, { truth, offset, added, jumped })
   }
 
   /** What was behind a reading, if it was ever given out. */
@@ -174,6 +180,7 @@ export class Cloud {
   live(): void {
     const series = this.#random.pick(this.series)
     this.#look(series)
+    series.changedAt = this.#timeline.now
     if (this.#random.chance(0.3)) series.isListed = !series.isListed
     else series.rate = BigInt(this.#random.whole(0, 60)) * 2_777n
   }
@@ -188,16 +195,31 @@ export class Cloud {
     const chosen = kind.ofSite ? all : [this.#random.pick(all)]
     this.#story.fault(kind.name, `site ${site}${kind.ofSite ? '' : ` ${nameOf(chosen[0]!)}`}`)
     const factor = this.#random.pick([2n, 3n, 10n])
-    for (const series of chosen) this.#distortOne(kind.name, series, factor)
+    const areSteady = kind.name === 'weighted up' && this.#areSteady(chosen)
+    for (const series of chosen) this.#distortOne(kind.name, series, factor, areSteady)
   }
 
-  #distortOne(kind: (typeof distortions)[number]['name'], series: SimulatedSeries, factor: bigint): void {
+  /** Enough series that have grown for a while, undisturbed: when all of them jump, that is no growth. */
+  #areSteady(all: readonly SimulatedSeries[]): boolean {
+    const { interval, update } = this.#configuration
+    const since = this.#timeline.now - 10 * interval - 3 * update
+    const isSteady = (each: SimulatedSeries) => each.rate > 0n && !each.isDistorted && each.changedAt < since
+    return all.length >= 3 * metrics.length && all.every(isSteady)
+  }
+
+  #distortOne(
+    kind: (typeof distortions)[number]['name'],
+    series: SimulatedSeries,
+    factor: bigint,
+    isNoGrowth: boolean,
+  ): void {
     const { value } = this.#look(series)
     series.isDistorted = true
     const part = value / factor
     const jump = (by: bigint) => {
       series.offset += by
-      if (by > 0n) series.added += by
+      if (isNoGrowth) series.jumped += by
+      else series.added += by
     }
     if (kind === 'machine deleted' || kind === 'purge') series.offset -= part
     else if (kind === 'restart') series.offset -= value

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import Big from 'big.js'
 import { type Cloud, formatUnits, keyOf, nameOf, type Said } from './cloud.ts'
+import type { Configuration } from './configuration.ts'
 import type { Prices } from './prices.ts'
 import {
   type AccountRow,
@@ -29,6 +30,7 @@ export class LedgerOracle {
   readonly #path: string
   readonly #cloud: Cloud
   readonly #prices: Prices
+  readonly #precision: number
   readonly #verdict: Verdict
   readonly #seriesOracle: SeriesOracle
   #db: DatabaseSync | undefined
@@ -43,14 +45,16 @@ export class LedgerOracle {
   constructor(parts: {
     path: string
     cloud: Cloud
+    configuration: Configuration
     prices: Prices
     verdict: Verdict
   }) {
     this.#path = parts.path
     this.#cloud = parts.cloud
     this.#prices = parts.prices
+    this.#precision = parts.configuration.precision
     this.#verdict = parts.verdict
-    this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict)
+    this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict, parts.configuration)
   }
 
   get size(): number {
@@ -160,7 +164,9 @@ export class LedgerOracle {
   }
 
   #lookAtTotals(statements: Statements): void {
-    for (const { name, used } of statements.totals.all() as unknown as TotalRow[]) {
+    for (const row of statements.totals.all() as unknown as TotalRow[]) {
+      const { name, used } = row
+      this.#lookAtMark(row)
       const sum = this.#sums.get(name) ?? 0n
       this.#verdict.check(used === sum, 'a total is the sum of its entries', () => `${name}: ${used} is not ${sum}`)
     }
@@ -172,6 +178,17 @@ export class LedgerOracle {
         () => `${group} at ${site}: ${charged} is not ${sum}`,
       )
     }
+  }
+
+  /** A group that is not marked has nothing to publish: whoever starts anew would not look at it. */
+  #lookAtMark({ name, used, apart, dirty, published }: TotalRow): void {
+    if (dirty === 1n || published === null) return
+    const due = new Big((used - apart).toString()).div(MICRO).round(this.#precision, Big.roundHalfEven).times(MICRO)
+    this.#verdict.check(
+      due.eq(published.toString()),
+      'a group that has something to publish is marked',
+      () => `${name}: ${published} is published, ${due} is due`,
+    )
   }
 
   /** As charges never fall and no entry is deleted, a total can only fall by an adjustment. */

@@ -72,6 +72,10 @@ export function describe(row: EntryRow): string {
 export interface TotalRow {
   readonly name: string
   readonly used: bigint
+  /** What was charged at sites where Perun does not know the group. */
+  readonly apart: bigint
+  readonly dirty: bigint
+  readonly published: bigint | null
 }
 
 export interface AccountRow {
@@ -101,7 +105,8 @@ export function prepare(db: DatabaseSync) {
     entries: statement(`SELECT ${entryColumns} FROM entries ORDER BY number`),
     changed: statement(`SELECT ${entryColumns} FROM entries
       WHERE number > ?1 OR number IN (SELECT value FROM json_each(?2)) ORDER BY number`),
-    totals: statement('SELECT name, used FROM groups'),
+    totals: statement(`SELECT name, used, dirty, published, coalesce((SELECT sum(charged) FROM accounts
+      WHERE group_name = name AND contact <> 'active'), 0) AS apart FROM groups`),
     accounts: statement('SELECT group_name, site, charged FROM accounts'),
     held: statement(`SELECT series_id, from_value, to_value, to_at, withdrawn,
       coalesce(closed_why LIKE 'Accepted by%', 0) AS isAccepted FROM held_growths JOIN holds ON holds.id = hold_id`),

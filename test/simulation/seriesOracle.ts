@@ -1,6 +1,7 @@
 /** What must be true of a series from its first reading to its last one, when nothing happens any more. */
 import Big from 'big.js'
 import { type Cloud, formatUnits, keyOf, nameOf, type Said, type SimulatedSeries } from './cloud.ts'
+import type { Configuration } from './configuration.ts'
 import { knownBugs } from './knownBugs.ts'
 import { describe, type EntryRow, type HeldRow, type NoteRow, type SeriesRow } from './rows.ts'
 import type { Verdict } from './story.ts'
@@ -22,10 +23,13 @@ interface Rows {
 export class SeriesOracle {
   readonly #cloud: Cloud
   readonly #verdict: Verdict
+  /** Whether deliveries may have been recorded in part: the process died, or the disk failed. */
+  readonly #isCut: boolean
 
-  constructor(cloud: Cloud, verdict: Verdict) {
+  constructor(cloud: Cloud, verdict: Verdict, { faults }: Configuration) {
     this.#cloud = cloud
     this.#verdict = verdict
+    this.#isCut = faults.crash + faults.killsPerHour + faults.disk + faults.diskWindowsPerHour > 0
   }
 
   rest(row: SeriesRow, seen: readonly Mark[], { charges, held, notes }: Rows): void {
@@ -37,6 +41,7 @@ export class SeriesOracle {
     if (marks.some(({ said }) => said === undefined)) return
     const charged = sum(charges.filter(({ actor }) => actor === null))
     const accepted = sum(charges.filter(({ actor }) => actor !== null))
+    this.#accepted(series, accepted, held)
     const waiting = sum(held.filter(({ withdrawn, isAccepted }) => withdrawn === 0n && isAccepted === 0n))
     const [first, last] = [marks[0]!, marks.at(-1)!]
     const what = () =>
@@ -52,6 +57,17 @@ export class SeriesOracle {
     }
     this.#upperBound(marks, charged, what)
     this.#lowerBound(marks, notes, charged.plus(accepted).plus(waiting), what)
+  }
+
+  /** What an operator accepted is charged, unless the series came back to its line before. */
+  #accepted(series: SimulatedSeries, charged: Big, held: readonly HeldRow[]): void {
+    const all = held.filter(({ isAccepted }) => isAccepted === 1n)
+    const least = sum(all.filter(({ withdrawn }) => withdrawn === 0n))
+    this.#verdict.check(
+      charged.gte(least) && charged.lte(sum(all)),
+      'what is accepted is charged, and nothing else is',
+      () => `${nameOf(series)}: accepted ${least} to ${sum(all)}, charged ${charged}`,
+    )
   }
 
   /** A delivery may have brought several readings of a new series: the first one is known by its note only. */
@@ -120,7 +136,9 @@ export class SeriesOracle {
   #upperBound(marks: readonly Mark[], charged: Big, what: () => string): void {
     if (returnsPartly(marks) && knownBugs.has('a dip that returns in steps')) return
     const [first, last] = [marks[0]!.said!, marks.at(-1)!.said!]
-    const consumed = last.truth - first.truth + (last.added - first.added)
+    const jumped =
+      this.#isCut && knownBugs.has('a site jump that is recorded in part') ? last.jumped - first.jumped : 0n
+    const consumed = last.truth - first.truth + (last.added - first.added) + jumped
     const most = units(consumed + hiddenReturns(marks))
     this.#verdict.check(
       charged.lte(most),
@@ -148,13 +166,18 @@ export class SeriesOracle {
   }
 }
 
+/** What distortions took away and gave back. */
+function heightOf({ offset, added, jumped }: Said): bigint {
+  return offset - added - jumped
+}
+
 /** Whether a value rose, for another reason than growth, to a height where it had not been before. */
 function returnsPartly(marks: readonly Mark[]): boolean {
   const heights = new Set<bigint>()
   return marks.some(({ said }, index) => {
     const before = marks[index - 1]?.said
-    const height = said!.offset - said!.added
-    const isRise = before !== undefined && height > before.offset - before.added
+    const height = heightOf(said!)
+    const isRise = before !== undefined && height > heightOf(before)
     const isNew = isRise && !heights.has(height)
     heights.add(height)
     return isNew
@@ -170,7 +193,7 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
   for (const [index, mark] of marks.entries()) {
     const before = marks[index - 1]?.said
     if (before === undefined) continue
-    const returned = mark.said!.offset - before.offset - (mark.said!.added - before.added)
+    const returned = heightOf(mark.said!) - heightOf(before)
     const grown = mark.said!.truth + mark.said!.offset - before.truth - before.offset
     if (returned > 0n && returned * 10n <= grown) hidden += returned
   }

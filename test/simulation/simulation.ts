@@ -114,7 +114,7 @@ class Simulation {
     })
     this.#people = new People({ perun: this.#perun, cloud: this.#cloud, random: random.branch('people'), story })
     const verdict = this.#verdict
-    this.#ledgerOracle = new LedgerOracle({ path, cloud: this.#cloud, prices: this.#prices, verdict })
+    this.#ledgerOracle = new LedgerOracle({ path, cloud: this.#cloud, configuration, prices: this.#prices, verdict })
     this.#perunOracle = new PerunOracle({ perun: this.#perun, configuration, story, verdict })
     this.#perun.published = (group) => this.#ledgerOracle.published(group)
     this.#restore = this.#timeline.install(random.branch('dice').next)
@@ -280,11 +280,12 @@ class Simulation {
 
   #diskFaults(life: Life): DiskFaults {
     return {
-      dies: (when, what) =>
-        !life.isDead &&
-        this.#isRough &&
-        this.#random.chance(this.#configuration.faults.crash) &&
-        this.#dying(life, `${when} ${what}`),
+      dies: (when, what) => {
+        const { crash } = this.#configuration.faults
+        // There is one migration in a world, and many statements.
+        const chance = when === 'within' ? 100 * crash : crash
+        return !life.isDead && this.#isRough && this.#random.chance(chance) && this.#dying(life, `${when} ${what}`)
+      },
       fails: (what) => this.#sqliteFault(what),
       committed: () => {
         this.#story.count('commits')
@@ -361,13 +362,16 @@ class Simulation {
     this.#often(6, () => this.#cloud.live())
     this.#often(faults.clockStepsPerHour, () => this.#stepClock())
     this.#often(faults.decisionsPerHour, () => this.#decide())
-    this.#often(faults.diskWindowsPerHour, () => {
+    const badDisk = () => {
       this.#story.fault('disk trouble')
       this.#isDiskBad = true
       later(this.#random.whole(30, 600) * SECOND, () => {
         this.#isDiskBad = false
       })
-    })
+    }
+    this.#often(faults.diskWindowsPerHour, badDisk)
+    // New series are recorded at the beginning.
+    if (faults.diskWindowsPerHour > 0 && this.#random.chance(0.3)) badDisk()
   }
 
   #stepClock(): void {

@@ -229,12 +229,6 @@ export const mutants: readonly Mutant[] = [
     instead: '[left].slice(1)',
   },
   {
-    name: 'only the last line that a series left is remembered',
-    file: 'core/decide.ts',
-    text: 'const LINES_KEPT = 8',
-    instead: 'const LINES_KEPT = 1',
-  },
-  {
     name: 'a return from a dip is charged from its bottom',
     file: 'core/decide.ts',
     text: '  const from: Point = { at: state.watermark.at, value: start }\n',
@@ -246,6 +240,12 @@ export const mutants: readonly Mutant[] = [
     file: 'core/decide.ts',
     text: '  const accounted = add(former.value, former.charged)',
     instead: '  const accounted = add(former.value, zero)',
+  },
+  {
+    name: 'a site that was weighted anew is charged',
+    file: 'core/decide.ts',
+    text: "  if (siteJumped === true) return held('site jump')\n",
+    instead: '',
   },
   {
     name: 'growth that is held is forgotten',
