@@ -8,7 +8,7 @@ import { expect, suite, test } from 'vitest'
 import { describeFailure } from './report.ts'
 import { createTally, runAll, type Sent } from './workers.ts'
 
-const SEEDS = 200
+const SEEDS = 100
 
 async function outcomesOf(from: number, to: number): Promise<Sent[]> {
   const outcomes: Sent[] = []
