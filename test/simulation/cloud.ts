@@ -95,16 +95,17 @@ export class Cloud {
   }
 
   #newSeries(of: Pick<SimulatedSeries, 'site' | 'metric' | 'projectId' | 'projectName' | 'domain'>): SimulatedSeries {
+    const { isWeightedAnew } = this.#configuration
     return {
       ...of,
-      rate: this.#random.chance(0.1) ? 0n : BigInt(this.#random.whole(1, 40)) * 2_777n,
+      rate: this.#random.chance(0.1) && !isWeightedAnew ? 0n : BigInt(this.#random.whole(1, 40)) * 2_777n,
       truth: BigInt(this.#random.whole(0, 500_000)) * (UNIT / 7n),
       offset: 0n,
       added: 0n,
       jumped: 0n,
       changedAt: this.#timeline.now,
       since: this.#timeline.now,
-      isListed: this.#random.chance(0.9),
+      isListed: this.#random.chance(0.9) || isWeightedAnew,
       // A second exporter that lags behind looks like a fall when the first one is silent for long.
       isDistorted: of.site === FIRST_SITE && this.#configuration.twin === 'lagging',
     }
@@ -183,6 +184,13 @@ export class Cloud {
     series.changedAt = this.#timeline.now
     if (this.#random.chance(0.3)) series.isListed = !series.isListed
     else series.rate = BigInt(this.#random.whole(0, 60)) * 2_777n
+  }
+
+  weightAnew(): void {
+    const all = this.ofSite(this.siteNames[0]!)
+    this.#story.fault('weighted up', `site ${this.siteNames[0]} once`)
+    const areSteady = this.#areSteady(all)
+    for (const series of all) this.#distortOne('weighted up', series, 3n, areSteady)
   }
 
   /** Something that makes a total fall or jump. Twins are spared: two exporters would show it at two times. */

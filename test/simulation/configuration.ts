@@ -23,6 +23,8 @@ export interface Configuration {
   /** Sites that are read through a federating Prometheus, with timestamps. */
   readonly federated: boolean
   readonly csrf: boolean
+  /** Nothing is distorted but one site, once, by a new table of weights; in its projects machines run all the time. */
+  readonly isWeightedAnew: boolean
   /** Consumption goes on until the end, or stops when the faults do. */
   readonly staysBusy: boolean
   readonly faults: Faults
@@ -84,6 +86,13 @@ const most: Faults = {
 }
 
 export function configurationOf(seed: number): Configuration {
+  const usual = usualConfiguration(seed)
+  if (seed % 20 !== 9) return usual
+  const faults = { ...none, scrape: usual.faults.scrape, perun: usual.faults.perun }
+  return { ...usual, projects: 5, maxGrowth: 1_000_000_000, twin: 'none', isWeightedAnew: true, faults }
+}
+
+function usualConfiguration(seed: number): Configuration {
   const random = new Random(seed).branch('configuration')
   const interval = random.pick([30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE])
   return {
@@ -101,6 +110,7 @@ export function configurationOf(seed: number): Configuration {
     twin: random.pick(['none', 'none', 'federated', 'lagging'] as const),
     federated: random.chance(0.4),
     csrf: random.chance(0.3),
+    isWeightedAnew: false,
     staysBusy: random.chance(0.5),
     faults: faultsOf(random),
   }

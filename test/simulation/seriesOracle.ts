@@ -139,7 +139,8 @@ export class SeriesOracle {
     const jumped =
       this.#isCut && knownBugs.has('a site jump that is recorded in part') ? last.jumped - first.jumped : 0n
     const consumed = last.truth - first.truth + (last.added - first.added) + jumped
-    const most = units(consumed + hiddenReturns(marks))
+    const lagging = knownBugs.has('a dip that returns in steps') ? laggingFalls(marks) : 0n
+    const most = units(consumed + hiddenReturns(marks) + lagging)
     this.#verdict.check(
       charged.lte(most),
       'nothing is charged that was not consumed',
@@ -198,6 +199,20 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
     if (returned > 0n && returned * 10n <= grown) hidden += returned
   }
   return hidden
+}
+
+/**
+ * An exporter that lags behind counts as a fall when the one that is ahead is silent for ten minutes. What it says next is
+ * still behind: a return in steps.
+ */
+function laggingFalls(marks: readonly Mark[]): bigint {
+  let fallen = 0n
+  for (const [index, mark] of marks.entries()) {
+    const before = marks[index - 1]
+    if (before === undefined || mark.at - before.at <= 600_000n) continue
+    if (mark.said!.truth < before.said!.truth) fallen += before.said!.truth - mark.said!.truth
+  }
+  return fallen
 }
 
 /** What happened to a series: where it began and ended, left its line or came back, and what was made of that. */

@@ -350,7 +350,7 @@ class Simulation {
   // What is done to it
 
   #planFaults(): void {
-    const { faults } = this.#configuration
+    const { faults, isWeightedAnew, duration } = this.#configuration
     const later = (ms: number, action: () => void) => void this.#timeline.after(ms, action)
     this.#often(faults.killsPerHour, () => this.#kill('kill'))
     this.#often(faults.stopsPerHour, () => this.#stop())
@@ -359,7 +359,8 @@ class Simulation {
     this.#often(faults.editsPerHour, () => this.#people.edit())
     this.#often(faults.changesPerHour, () => this.#people.change(later))
     this.#often(faults.distortionsPerHour, () => this.#cloud.distort(this.#scrapes.isTwin))
-    this.#often(6, () => this.#cloud.live())
+    if (isWeightedAnew) later(0.7 * duration, () => this.#cloud.weightAnew())
+    else this.#often(6, () => this.#cloud.live())
     this.#often(faults.clockStepsPerHour, () => this.#stepClock())
     this.#often(faults.decisionsPerHour, () => this.#decide())
     const badDisk = () => {
