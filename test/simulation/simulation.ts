@@ -160,13 +160,18 @@ class Simulation {
   }
 
   #isIdle(): boolean {
-    const { waiting, working } = this.#worker!.lanes!
-    return waiting === 0 && working === 0
+    const lanes = this.#worker?.lanes
+    return lanes === undefined || (lanes.waiting === 0 && lanes.working === 0)
   }
 
   #atRest(): void {
+    this.#verdict.check(
+      !this.#life.isDead && this.#worker !== undefined,
+      'the worker lives',
+      () => 'it is dead at rest',
+    )
+    if (this.#verdict.first !== undefined) return
     const { lanes, outbox, source } = this.#worker!
-    this.#verdict.check(!this.#life.isDead, 'the worker lives', () => 'it is dead at rest')
     this.#verdict.check(
       this.#isIdle() && outbox!.status.state === 'publishing',
       'nothing waits for ever',
@@ -330,7 +335,7 @@ class Simulation {
 
   #beginLater(): void {
     const { interval } = this.#configuration
-    this.#timeline.after(this.#random.whole(1, this.#isRough ? 2 * interval : SECOND), () => this.#begin())
+    this.#timeline.after(this.#random.whole(1, this.#isRough ? 2 * interval : MINUTE), () => this.#begin())
   }
 
   /** SIGTERM: what is under way is finished, if that is possible. */

@@ -350,12 +350,6 @@ export const mutants: readonly Mutant[] = [
     instead: '',
   },
   {
-    name: 'a migration is no transaction',
-    file: 'ledger/sqlite/database.ts',
-    text: "`BEGIN IMMEDIATE; ${readFileSync(join(folder, file), 'utf8')}; PRAGMA user_version = ${index + 1}; COMMIT`",
-    instead: "`${readFileSync(join(folder, file), 'utf8')}; PRAGMA user_version = ${index + 1}`",
-  },
-  {
     name: 'settlements that failed together are lost',
     file: 'ledger/sqlite/settler.ts',
     text: '      for (const each of batch) writeAlone(each)\n',
