@@ -8,7 +8,7 @@
  */
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pino } from 'pino'
 import { loadSettings } from '#src/config/settings.ts'
@@ -94,7 +94,7 @@ class Simulation {
     const random = new Random(configuration.seed)
     this.#random = random.branch('faults')
     const timeline = this.#timeline
-    const story = new Story(() => timeline.now, print)
+    const story = new Story(() => timeline.now, dirname(path), print)
     this.#story = story
     this.#prices = pricesOf(configuration, START)
     this.#cloud = new Cloud(configuration, timeline, random.branch('cloud'), story)

@@ -9,15 +9,18 @@ export class Story {
   #lines: string[] = []
   #hash = createHash('sha256')
   readonly #now: () => number
+  readonly #folder: string
   readonly #print: boolean
 
-  constructor(now: () => number, print = false) {
+  /** @param folder Where this run keeps its files: its name is another one each time. */
+  constructor(now: () => number, folder: string, print = false) {
     this.#now = now
+    this.#folder = folder
     this.#print = print
   }
 
   tell(line: string): void {
-    const text = `${new Date(this.#now()).toISOString().slice(5, 23)} ${line}`
+    const text = `${new Date(this.#now()).toISOString().slice(5, 23)} ${line.replaceAll(this.#folder, '').replace(otherRun, '')}`
     this.#hash.update(`${text}\n`)
     this.#lines.push(text)
     if (this.#lines.length > 2 * KEPT) this.#lines.splice(0, KEPT)
@@ -43,6 +46,9 @@ export class Story {
     return this.#hash.copy().digest('hex')
   }
 }
+
+/** The process that runs the simulation, and its start. */
+const otherRun = / \(process \d+, since [^)]*\)/
 
 /** Something that must never be is so. */
 export interface Violation {
