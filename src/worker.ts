@@ -152,6 +152,7 @@ function buildPublishing(
     publisher,
     lanes: () => lanes,
     clock,
+    surveyEvery: perun.lookEvery === 0 ? undefined : perun.lookEvery,
     logger: logging.logger('publish'),
     onPublished: (outcome, seconds) => {
       metrics.publishes.inc({ outcome })

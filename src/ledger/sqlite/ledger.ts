@@ -106,6 +106,10 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
       if (settler.isWaiting(group)) settler.flush()
       return accounts.newestIntention(group)
     },
+    async shownGroups() {
+      settler.flush()
+      return watch.read(accounts.shown)
+    },
     async account(group) {
       if (settler.isWaiting(group)) settler.flush()
       return watch.read(() => accounts.account(group))
