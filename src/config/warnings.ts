@@ -1,7 +1,8 @@
 /** What an operator should hear about at the start although the worker can do without. No secret is in any of it. */
+
+import { nearest } from '../core/nearest.ts'
 import { type Declaration, declarations, entries, replaced } from './declarations.ts'
 import { type Effective, type Environment, given } from './environment.ts'
-import { nearest } from './nearest.ts'
 import type { Settings } from './settings.ts'
 
 /** A sentence for each name that is set and means nothing: it is misspelt or of the old service. */

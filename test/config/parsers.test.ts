@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
-import { editDistance, nearest } from '#src/config/nearest.ts'
 import * as parsers from '#src/config/parsers.ts'
 import { decimal } from '#src/core/decimals.ts'
+import { editDistance, nearest } from '#src/core/nearest.ts'
 
 /** What a parser makes of each text: a value, or `refused`. */
 function results<T>(parse: parsers.Parser<T>, texts: readonly string[]) {
