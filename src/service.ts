@@ -11,10 +11,12 @@ import { createIntake, type Intake } from './billing/intake.ts'
 import { createLanes, type Lanes } from './billing/lanes.ts'
 import { describeSettings, type PerunSettings, type Settings } from './config/settings.ts'
 import { formatCredits } from './core/credits.ts'
+import { approximate, parseDecimal } from './core/decimals.ts'
 import { type Clock, SECOND, systemClock } from './core/time.ts'
 import { createHttpServer } from './http/app.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
+import { spaceOf } from './ledger/sqlite/space.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
 import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc } from './publish/perun/rpc.ts'
@@ -22,7 +24,7 @@ import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
 import { newTaskId } from './telemetry/context.ts'
 import type { Logging } from './telemetry/logger.ts'
-import type { Metrics } from './telemetry/metrics.ts'
+import { type GroupNumbers, type Metrics, shared } from './telemetry/metrics.ts'
 
 export interface ServiceParts {
   readonly settings: Settings
@@ -95,7 +97,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })
-  provideMetrics(metrics, ledger, publishing?.lanes)
+  provideMetrics(parts, ledger, publishing)
   const address = await http.listen().catch(async (error: unknown) => {
     await ledger.close()
     throw error
@@ -222,29 +224,54 @@ function buildSource(
     newTaskId: () => newTaskId('scrape'),
     clock,
     logger: logging.logger('scrape'),
-    observer: { scraped: (report) => observeScrape(metrics, report) },
+    observer: { scraped: (report) => observeScrape(metrics, report, clock) },
   })
 }
 
-function observeScrape(metrics: Metrics, { target, outcome, duration, scrape }: ScrapeReport): void {
+function observeScrape(metrics: Metrics, { target, outcome, duration, scrape }: ScrapeReport, clock: Clock): void {
   metrics.scrapes.inc({ target, outcome })
   metrics.targetUp.set({ target }, outcome === 'delivered' ? 1 : 0)
+  if (outcome === 'delivered') metrics.lastSuccess.set({ target }, clock.now() / SECOND)
   metrics.scrapeSeconds.observe({ target }, duration / SECOND)
   if (scrape !== undefined) metrics.parseErrors.inc(scrape.rejected.unreadable)
 }
 
-function provideMetrics(metrics: Metrics, ledger: Ledger, lanes: Lanes | undefined): void {
+function provideMetrics({ metrics, settings }: ServiceParts, ledger: Ledger, publishing: Publishing | undefined): void {
+  // A ledger in trouble must not hide all other metrics.
+  const summary = shared(() => ledger.summary().catch(() => undefined))
+  const space = shared(() => spaceOf(settings.ledger.path))
   metrics.provide({
-    queueSize: () => lanes?.waiting ?? 0,
-    lanes: () => lanes?.working ?? 0,
+    queueSize: () => publishing?.lanes.waiting ?? 0,
+    lanes: () => publishing?.lanes.working ?? 0,
     ledgerWritable: async () => (await ledger.check()) === undefined,
-    // A ledger in trouble must not hide all other metrics.
-    groups: () => ledger.summary().then(({ contacts }) => contacts as Record<string, number>, none),
-    holds: () => ledger.summary().then(({ holds }) => holds as Record<string, number>, none),
+    ledgerBytes: async () => (await space())?.bytes,
+    ledgerFreeBytes: async () => (await space())?.free,
+    groups: async () => ({ ...(await summary())?.contacts }),
+    holds: async () => ({ ...(await summary())?.holds }),
+    dirtyGroups: async () => (await summary())?.dirty,
+    publishing: () => ({ [publishing?.outbox.status.state ?? 'off']: 1 }),
   })
+  if (settings.groupMetrics) metrics.showGroups(() => groupNumbers(ledger))
 }
 
-const none = () => ({})
+/** A time series each, and two of them for a group: more would be too much for most Prometheus servers. */
+const MOST_GROUPS = 20_000
+
+async function groupNumbers(ledger: Ledger): Promise<GroupNumbers> {
+  const { rows, total } = await ledger.credits(MOST_GROUPS).catch(() => ({ rows: [], total: 0 }))
+  const groups = rows.map(({ group, used, granted }) => ({
+    group,
+    used: Number(formatCredits(used)),
+    granted: numberOf(granted),
+  }))
+  return { groups, leftOut: total - rows.length }
+}
+
+/** Perun's text may be no number: then nothing is shown. */
+function numberOf(text: string | undefined): number | undefined {
+  const number = text === undefined ? undefined : parseDecimal(text)
+  return number === undefined ? undefined : approximate(number)
+}
 
 /** Lets lanes finish as long as something can be published; a Perun that is down is not waited for. */
 async function drain({ lanes, outbox }: Publishing, grace: number): Promise<void> {
