@@ -19,6 +19,27 @@ export async function typed(words: readonly string[], env: Readonly<Record<strin
   return { code: code as number, stdout, stderr }
 }
 
+/** Starts it without a terminal and leaves it running until it is disposed of. */
+export function watch(words: readonly string[]) {
+  const child = spawn(process.execPath, [program, ...words], { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
+  const closed = once(child, 'close')
+  const written = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk) => {
+    written.stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    written.stderr += chunk
+  })
+  return {
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGINT')
+      await closed
+    },
+  }
+}
+
 /** Why there can be no terminal here; `undefined` if there can. */
 export function whyNoTerminal(): string | undefined {
   const { error, status } = spawnSync('script', ['-qec', 'exit 3', '/dev/null'], { stdio: 'ignore' })

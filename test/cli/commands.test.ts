@@ -4,8 +4,9 @@ import { createIntake } from '#src/billing/intake.ts'
 import { noRejections } from '#src/core/admit.ts'
 import { HOUR } from '#src/core/time.ts'
 import { meters, reading, silent, T0 } from '../helpers/billing.ts'
+import { until } from '../helpers/worker.ts'
 import { type Face, startFace, target } from '../http/server.ts'
-import { type Outcome, typed } from './commandLine.ts'
+import { type Outcome, typed, watch } from './commandLine.ts'
 
 const KEY = 'the-operators-key'
 /** Moves the cursor, sets a title, breaks lines, turns the direction, and is C1's way to begin a sequence. */
@@ -62,6 +63,19 @@ suite('status', () => {
     const { code, stdout } = await typed(['status'], { OS_CREDITS_URL: idle.url })
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^state +not ready: No scrape has worked yet\.$/m)])
   })
+})
+
+test('status --watch goes on while the worker is away, and shows it again when it is back', async () => {
+  const first = await startFace()
+  const { port } = first
+  await using watching = watch(['status', '--watch', '--url', first.url])
+  await until('it is shown', () => watching.stdout().includes('state'))
+  await first[Symbol.asyncDispose]()
+  await until('its end is told', () => watching.stderr().includes('nobody listens there'))
+  const shownBefore = watching.stdout().length
+  await using _second = await startFace({ port })
+  await until('it is shown again', () => watching.stdout().length > shownBefore)
+  expect(watching.stdout()).not.toContain('\u001b')
 })
 
 suite('groups', () => {

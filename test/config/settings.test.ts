@@ -369,6 +369,10 @@ suite('A warning', () => {
     expect(more).toEqual([])
   })
 
+  test('does not mind where the command line finds the worker', () => {
+    expect(warningsOf({ OS_CREDITS_URL: 'http://127.0.0.1:8000' })).toEqual([])
+  })
+
   test('tells in one sentence what has no effect yet', () => {
     const later = { MAIL_FROM: 'credits@example.org', MAIL_NOT_STARTTLS: '1', OS_CREDITS_NOTIFY_AT: '50' }
     expect(warningsOf(later)).toEqual([
