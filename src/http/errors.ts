@@ -138,6 +138,6 @@ function answer(ctx: Context, { status, message, headers }: HttpError): void {
 }
 
 /** Names the kind of problem for programs: `urn:credits-worker:problem:not-found`. */
-function problemType(title: string): string {
+export function problemType(title: string): string {
   return `urn:credits-worker:problem:${title.toLowerCase().replaceAll(' ', '-')}`
 }

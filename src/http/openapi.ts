@@ -1,0 +1,249 @@
+/**
+ * The description of the API (OpenAPI 3.1), made from the routes themselves: what they say about themselves, and what
+ * holds for all of them. Pages for people are not in it.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { Meters } from '../core/meters.ts'
+import type { Who } from './auth.ts'
+import { problemType } from './errors.ts'
+import type { AnswerShape, Route } from './route.ts'
+import { exampleOf, examplesOf, NAME, PER_METER, type Schema } from './schema.ts'
+import { problem } from './schemas/common.ts'
+
+export interface Described {
+  readonly routes: readonly Route[]
+  readonly meters: Meters
+  readonly version: string
+}
+
+export interface OpenApi {
+  readonly openapi: string
+  readonly info: { readonly title: string; readonly version: string; readonly description: string }
+  readonly tags: readonly { readonly name: string; readonly description: string }[]
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> } & Readonly<Record<string, unknown>>
+}
+
+export interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly tags: readonly string[]
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[]
+  readonly parameters: readonly Parameter[]
+  readonly requestBody?: { readonly required: true; readonly content: Readonly<Record<string, MediaType>> }
+  readonly responses: Readonly<Record<string, Response>>
+}
+
+export interface Parameter {
+  readonly name: string
+  readonly in: 'path' | 'query'
+  readonly required: boolean
+  readonly description: string
+  readonly schema: Schema
+  readonly example?: unknown
+}
+
+export interface Response {
+  readonly description: string
+  readonly headers?: Readonly<Record<string, unknown>>
+  readonly content?: Readonly<Record<string, MediaType>>
+}
+
+export interface MediaType {
+  readonly schema: Schema
+  readonly examples: Readonly<Record<string, { readonly value: unknown }>>
+}
+
+export function describeApi({ routes, meters, version }: Described): OpenApi {
+  const settle = createSettler(meters)
+  const shown = routes
+  const paths: Record<string, Record<string, Operation>> = {}
+  for (const route of shown) {
+    const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [route.method]: describeRoute(route, settle) }
+  }
+  return {
+    openapi: '3.1.1',
+    info: { title: 'Credits worker', version, description: INTRODUCTION },
+    tags: [...new Set(shown.map(tagOf))].map((name) => ({ name, description: tagTexts[name] ?? '' })),
+    paths,
+    components: {
+      schemas: settle.named(),
+      securitySchemes: {
+        key: { type: 'apiKey', in: 'header', name: 'X-API-KEY', description: 'The key of an operator or a reader' },
+        bearer: { type: 'http', scheme: 'bearer', description: 'The same key' },
+      },
+    },
+  }
+}
+
+const INTRODUCTION = [
+  'The credits worker turns the usage of OpenStack projects into credits.',
+  'Amounts are decimal strings, exact to a micro-credit. Instants are in UTC unless they carry an offset. Names in paths',
+  'are percent-encoded, a slash is `%2F`. Lists come in pages: `next` is the address of the next one.',
+  'Without any key set, what needs one answers only direct requests from the same machine.',
+].join(' ')
+
+const tagTexts: Readonly<Record<string, string>> = {
+  worker: 'The worker itself',
+  prices: 'What is charged for, and what it would cost',
+  groups: 'Groups, their entries and their history',
+  holds: 'What is not charged or published until it is resolved',
+  drifts: 'What people edited in Perun',
+  repricings: 'Other prices for past periods',
+  doc: 'This description',
+}
+
+function tagOf({ path, tag }: Route): string {
+  return tag ?? /^\/api\/([^/]+)/.exec(path)?.[1] ?? 'worker'
+}
+
+function describeRoute(route: Route, settle: Settler): Operation {
+  const { method, path, who, summary, body } = route
+  return {
+    operationId: [method, ...path.split(/\W+/).filter((part) => part !== '')].join('_'),
+    summary,
+    tags: [tagOf(route)],
+    security: who === 'all' ? [] : [{ key: [who] }, { bearer: [who] }],
+    parameters: parametersOf(route, settle),
+    ...(body !== undefined && {
+      requestBody: { required: true, content: contentOf({ json: asSchema(body) }, settle) },
+    }),
+    responses: Object.fromEntries(
+      Object.entries({ ...commonAnswers(route), ...route.answers }).map(([status, answer]) => [
+        status,
+        describeAnswer(Number(status), answer, settle),
+      ]),
+    ),
+  }
+}
+
+function parametersOf({ path, params = {}, query = {} }: Route, settle: Settler): Parameter[] {
+  const ofPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ['path', name!, params[name!] ?? name!] as const)
+  const ofQuery = Object.entries(query).map(([name, given]) => ['query', name, given] as const)
+  return [...ofPath, ...ofQuery].map(([place, name, given]) => {
+    const { description, ...schema } = settle(asSchema(given))
+    const isRequired = place === 'path'
+    return {
+      name,
+      in: place,
+      required: isRequired,
+      description: String(description),
+      schema,
+      example: exampleOf(schema),
+    }
+  })
+}
+
+/** What a text stands for: anything. */
+function asSchema(given: string | Schema): Schema {
+  return typeof given === 'string' ? { description: given } : given
+}
+
+/** What every route answers, or those of its kind. Handlers need not say it. */
+function commonAnswers({ who, isForWatchers, body }: Route): Route['answers'] {
+  return {
+    400: 'The address is no proper one',
+    ...(who !== 'all' && {
+      401: { description: 'A key is missing or wrong', headers: { 'WWW-Authenticate': 'How to send a key' } },
+      403: whoMayNot[who],
+    }),
+    405: { description: 'Another method than those of this address', headers: { Allow: 'The methods it takes' } },
+    ...(body !== undefined && {
+      413: 'The body is longer than 1 MiB',
+      415: 'The body is not sent as application/json',
+    }),
+    ...(isForWatchers !== true && {
+      429: { description: 'Too many requests from this address', headers: { 'Retry-After': 'Seconds to wait' } },
+    }),
+    431: 'The request has more than 100 headers',
+    500: 'Something went wrong in the worker; its log tells what, under `task`',
+  }
+}
+
+const whoMayNot: Readonly<Record<Exclude<Who, 'all'>, string>> = {
+  operator: 'It is the key of a reader, or no key is set and the request is not from this machine',
+  reader: 'No key is set, and the request is not from this machine',
+}
+
+const mediaTypes = { json: 'application/json', csv: 'text/csv', text: 'text/plain', html: 'text/html' } as const
+
+function describeAnswer(status: number, answer: string | AnswerShape, settle: Settler): Response {
+  const { description, headers = {}, ...shapes } = typeof answer === 'string' ? { description: answer } : answer
+  const isProblem = status >= 400 && Object.keys(shapes).length === 0
+  const content = isProblem ? problemContent(status, description, settle) : contentOf(shapes, settle)
+  const described = Object.entries(headers).map(([name, each]) => [
+    name,
+    { description: each, schema: { type: 'string' } },
+  ])
+  return {
+    description,
+    ...(described.length > 0 && { headers: Object.fromEntries(described) }),
+    ...(Object.keys(content).length > 0 && { content }),
+  }
+}
+
+function contentOf(shapes: Omit<AnswerShape, 'description'>, settle: Settler): Record<string, MediaType> {
+  const kinds = Object.keys(mediaTypes) as (keyof typeof mediaTypes)[]
+  return Object.fromEntries(
+    kinds.flatMap((kind) => {
+      const shape = shapes[kind]
+      return shape === undefined ? [] : [[mediaTypes[kind], mediaType(shape, settle)]]
+    }),
+  )
+}
+
+function mediaType(shape: Schema, settle: Settler): MediaType {
+  const examples = Object.entries(examplesOf(settle.whole(shape))).map(([name, value]) => [name, { value }])
+  return { schema: settle(shape), examples: Object.fromEntries(examples) }
+}
+
+function problemContent(status: number, description: string, settle: Settler): Record<string, MediaType> {
+  const title = STATUS_CODES[status]!
+  const type = problemType(title)
+  const example = { ...(exampleOf(problem) as object), type, title, status, detail: `${description}.` }
+  return { 'application/problem+json': { schema: settle(problem), examples: { example: { value: example } } } }
+}
+
+/** Makes a schema one of the document: with what each meter is, and by reference where it has a name. */
+interface Settler {
+  (schema: Schema): Schema
+  /** The same without references. */
+  whole(schema: Schema): Schema
+  /** The schemas that have a name and were settled so far. */
+  named(): Readonly<Record<string, Schema>>
+}
+
+function createSettler(meters: Meters): Settler {
+  const known = new Map<string, { readonly given: Schema; readonly settled: Schema }>()
+
+  function walk(value: unknown, refer: boolean): unknown {
+    if (Array.isArray(value)) return value.map((each) => walk(each, refer))
+    if (typeof value !== 'object' || value === null) return value
+    const { [NAME]: name, [PER_METER]: ofMeter, ...schema } = value as Schema
+    if (name !== undefined && refer) return reference(name, value as Schema)
+    if (ofMeter === undefined) return mapValues(schema, (each) => walk(each, refer))
+    const properties = [...meters.values()].map((meter) => [meter.name, walk(ofMeter(meter), refer)])
+    return { ...schema, properties: Object.fromEntries(properties), additionalProperties: false }
+  }
+
+  function reference(name: string, given: Schema): Schema {
+    const other = known.get(name)?.given
+    if (other !== undefined && other !== given) throw new RangeError(`Two schemas have the name ${name}`)
+    if (other === undefined) {
+      const { [NAME]: _, ...schema } = given
+      known.set(name, { given, settled: walk(schema, true) as Schema })
+    }
+    return { $ref: `#/components/schemas/${name}` }
+  }
+
+  const settle = (schema: Schema) => walk(schema, true) as Schema
+  return Object.assign(settle, {
+    whole: (schema: Schema) => walk(schema, false) as Schema,
+    named: () => mapValues(Object.fromEntries(known), ({ settled }) => settled),
+  })
+}
+
+function mapValues<From, To>(object: Readonly<Record<string, From>>, change: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]))
+}
