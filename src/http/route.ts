@@ -4,6 +4,7 @@
  */
 import type { Context } from 'koa'
 import type { Who } from './auth.ts'
+import type { Viewer } from './door.ts'
 import { BadRequestError } from './errors.ts'
 import { describe } from './json.ts'
 
@@ -14,6 +15,8 @@ export interface Route {
   readonly who: Who
   /** Whoever watches the worker has to get through, however many others ask: not counted by the rate limit. */
   readonly isForWatchers?: true
+  /** It is for people with a browser (`pages/`), not for programs: a page, what a form is sent to, a file that pages need. */
+  readonly isForPeople?: true
   readonly summary: string
   /** What each query parameter means. */
   readonly query?: Readonly<Record<string, string>>
@@ -26,7 +29,10 @@ export interface Route {
 }
 
 /** The parameters of the path are decoded. */
-export type RouteContext = Context & { readonly params: Readonly<Record<string, string>> }
+export type RouteContext = Context & {
+  readonly params: Readonly<Record<string, string>>
+  readonly state: { readonly viewer: Viewer }
+}
 
 /**
  * A parameter of the query, if it is given.
