@@ -56,7 +56,7 @@ export interface MediaType {
 
 export function describeApi({ routes, meters, version }: Described): OpenApi {
   const settle = createSettler(meters)
-  const shown = routes
+  const shown = routes.filter(({ isForPeople }) => isForPeople !== true)
   const paths: Record<string, Record<string, Operation>> = {}
   for (const route of shown) {
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}')

@@ -4,6 +4,7 @@
  */
 import type { Context } from 'koa'
 import type { Who } from './auth.ts'
+import type { Viewer } from './door.ts'
 import { BadRequestError } from './errors.ts'
 import { describe } from './json.ts'
 import { type Schema, text, whole } from './schema.ts'
@@ -19,6 +20,8 @@ export interface Route {
   readonly who: Who
   /** Whoever watches the worker has to get through, however many others ask: not counted by the rate limit. */
   readonly isForWatchers?: true
+  /** It is for people with a browser (`pages/`), not for programs: a page, what a form is sent to, a file that pages need. */
+  readonly isForPeople?: true
   readonly summary: string
   /** Under which heading the description of the API has it, if that is not the first part of its path after `/api`. */
   readonly tag?: string
@@ -49,7 +52,10 @@ export interface AnswerShape {
 export const ledgerTrouble = 'The ledger cannot be used: its disk is full or fails, or it is damaged'
 
 /** The parameters of the path are decoded. */
-export type RouteContext = Context & { readonly params: Readonly<Record<string, string>> }
+export type RouteContext = Context & {
+  readonly params: Readonly<Record<string, string>>
+  readonly state: { readonly viewer: Viewer }
+}
 
 /**
  * A parameter of the query, if it is given.

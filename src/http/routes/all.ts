@@ -1,4 +1,7 @@
 /** Every route there is. */
+import type { Door } from '../door.ts'
+import { assetsRoute } from '../pages/assets.ts'
+import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 import { adjustRoute } from './adjustments.ts'
@@ -15,7 +18,7 @@ import { costsRoute, metersRoute } from './prices.ts'
 import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
 import { statsRoute } from './stats.ts'
 
-export function allRoutes(parts: HttpParts): Route[] {
+export function allRoutes(parts: HttpParts, door: Door): Route[] {
   return [
     pingRoute(),
     livezRoute(),
@@ -44,5 +47,9 @@ export function allRoutes(parts: HttpParts): Route[] {
     repricingRoute(parts),
     changeRepricingRoute('apply', parts),
     changeRepricingRoute('undo', parts),
+    assetsRoute(),
+    showLoginRoute(door),
+    loginRoute(door),
+    leaveRoute(door),
   ]
 }
