@@ -38,7 +38,7 @@ export interface DoorOptions {
   readonly guard: (gate: Gate) => Gate
 }
 
-const COOKIE = 'credits_session'
+export const SESSION_COOKIE = 'credits_session'
 /** A working day. */
 const SESSION = 12 * HOUR
 /** Sessions at a time; the oldest ends when there is one more. */
@@ -89,12 +89,12 @@ export function isSame(one: string, other: string): boolean {
 }
 
 function sessionOf({ headers }: Asked): string | undefined {
-  return new RegExp(`(?:^|; *)${COOKIE}=([\\w-]{43})(?:;|$)`).exec(headers.cookie ?? '')?.[1]
+  return new RegExp(`(?:^|; *)${SESSION_COOKIE}=([\\w-]{43})(?:;|$)`).exec(headers.cookie ?? '')?.[1]
 }
 
 function cookie(value: string, seconds: number, request: Asked): string {
   const attributes = `Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict`
-  return `${COOKIE}=${value}; ${attributes}${isOverTls(request) ? '; Secure' : ''}`
+  return `${SESSION_COOKIE}=${value}; ${attributes}${isOverTls(request) ? '; Secure' : ''}`
 }
 
 /** Whether the browser came over https, to a proxy before us. If it lies, it harms only itself. */

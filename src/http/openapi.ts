@@ -5,6 +5,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Meters } from '../core/meters.ts'
 import type { Who } from './auth.ts'
+import { SESSION_COOKIE } from './door.ts'
 import { problemType } from './errors.ts'
 import type { AnswerShape, Route } from './route.ts'
 import { exampleOf, examplesOf, NAME, PER_METER, type Schema } from './schema.ts'
@@ -21,7 +22,11 @@ export interface OpenApi {
   readonly info: { readonly title: string; readonly version: string; readonly description: string }
   readonly tags: readonly { readonly name: string; readonly description: string }[]
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
-  readonly components: { readonly schemas: Readonly<Record<string, Schema>> } & Readonly<Record<string, unknown>>
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Schema>>
+    readonly responses: Readonly<Record<string, Response>>
+    readonly securitySchemes: Readonly<Record<string, unknown>>
+  }
 }
 
 export interface Operation {
@@ -31,7 +36,7 @@ export interface Operation {
   readonly security: readonly Readonly<Record<string, readonly string[]>>[]
   readonly parameters: readonly Parameter[]
   readonly requestBody?: { readonly required: true; readonly content: Readonly<Record<string, MediaType>> }
-  readonly responses: Readonly<Record<string, Response>>
+  readonly responses: Readonly<Record<string, Response | Reference>>
 }
 
 export interface Parameter {
@@ -49,6 +54,10 @@ export interface Response {
   readonly content?: Readonly<Record<string, MediaType>>
 }
 
+export interface Reference {
+  readonly $ref: string
+}
+
 export interface MediaType {
   readonly schema: Schema
   readonly examples: Readonly<Record<string, { readonly value: unknown }>>
@@ -62,6 +71,9 @@ export function describeApi({ routes, meters, version }: Described): OpenApi {
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [route.method]: describeRoute(route, settle) }
   }
+  const common = Object.fromEntries(
+    commonAnswers.map(({ name, status, answer }) => [name, describeAnswer(status, answer, settle)]),
+  )
   return {
     openapi: '3.1.1',
     info: { title: 'Credits worker', version, description: INTRODUCTION },
@@ -69,9 +81,11 @@ export function describeApi({ routes, meters, version }: Described): OpenApi {
     paths,
     components: {
       schemas: settle.named(),
+      responses: common,
       securitySchemes: {
         key: { type: 'apiKey', in: 'header', name: 'X-API-KEY', description: 'The key of an operator or a reader' },
         bearer: { type: 'http', scheme: 'bearer', description: 'The same key' },
+        session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE, description: 'Of a browser, from /login' },
       },
     },
   }
@@ -99,23 +113,24 @@ function tagOf({ path, tag }: Route): string {
 }
 
 function describeRoute(route: Route, settle: Settler): Operation {
-  const { method, path, who, summary, body } = route
+  const { method, path, summary, body } = route
   return {
     operationId: [method, ...path.split(/\W+/).filter((part) => part !== '')].join('_'),
     summary,
     tags: [tagOf(route)],
-    security: who === 'all' ? [] : [{ key: [who] }, { bearer: [who] }],
+    security: securityOf(route),
     parameters: parametersOf(route, settle),
     ...(body !== undefined && {
       requestBody: { required: true, content: contentOf({ json: asSchema(body) }, settle) },
     }),
-    responses: Object.fromEntries(
-      Object.entries({ ...commonAnswers(route), ...route.answers }).map(([status, answer]) => [
-        status,
-        describeAnswer(Number(status), answer, settle),
-      ]),
-    ),
+    responses: describeAnswers(route, settle),
   }
+}
+
+/** A session opens what only looks. */
+function securityOf({ who, method }: Route): Operation['security'] {
+  if (who === 'all') return []
+  return [{ key: [who] }, { bearer: [who] }, ...(method === 'get' ? [{ session: [who] }] : [])]
 }
 
 function parametersOf({ path, params = {}, query = {} }: Route, settle: Settler): Parameter[] {
@@ -140,30 +155,70 @@ function asSchema(given: string | Schema): Schema {
   return typeof given === 'string' ? { description: given } : given
 }
 
-/** What every route answers, or those of its kind. Handlers need not say it. */
-function commonAnswers({ who, isForWatchers, body }: Route): Route['answers'] {
-  return {
-    400: 'The address is no proper one',
-    ...(who !== 'all' && {
-      401: { description: 'A key is missing or wrong', headers: { 'WWW-Authenticate': 'How to send a key' } },
-      403: whoMayNot[who],
-    }),
-    405: { description: 'Another method than those of this address', headers: { Allow: 'The methods it takes' } },
-    ...(body !== undefined && {
-      413: 'The body is longer than 1 MiB',
-      415: 'The body is not sent as application/json',
-    }),
-    ...(isForWatchers !== true && {
-      429: { description: 'Too many requests from this address', headers: { 'Retry-After': 'Seconds to wait' } },
-    }),
-    431: 'The request has more than 100 headers',
-    500: 'Something went wrong in the worker; its log tells what, under `task`',
-  }
+interface CommonAnswer {
+  readonly name: string
+  readonly status: number
+  readonly answer: string | AnswerShape
+  isFor(route: Route): boolean
 }
 
-const whoMayNot: Readonly<Record<Exclude<Who, 'all'>, string>> = {
-  operator: 'It is the key of a reader, or no key is set and the request is not from this machine',
-  reader: 'No key is set, and the request is not from this machine',
+/** What every route answers, or each of a kind. Routes need not say it; what they say themselves comes first. */
+const commonAnswers: readonly CommonAnswer[] = [
+  { name: 'BrokenAddress', status: 400, answer: 'The address is no proper one', isFor: () => true },
+  {
+    name: 'NoKey',
+    status: 401,
+    answer: { description: 'A key is missing or wrong', headers: { 'WWW-Authenticate': 'How to send a key' } },
+    isFor: ({ who }) => who !== 'all',
+  },
+  {
+    name: 'NotHere',
+    status: 403,
+    answer: 'No key is set, and the request is not from this machine',
+    isFor: ({ who }) => who === 'reader',
+  },
+  {
+    name: 'NotOperator',
+    status: 403,
+    answer: 'It is the key of a reader, or no key is set and the request is not from this machine',
+    isFor: ({ who }) => who === 'operator',
+  },
+  {
+    name: 'OtherMethod',
+    status: 405,
+    answer: { description: 'Another method than those of this address', headers: { Allow: 'The methods it takes' } },
+    isFor: () => true,
+  },
+  { name: 'BodyTooLarge', status: 413, answer: 'The body is longer than 1 MiB', isFor: takesBody },
+  { name: 'NoJson', status: 415, answer: 'The body is not sent as application/json', isFor: takesBody },
+  {
+    name: 'TooMany',
+    status: 429,
+    answer: { description: 'Too many requests from this address', headers: { 'Retry-After': 'Seconds to wait' } },
+    isFor: ({ isForWatchers }) => isForWatchers !== true,
+  },
+  { name: 'HeadTooLarge', status: 431, answer: 'The request has more than 100 headers', isFor: () => true },
+  {
+    name: 'OurMistake',
+    status: 500,
+    answer: 'Something went wrong in the worker; its log tells what, under the task',
+    isFor: () => true,
+  },
+]
+
+function takesBody({ body }: Route): boolean {
+  return body !== undefined
+}
+
+function describeAnswers(route: Route, settle: Settler): Record<string, Response | Reference> {
+  const common = commonAnswers
+    .filter(({ status, isFor }) => route.answers[status] === undefined && isFor(route))
+    .map(({ name, status }) => [status, { $ref: `#/components/responses/${name}` }])
+  const own = Object.entries(route.answers).map(([status, answer]) => [
+    status,
+    describeAnswer(Number(status), answer, settle),
+  ])
+  return Object.fromEntries([...own, ...common])
 }
 
 const mediaTypes = { json: 'application/json', csv: 'text/csv', text: 'text/plain', html: 'text/html' } as const

@@ -6,6 +6,7 @@ import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 import { adjustRoute } from './adjustments.ts'
 import { creditsHistoryRoute } from './creditsHistory.ts'
+import { openApiRoute } from './doc.ts'
 import { driftsRoute } from './drifts.ts'
 import { explainRoute } from './explain.ts'
 import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
@@ -19,7 +20,7 @@ import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricings
 import { statsRoute } from './stats.ts'
 
 export function allRoutes(parts: HttpParts, door: Door): Route[] {
-  return [
+  const routes: Route[] = [
     pingRoute(),
     livezRoute(),
     readyzRoute(parts),
@@ -51,5 +52,7 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     showLoginRoute(door),
     loginRoute(door),
     leaveRoute(door),
+    openApiRoute(parts, () => routes),
   ]
+  return routes
 }
