@@ -4,7 +4,6 @@
  */
 import { STATUS_CODES } from 'node:http'
 import type { Meters } from '../core/meters.ts'
-import type { Who } from './auth.ts'
 import { SESSION_COOKIE } from './door.ts'
 import { problemType } from './errors.ts'
 import type { AnswerShape, Route } from './route.ts'
