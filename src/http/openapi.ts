@@ -196,7 +196,12 @@ const commonAnswers: readonly CommonAnswer[] = [
     answer: { description: 'Too many requests from this address', headers: { 'Retry-After': 'Seconds to wait' } },
     isFor: ({ isForWatchers }) => isForWatchers !== true,
   },
-  { name: 'HeadTooLarge', status: 431, answer: 'The request has more than 100 headers', isFor: () => true },
+  {
+    name: 'HeadTooLarge',
+    status: 431,
+    answer: 'Its head has more than 100 headers, or 16 KiB: then nothing is said',
+    isFor: () => true,
+  },
   {
     name: 'OurMistake',
     status: 500,

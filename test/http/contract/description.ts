@@ -64,7 +64,10 @@ export function complaintsAbout({ name, operation }: Described, { status, header
     (header) => header !== 'Link' && headers[header.toLowerCase()] === undefined,
   )
   const told = missing.map((header) => `${name} answers ${status} without ${header}`)
-  if (response.content === undefined) return text === '' ? told : [...told, `${name} answers ${status} with something`]
+  // That a route has no schema yet is told by another test.
+  if (response.content === undefined) return told
+  // Node refuses a head of more than 16 KiB by itself, before there is a route.
+  if (status === 431 && text === '') return []
   const type = String(headers['content-type']).split(';')[0]!
   const content = response.content[type]
   if (content === undefined) return [...told, `${name} answers ${status} as ${type}`]

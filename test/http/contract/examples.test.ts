@@ -4,9 +4,8 @@ import { document, mistakes, operations, responsesOf, routes } from './descripti
 
 suite('the description of the API', () => {
   test('is a valid OpenAPI 3.1 document', async () => {
-    const { valid, errors } = await validate('https://spec.openapis.org/oas/3.1/schema-base', toJson(document), 'BASIC')
-    expect(errors ?? []).toEqual([])
-    expect(valid).toBe(true)
+    const output = await validate('https://spec.openapis.org/oas/3.1/schema-base', toJson(document), 'BASIC')
+    expect(output).toEqual({ valid: true })
   })
 
   test('has every route but those for people', () => {
