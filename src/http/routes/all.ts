@@ -1,5 +1,6 @@
 /** Every route there is. */
 import type { Door } from '../door.ts'
+import { apiDocRoute } from '../pages/apiDoc.ts'
 import { assetsRoute } from '../pages/assets.ts'
 import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
 import type { HttpParts } from '../parts.ts'
@@ -53,6 +54,7 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     loginRoute(door),
     leaveRoute(door),
     openApiRoute(parts, () => routes),
+    apiDocRoute(parts, () => routes),
   ]
   return routes
 }

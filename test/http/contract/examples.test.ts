@@ -1,5 +1,6 @@
 import { validate } from '@hyperjump/json-schema/openapi-3-1'
 import { expect, suite, test } from 'vitest'
+import { plain, read, section, tableRows } from '../../project/repository.ts'
 import { document, mistakes, operations, responsesOf, routes } from './description.ts'
 
 suite('the description of the API', () => {
@@ -10,11 +11,18 @@ suite('the description of the API', () => {
 
   test('has every route but those for people', () => {
     const forPrograms = routes.filter(({ isForPeople }) => isForPeople !== true)
-    const declared = forPrograms.map(
-      ({ method, path }) => `${method.toUpperCase()} ${path.replaceAll(/:(\w+)/g, '{$1}')}`,
-    )
-    expect(operations.map(({ name }) => name).toSorted()).toEqual(declared.toSorted())
+    expect(operations.map(endpoint).toSorted()).toEqual(forPrograms.map(endpoint).toSorted())
     expect(document.tags.filter(({ description }) => description === '')).toEqual([])
+  })
+
+  test('has the requests that the README tells programs of, for the same people', () => {
+    const pages = routes.filter(({ isForPeople }) => isForPeople === true).map(endpoint)
+    const told = tableRows(section(read('README.md'), 'Endpoints')).map(([request, who]) => [plain(request!), who])
+    const described = operations.map(({ method, path, operation }) => [
+      endpoint({ method, path }),
+      operation.security[0]?.key?.[0] ?? 'all',
+    ])
+    expect(described.toSorted()).toEqual(told.filter(([request]) => !pages.includes(request!)).toSorted())
   })
 
   test('says what every parameter, body and answer looks like', () => {
@@ -57,6 +65,11 @@ suite.each(operations)('the examples of $name', ({ operation }) => {
     expect([...all, ...ofParameters]).toEqual([])
   })
 })
+
+/** As the README writes it: `GET /api/groups/:name`. */
+function endpoint({ method, path }: { readonly method: string; readonly path: string }): string {
+  return `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`
+}
 
 /** The objects in it that may have fields nobody knows of. */
 function openObjects(schema: unknown): unknown[] {
