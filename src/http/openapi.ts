@@ -4,12 +4,15 @@
  */
 import { STATUS_CODES } from 'node:http'
 import type { Meters } from '../core/meters.ts'
+import { commonAnswers } from './commonAnswers.ts'
 import { SESSION_COOKIE } from './door.ts'
 import { problemType } from './errors.ts'
 import type { AnswerShape, Route } from './route.ts'
-import { exampleOf, examplesOf, NAME, PER_METER, type Schema } from './schema.ts'
+import { exampleOf, examplesOf, type Schema } from './schema.ts'
 import { problem } from './schemas/common.ts'
+import { createSettler, type Settler } from './settle.ts'
 
+/** What a description is made of. */
 export interface Described {
   readonly routes: readonly Route[]
   readonly meters: Meters
@@ -136,7 +139,7 @@ function parametersOf({ path, params = {}, query = {} }: Route, settle: Settler)
   const ofPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ['path', name!, params[name!] ?? name!] as const)
   const ofQuery = Object.entries(query).map(([name, given]) => ['query', name, given] as const)
   return [...ofPath, ...ofQuery].map(([place, name, given]) => {
-    const { description, ...schema } = settle(asSchema(given))
+    const { description, ...schema } = settle.whole(asSchema(given))
     const isRequired = place === 'path'
     return {
       name,
@@ -154,66 +157,7 @@ function asSchema(given: string | Schema): Schema {
   return typeof given === 'string' ? { description: given } : given
 }
 
-interface CommonAnswer {
-  readonly name: string
-  readonly status: number
-  readonly answer: string | AnswerShape
-  isFor(route: Route): boolean
-}
-
-/** What every route answers, or each of a kind. Routes need not say it; what they say themselves comes first. */
-const commonAnswers: readonly CommonAnswer[] = [
-  { name: 'BrokenAddress', status: 400, answer: 'The address is no proper one', isFor: () => true },
-  {
-    name: 'NoKey',
-    status: 401,
-    answer: { description: 'A key is missing or wrong', headers: { 'WWW-Authenticate': 'How to send a key' } },
-    isFor: ({ who }) => who !== 'all',
-  },
-  {
-    name: 'NotHere',
-    status: 403,
-    answer: 'No key is set, and the request is not from this machine',
-    isFor: ({ who }) => who === 'reader',
-  },
-  {
-    name: 'NotOperator',
-    status: 403,
-    answer: 'It is the key of a reader, or no key is set and the request is not from this machine',
-    isFor: ({ who }) => who === 'operator',
-  },
-  {
-    name: 'OtherMethod',
-    status: 405,
-    answer: { description: 'Another method than those of this address', headers: { Allow: 'The methods it takes' } },
-    isFor: () => true,
-  },
-  { name: 'BodyTooLarge', status: 413, answer: 'The body is longer than 1 MiB', isFor: takesBody },
-  { name: 'NoJson', status: 415, answer: 'The body is not sent as application/json', isFor: takesBody },
-  {
-    name: 'TooMany',
-    status: 429,
-    answer: { description: 'Too many requests from this address', headers: { 'Retry-After': 'Seconds to wait' } },
-    isFor: ({ isForWatchers }) => isForWatchers !== true,
-  },
-  {
-    name: 'HeadTooLarge',
-    status: 431,
-    answer: 'Its head has more than 100 headers, or 16 KiB: then nothing is said',
-    isFor: () => true,
-  },
-  {
-    name: 'OurMistake',
-    status: 500,
-    answer: 'Something went wrong in the worker; its log tells what, under the task',
-    isFor: () => true,
-  },
-]
-
-function takesBody({ body }: Route): boolean {
-  return body !== undefined
-}
-
+/** Its own answers, and the common ones that it says nothing about. */
 function describeAnswers(route: Route, settle: Settler): Record<string, Response | Reference> {
   const common = commonAnswers
     .filter(({ status, isFor }) => route.answers[status] === undefined && isFor(route))
@@ -262,47 +206,4 @@ function problemContent(status: number, description: string, settle: Settler): R
   const type = problemType(title)
   const example = { ...(exampleOf(problem) as object), type, title, status, detail: `${description}.` }
   return { 'application/problem+json': { schema: settle(problem), examples: { example: { value: example } } } }
-}
-
-/** Makes a schema one of the document: with what each meter is, and by reference where it has a name. */
-interface Settler {
-  (schema: Schema): Schema
-  /** The same without references. */
-  whole(schema: Schema): Schema
-  /** The schemas that have a name and were settled so far. */
-  named(): Readonly<Record<string, Schema>>
-}
-
-function createSettler(meters: Meters): Settler {
-  const known = new Map<string, { readonly given: Schema; readonly settled: Schema }>()
-
-  function walk(value: unknown, refer: boolean): unknown {
-    if (Array.isArray(value)) return value.map((each) => walk(each, refer))
-    if (typeof value !== 'object' || value === null) return value
-    const { [NAME]: name, [PER_METER]: ofMeter, ...schema } = value as Schema
-    if (name !== undefined && refer) return reference(name, value as Schema)
-    if (ofMeter === undefined) return mapValues(schema, (each) => walk(each, refer))
-    const properties = [...meters.values()].map((meter) => [meter.name, walk(ofMeter(meter), refer)])
-    return { ...schema, properties: Object.fromEntries(properties), additionalProperties: false }
-  }
-
-  function reference(name: string, given: Schema): Schema {
-    const other = known.get(name)?.given
-    if (other !== undefined && other !== given) throw new RangeError(`Two schemas have the name ${name}`)
-    if (other === undefined) {
-      const { [NAME]: _, ...schema } = given
-      known.set(name, { given, settled: walk(schema, true) as Schema })
-    }
-    return { $ref: `#/components/schemas/${name}` }
-  }
-
-  const settle = (schema: Schema) => walk(schema, true) as Schema
-  return Object.assign(settle, {
-    whole: (schema: Schema) => walk(schema, false) as Schema,
-    named: () => mapValues(Object.fromEntries(known), ({ settled }) => settled),
-  })
-}
-
-function mapValues<From, To>(object: Readonly<Record<string, From>>, change: (value: From) => To): Record<string, To> {
-  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]))
 }

@@ -31,7 +31,7 @@ export interface Route {
   readonly query?: Readonly<Record<string, string | Schema>>
   /** What the JSON body has to be. */
   readonly body?: string | Schema
-  /** What each status means, besides those that `openapi.ts` adds. A text is enough for problems and for no content. */
+  /** What each status means, besides those of `commonAnswers.ts`. A text is enough for problems and for no content. */
   readonly answers: Readonly<Record<number, string | AnswerShape>>
   /** Answers by setting the body; throws an `HttpError` for anything but success. */
   handle(ctx: RouteContext): void | Promise<void>

@@ -49,9 +49,9 @@ function contentOf({ info, tags, paths, components }: OpenApi): Html {
 <input id="key" type="password" autocomplete="off" aria-describedby="key-hint">
 <p class="hint" id="key-hint">Sent as <code>X-API-KEY</code>. It stays in this page and is forgotten when you leave it. What needs no key works without.</p>
 </div>
-<nav aria-label="On this page"><ul class="contents">${tags.map(
+<ul class="contents" aria-label="On this page">${tags.map(
     ({ name }) => html`<li><a href="#tag-${name}">${name}</a></li>`,
-  )}<li><a href="#answers">Answers of all</a></li><li><a href="#schemas">Schemas</a></li></ul></nav>
+  )}<li><a href="#answers">Answers of all</a></li><li><a href="#schemas">Schemas</a></li></ul>
 ${tags.map(
   ({ name, description }) => html`<section aria-labelledby="tag-${name}">
 <h2 id="tag-${name}">${name}</h2>
