@@ -20,6 +20,8 @@ IMAGE = $(DOCKER_USERNAME)/credits-worker
 ARGS ?=
 KILLS ?= 500
 SEED ?=
+FROM ?= 1
+SEEDS ?= 1000
 LEDGER ?= data/credits.db
 
 $(INSTALLED): package.json package-lock.json $(NODE)
@@ -30,7 +32,7 @@ $(INSTALLED): package.json package-lock.json $(NODE)
 	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
 	@touch $@
 
-.PHONY: help install run start dev verify test check typecheck lint format unit torture bench classify docker-build docker-build-dev docker-run clean
+.PHONY: help install run start dev verify test check typecheck lint format unit torture simulate mutants bench classify docker-build docker-build-dev docker-run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -69,6 +71,12 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 
 torture: $(INSTALLED) ## kill the worker KILLS times under load; SEED=… repeats the moments of an earlier run
 	KILLS=$(KILLS) SEED=$(SEED) vitest run test/process/crash.test.ts
+
+simulate: $(INSTALLED) ## simulate worlds full of faults: SEEDS=1000 of them, or one with its story: SEED=17
+	@exec node test/simulation/main.ts $(if $(SEED),$(SEED),$(FROM)-$(shell expr $(FROM) + $(SEEDS) - 1))
+
+mutants: $(INSTALLED) ## plant defects in copies of the source, and look for a seed of the simulation that finds each
+	@exec node test/simulation/mutants/main.ts $(ARGS)
 
 bench: $(INSTALLED) ## measure intake, publishing, history, the check of a ledger and how good forecasts are
 	node $(SMALL_HEAP) bench/ingest.ts

@@ -4,7 +4,6 @@
  * When `take` resolves, all of the delivery is durable. When it rejects, some parts may be and the rest is not: delivering
  * it again is harmless, because what was recorded is not later than its watermark.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import PQueue from 'p-queue'
 import type { Rejections } from '../core/admit.ts'
 import type { Meters } from '../core/meters.ts'
@@ -29,6 +28,8 @@ export interface IntakeOptions {
   readonly onRejected?: (rejected: Readonly<Rejections>) => void
   /** Told which groups have a new total. */
   readonly onChanged: (groups: readonly string[]) => void
+  /** Readings recorded in one transaction; `PART` if not given. */
+  readonly part?: number | undefined
 }
 
 /** What a delivery has come to so far. */
@@ -73,6 +74,7 @@ export function createIntake({
   onBilled,
   onRejected,
   onChanged,
+  part: size = PART,
 }: IntakeOptions): Intake {
   const queue = new PQueue({ concurrency: 1 })
   const warnUnit = createUnitWarning(meters, logger)
@@ -84,7 +86,7 @@ export function createIntake({
     const changed = new Set<string>()
     let { holds, released } = about
     try {
-      for (const part of parts(readings)) {
+      for (const part of parts(readings, size)) {
         await recordPart(part, { source, verdicts, outcomes, changed, holds, released })
         holds = []
         released = []
@@ -109,7 +111,7 @@ export function createIntake({
     const judge = createJudge()
     const limit = createSeriesLimit(source, maxSeries, await ledger.openedBy(source))
     const admitted: Reading[] = []
-    for (const part of parts(readings.toSorted(byGroupAndTime))) {
+    for (const part of parts(readings.toSorted(byGroupAndTime), size)) {
       const stored = await ledger.stored(part.map(({ series }) => series))
       judge.look(part, stored)
       for (const reading of limit.admit(part, stored)) admitted.push(reading)
@@ -162,9 +164,14 @@ export function createIntake({
 }
 
 /** At least one part: without readings there may still be something to record about the delivery. */
-function* parts(readings: readonly Reading[]): Generator<readonly Reading[]> {
-  yield readings.slice(0, PART)
-  for (let start = PART; start < readings.length; start += PART) yield readings.slice(start, start + PART)
+function* parts(readings: readonly Reading[], size: number): Generator<readonly Reading[]> {
+  yield readings.slice(0, size)
+  for (let start = size; start < readings.length; start += size) yield readings.slice(start, start + size)
+}
+
+/** Lets what else there is to do have its turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /**

@@ -120,6 +120,11 @@ export const declarations = {
     fallback: '10s',
     parse: duration({ min: 0 }),
   },
+  OS_CREDITS_PERUN_LOOK: {
+    doc: 'How often all groups are looked at in Perun, so that edits of those that do not grow are noticed; 0s is never.',
+    fallback: '15m',
+    parse: duration({ min: 0 }),
+  },
   OS_CREDITS_PERUN_TIMEOUT: {
     doc: 'When a call of Perun is given up.',
     fallback: '30s',

@@ -57,6 +57,8 @@ export interface PerunSettings {
     readonly email: string
   }
   readonly maxAge: number
+  /** Between two looks at all groups; 0 for none. */
+  readonly lookEvery: number
   readonly timeout: number
 }
 
@@ -213,6 +215,7 @@ function perunSettings(values: Values): PerunSettings | undefined {
       email: values.OS_CREDITS_PERUN_EMAIL_ATTRIBUTE,
     },
     maxAge: values.OS_CREDITS_PERUN_MAX_AGE,
+    lookEvery: values.OS_CREDITS_PERUN_LOOK,
     timeout: values.OS_CREDITS_PERUN_TIMEOUT,
   }
 }

@@ -221,6 +221,15 @@ export interface StoredDrift extends Drift {
   readonly seenAt: Instant
 }
 
+/** A group as Perun shows it, as far as we know. */
+export interface ShownGroup {
+  readonly group: string
+  readonly published: Credits
+  readonly granted?: string
+  /** Where it is published. */
+  readonly sites: readonly string[]
+}
+
 /** What publishing changes of a group, in one transaction. Only what is given changes. */
 export interface Settlement {
   readonly group: string
@@ -357,6 +366,8 @@ export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
   doubtfulGroups(): Promise<string[]>
   /** The number of the newest write of a group: a write with a smaller one may not be sent any more. */
   newestIntention(group: string): Promise<number>
+  /** All groups that are published somewhere. */
+  shownGroups(): Promise<ShownGroup[]>
   account(group: string): Promise<GroupAccount | undefined>
   /**
    * Durable when the promise resolves: at once if it is urgent (the default), else within a tenth of a second, together with

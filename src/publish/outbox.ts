@@ -28,6 +28,8 @@ export interface OutboxOptions {
   readonly lanes: () => Lanes
   readonly clock: Clock
   readonly logger: Logger
+  /** How often all groups are looked at, in milliseconds; never if not given. */
+  readonly surveyEvery?: number | undefined
   readonly onPublished?: (outcome: PublishOutcome['kind'] | 'failed', seconds: number) => void
 }
 
@@ -54,7 +56,15 @@ const LONGEST_BACKOFF = MINUTE
 /** A login that was refused is not tried again before: too many attempts may lock it. */
 const FORBIDDEN_RETRY = 15 * MINUTE
 
-export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublished }: OutboxOptions): Outbox {
+export function createOutbox({
+  ledger,
+  publisher,
+  lanes,
+  clock,
+  logger,
+  surveyEvery,
+  onPublished,
+}: OutboxOptions): Outbox {
   const timers = new Set<NodeJS.Timeout>()
   const watch = createWatch()
   /** Of each group that is to be tried again, the one timer that waits for it. */
@@ -185,8 +195,22 @@ export function createOutbox({ ledger, publisher, lanes, clock, logger, onPublis
     later(SWEEP, () => void sweep())
   }
 
+  /** An edit of a group that does not grow would not be noticed otherwise. */
+  async function survey(every: number): Promise<void> {
+    try {
+      const strays = status.state === 'publishing' ? await publisher.survey() : []
+      if (!stopped) for (const group of strays) lanes().request(group)
+    } catch (error) {
+      logger.debug({ err: error }, 'The groups could not be looked at')
+    }
+    later(every, () => void survey(every))
+  }
+
   return {
-    start: sweep,
+    async start() {
+      await sweep()
+      if (surveyEvery !== undefined) later(surveyEvery, () => void survey(surveyEvery))
+    },
     wake(groups) {
       if (stopped) return
       for (const group of groups) lanes().request(group)

@@ -23,5 +23,10 @@ export type PublishOutcome =
 export interface Publisher {
   /** Brings what is shown of a group to what the ledger says. Never called twice at a time for one group. */
   publish(group: string): Promise<PublishOutcome>
+  /**
+   * Looks at all groups that are shown, whether they grow or not, and returns those that show something else than they
+   * should, because somebody changed it. Publishing one of them deals with it. What cannot be read now is left out.
+   */
+  survey(): Promise<readonly string[]>
   close(): Promise<void>
 }

@@ -7,6 +7,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { readAccepted } from './accepted.ts'
 import { type Books, compareBooks, openBooks } from './books.ts'
+import { checkDays } from './days.ts'
 import { checkDrifts } from './drifts.ts'
 import { checkEntries, type RunningDigest } from './entries.ts'
 import {
@@ -105,6 +106,8 @@ function checkContents(db: DatabaseSync, problems: Problems, options: VerifyOpti
   noted?.compare(entries, problems)
   accepted.compare(problems)
   compareBooks(db, books, problems)
+  onProgress?.('days', 0, 0)
+  checkDays(db, problems)
   checkDrifts(db, problems)
   checkRepricings(db, problems)
   const due = dueOf(db, books)

@@ -81,7 +81,7 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
   const newPublisher = (over: Partial<Pick<Ledger, 'account' | 'settle' | 'newestIntention'>> = {}) =>
     createPerunPublisher({
       rpc,
-      ledger: { account: ledger.account, settle: ledger.settle, newestIntention: ledger.newestIntention, ...over },
+      ledger: { ...ledger, ...over },
       voId: perun.voId,
       names,
       maxAge,

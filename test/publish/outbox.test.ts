@@ -25,10 +25,11 @@ interface Circumstances {
   /** What comes of publishing a group for the how-manieth time; `written` unless told. */
   readonly outcome?: (group: string, time: number) => PublishOutcome | Promise<PublishOutcome>
   readonly workers?: number
+  readonly surveyEvery?: number
 }
 
 /** An outbox with real lanes, and a publisher that notes when it was asked for what. */
-function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
+function setUp({ outcome = () => written, workers = 2, surveyEvery }: Circumstances = {}) {
   const { logger, lines } = memoryLog('publish')
   const dirty: string[] = []
   const doubtful: string[] = []
@@ -36,7 +37,7 @@ function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
   const told: string[] = []
   const times = new Map<string, number>()
   const begin = Date.now()
-  const facts = { outcome, ledgerFails: false }
+  const facts = { outcome, ledgerFails: false, strays: [] as string[] }
   const lanes = createLanes({ workers, work: (group) => outbox.work(group) })
   const outbox = createOutbox({
     ledger: {
@@ -53,11 +54,16 @@ function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
         asked.push({ group, second: (Date.now() - begin) / SECOND })
         return facts.outcome(group, time)
       },
+      async survey() {
+        if (facts.ledgerFails) throw new Error('the disk is full')
+        return facts.strays.splice(0)
+      },
       async close() {},
     },
     lanes: () => lanes,
     clock: systemClock,
     logger,
+    surveyEvery,
     onPublished: (kind, seconds) => told.push(`${kind} ${seconds >= 0}`),
   })
   return {
@@ -75,6 +81,45 @@ function setUp({ outcome = () => written, workers = 2 }: Circumstances = {}) {
 
 /** Lets time pass, and all that has to happen in it happen. */
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+
+suite('a group that somebody changed although it stands still', () => {
+  test('is published when all are looked at', async () => {
+    const { outbox, asked, facts } = setUp({ outcome: () => ({ kind: 'unchanged' }), surveyEvery: 15 * MINUTE })
+    await outbox.start()
+    facts.strays.push('a')
+    await pass(15 * MINUTE - 1)
+    expect(asked()).toEqual([])
+    await pass(1)
+    expect(asked()).toEqual(['a'])
+    facts.strays.push('b')
+    await pass(15 * MINUTE)
+    expect(asked()).toEqual(['a', 'b'])
+    outbox.stop()
+  })
+
+  test('is looked for again after a look that failed', async () => {
+    const { outbox, asked, facts } = setUp({ outcome: () => ({ kind: 'unchanged' }), surveyEvery: 15 * MINUTE })
+    await outbox.start()
+    facts.strays.push('a')
+    facts.ledgerFails = true
+    await pass(15 * MINUTE)
+    facts.ledgerFails = false
+    await pass(15 * MINUTE)
+    expect(asked()).toEqual(['a'])
+    outbox.stop()
+  })
+
+  test('is not looked for while nothing can be published', async () => {
+    const { outbox, facts } = setUp({ outcome: () => ({ kind: 'forbidden', reason: 'no' }), surveyEvery: 15 * MINUTE })
+    await outbox.start()
+    await pass(10 * MINUTE)
+    outbox.wake(['x'])
+    facts.strays.push('a')
+    await pass(5 * MINUTE)
+    expect(facts.strays).toEqual(['a'])
+    outbox.stop()
+  })
+})
 
 suite('a group whose total moved', () => {
   test('is published at once', async () => {

@@ -179,3 +179,25 @@ test('Used credits that were published wrongly are found, unless there is work l
   await publish(1_000_000n, 1_005_000n)
   expect(await problems()).toEqual([])
 })
+
+suite('What closed entries add up to by day', () => {
+  /** Changes days as the worker would, with seals that fit. */
+  async function changeDays(sql: string): Promise<string[]> {
+    await charge({})
+    await ledger.close()
+    const { db, close } = openDatabase(path)
+    db.exec(sql)
+    close()
+    return verifyLedger(path).problems.map(({ table, what }) => `${table}: ${what}`)
+  }
+
+  test.each([
+    ['UPDATE days SET amount = amount + 1', 'days: amount'],
+    ['UPDATE days SET entries = entries + 1', 'days: entries'],
+    ["UPDATE days SET consumption = '1.1'", 'days: consumption'],
+    ['DELETE FROM days', 'days: entries'],
+    ['UPDATE days SET day = day + 86400000', 'days: entries'],
+  ])('is found if it is not so: %s', async (sql, problem) => {
+    expect(await changeDays(sql)).toContain(problem)
+  })
+})

@@ -40,7 +40,7 @@ suite('the check', () => {
     expect(status).toBe(1)
     expect(stdout).toContain('is NOT all right.')
     expect(stdout).toContain(
-      '3 problems were found:\n  entries 5: amount: expected 2000000, found 2000001\n  and 2 more',
+      '4 problems were found:\n  entries 5: amount: expected 2000000, found 2000001\n  and 3 more',
     )
   })
 
@@ -60,7 +60,7 @@ suite('the check', () => {
 
   test('prints JSON for programs', () => {
     const found = JSON.parse(verify('--json', changed).stdout) as Record<string, unknown>
-    expect(found).toMatchObject({ ledger: changed, ok: false, entries: 25, problemCount: 3 })
+    expect(found).toMatchObject({ ledger: changed, ok: false, entries: 25, problemCount: 4 })
     expect(found.problems).toContainEqual({
       table: 'entries',
       key: '5',

@@ -242,6 +242,13 @@ suite('what is found of entries', () => {
         expected: expect.any(String),
         found: expect.any(String),
       },
+      {
+        table: 'days',
+        key: 'alpha, 1767225600000 charge 8676 project_vcpu_usage',
+        what: 'amount',
+        expected: expect.any(String),
+        found: expect.any(String),
+      },
     ])
   })
 
@@ -250,8 +257,8 @@ suite('what is found of entries', () => {
     change('UPDATE entries SET amount = amount + 1')
     const { problems, problemCount } = verifyLedger(path, { limit: 3 })
     expect(problems).toHaveLength(3)
-    // 25 entries, the totals of 3 groups and 4 accounts, what a repricing and its undoing say.
-    expect(problemCount).toBe(34)
+    // 25 entries, the totals of 3 groups and 4 accounts, 9 sums of days, what a repricing and its undoing say.
+    expect(problemCount).toBe(43)
   })
 })
 

@@ -8,6 +8,7 @@ import {
   type OpenIntention,
   OvertakenError,
   type Settlement,
+  type ShownGroup,
   type SiteAccount,
 } from '../ledger.ts'
 import type { LineWatch } from './notices.ts'
@@ -18,6 +19,7 @@ export interface Accounts {
   dirty(): string[]
   doubtful(): string[]
   newestIntention(group: string): number
+  shown(): ShownGroup[]
   account(group: string): GroupAccount | undefined
   /** Writes a settlement; the caller has begun a transaction. */
   settle(settlement: Settlement): void
@@ -49,6 +51,13 @@ interface AccountColumns {
   readonly published_up_to: bigint | null
 }
 
+interface ShownColumns {
+  readonly name: string
+  readonly published: bigint
+  readonly granted: string | null
+  readonly sites: string
+}
+
 export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
   const selectDirty = db.prepare('SELECT name FROM groups WHERE dirty = 1 ORDER BY published_at NULLS FIRST, name')
   const selectGroup = db.prepare(`SELECT used, opened, published, newest_intention,
@@ -67,6 +76,10 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
   const selectFirstCharge = db.prepare(
     "SELECT min(from_at) AS at FROM entries WHERE group_name = ? AND site = ? AND kind = 'charge'",
   )
+  const selectShown = db.prepare(`SELECT name, published, granted, json_group_array(site) AS sites
+    FROM groups JOIN accounts ON group_name = name
+    WHERE published IS NOT NULL AND contact = 'active' AND published_up_to IS NOT NULL GROUP BY name`)
+  selectShown.setReadBigInts(true)
   const setContact = db.prepare('UPDATE accounts SET contact = ?, retry_at = ? WHERE group_name = ? AND site = ?')
   const selectGranted = db.prepare('SELECT granted FROM groups WHERE name = ?')
   const setGranted = db.prepare('UPDATE groups SET granted = ? WHERE name = ?')
@@ -93,6 +106,15 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
     (group_name, site, seen_at, expected, shown, modified_at, modified_by, entry_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
   const saveHold = createHoldWriter(db)
   const writeRemarks = createRemarkWriter(db)
+
+  function shown(): ShownGroup[] {
+    return (selectShown.all() as unknown as ShownColumns[]).map(({ name, published, granted, sites }) => ({
+      group: name,
+      published,
+      ...(granted !== null && { granted }),
+      sites: JSON.parse(sites) as string[],
+    }))
+  }
 
   function account(group: string): GroupAccount | undefined {
     const row = selectGroup.get(group) as unknown as GroupColumns | undefined
@@ -188,6 +210,7 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
   return {
     doubtful: () => (selectDoubtful.all() as unknown as { group_name: string }[]).map((row) => row.group_name),
     newestIntention: (group) => Number(selectNewest.get(group)?.newest_intention ?? 0),
+    shown,
     dirty: () => (selectDirty.all() as unknown as { name: string }[]).map(({ name }) => name),
     account,
     settle,

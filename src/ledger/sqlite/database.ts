@@ -3,7 +3,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type DatabaseSyncOptions } from 'node:sqlite'
 import { add, type Decimal, decimal, formatDecimal, subtract } from '../../core/decimals.ts'
 import { LedgerError } from '../ledger.ts'
 import { sealOf } from '../receipts.ts'
@@ -19,18 +19,23 @@ export interface Database {
   close(): void
 }
 
+/** Opens a connection to a file that SQLite reads and writes. */
+export type Connect = (path: string, options?: DatabaseSyncOptions) => DatabaseSync
+
+const connectToFile: Connect = (path, options = {}) => new DatabaseSync(path, options)
+
 /**
  * @param path A file, made with its folder when it is missing, or `:memory:`.
  * @throws {LedgerError} if another worker has it open, it cannot be read or written, or it is newer than this program.
  */
-export function openDatabase(given: string): Database {
+export function openDatabase(given: string, connect = connectToFile): Database {
   const path = given === ':memory:' ? given : realPath(given)
-  const lock = path === ':memory:' ? undefined : lockFile(path)
+  const lock = path === ':memory:' ? undefined : lockFile(path, connect)
   let db: DatabaseSync | undefined
   try {
     const isUnclean = existsSync(`${path}-wal`)
     if (isUnclean) checkLog(path)
-    db = new DatabaseSync(path, { timeout: 5_000 })
+    db = connect(path, { timeout: 5_000 })
     // A transaction is on the disk when COMMIT returns: a ledger may not forget what was published from it.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000')
     defineFunctions(db)
@@ -147,10 +152,10 @@ function unlock(lock: DatabaseSync | undefined): void {
  * ledger that is never committed: the system drops it when the process ends, however it ends, and the ledger itself stays
  * readable for backups and checks.
  */
-function lockFile(path: string): DatabaseSync {
+function lockFile(path: string, connect: Connect): DatabaseSync {
   let lock: DatabaseSync | undefined
   try {
-    lock = new DatabaseSync(`${path}.lock`)
+    lock = connect(`${path}.lock`)
     lock.exec('CREATE TABLE IF NOT EXISTS owner (pid INTEGER NOT NULL, since TEXT NOT NULL)')
     lock.exec(`DELETE FROM owner; INSERT INTO owner VALUES (${process.pid}, '${new Date().toISOString()}')`)
     lock.exec('BEGIN IMMEDIATE')

@@ -7,7 +7,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Ledger, LedgerError, type Recorded } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
 import { createCorrections } from './corrections.ts'
-import { type Database, openDatabase, tryToWrite } from './database.ts'
+import { type Connect, type Database, openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
 import { createLineWatch, createNotices, watchLines } from './notices.ts'
 import { createReader } from './reader.ts'
@@ -21,11 +21,13 @@ export interface SqliteOptions {
   readonly onCommit?: (seconds: number) => void
   /** Parts of a grant, in percent and rising, whose crossing is a notice; none if not given. */
   readonly notifyAt?: readonly number[]
+  /** Opens connections; to files if not given. */
+  readonly connect?: Connect | undefined
 }
 
 /** @throws {LedgerError} if the file cannot be opened or another worker has it. */
 export function openSqliteLedger(path: string, options: SqliteOptions = {}): Ledger {
-  const database = openDatabase(path)
+  const database = openDatabase(path, options.connect)
   try {
     return ledgerIn(database, options)
   } catch (error) {
@@ -103,6 +105,10 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
     async newestIntention(group) {
       if (settler.isWaiting(group)) settler.flush()
       return accounts.newestIntention(group)
+    },
+    async shownGroups() {
+      settler.flush()
+      return watch.read(accounts.shown)
     },
     async account(group) {
       if (settler.isWaiting(group)) settler.flush()

@@ -20,6 +20,8 @@ export type Absence = 'unknown group' | 'not assigned'
 export interface Groups {
   /** @throws {PerunError} if Perun cannot tell now, or a person has to correct what it shows. */
   view(site: string, group: string): Promise<GroupView | Absence>
+  /** All groups of a site as they are now. @throws {PerunError} as `view` does. */
+  members(site: string): Promise<ReadonlyMap<string, GroupView>>
   /** Notes what we wrote, so that it is not taken for somebody's edit. It makes the view no younger: others write too. */
   written(site: string, group: string, values: { used: string; timestamps: Readonly<Record<string, string>> }): void
   /** Forgets what we know of a group, because a write of it may or may not have happened. */
@@ -104,6 +106,10 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
       if (isWithin(maxAge, snapshot.readAt)) return snapshot
       if (demand() < MANY && snapshot.groups.has(group) && isWithin(SNAPSHOT_MAX_AGE, snapshot.readAt)) return snapshot
     }
+    return freshSnapshot(site)
+  }
+
+  async function freshSnapshot(site: string): Promise<Snapshot> {
     const refusal = refusals.get(site)
     if (refusal !== undefined && isWithin(REFUSAL_MEMORY - 1, refusal.at)) throw refusal.error
     const reading = underWay.get(site) ?? readSite(site)
@@ -214,6 +220,9 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
 
   return {
     view,
+    async members(site) {
+      return (await freshSnapshot(site)).groups
+    },
     written(site, group, { used, timestamps }) {
       const writtenAt = clock.now()
       // A site that is being read just now may show what was before.

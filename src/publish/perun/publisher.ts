@@ -16,10 +16,11 @@ import { isDrift } from './drift.ts'
 import { createGroups, LOOK_UP, READ_ONE } from './groups.ts'
 import { isPublished, isSettled, type Plan, planPublish, sitesToLookAt, type Write } from './plan.ts'
 import { PerunError, type PerunRpc } from './rpc.ts'
+import { createSurvey } from './survey.ts'
 
 export interface PerunPublisherOptions {
   readonly rpc: PerunRpc
-  readonly ledger: Pick<Ledger, 'account' | 'settle' | 'newestIntention'>
+  readonly ledger: Pick<Ledger, 'shownGroups' | 'account' | 'settle' | 'newestIntention'>
   readonly voId: number
   readonly names: AttributeNames
   /** Milliseconds that what Perun showed may be old when we write; what is older is read again just before. */
@@ -74,6 +75,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
   const troubled = new Set<string>()
   /** Writes without an answer that are known not to have happened. They say which sites are to be written again. */
   const undone = new Map<string, Set<number>>()
+  const survey = createSurvey({ ledger, groups, logger })
   let definitions: Promise<Definitions> | undefined
 
   function define(): Promise<Definitions> {
@@ -88,7 +90,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     const account = await ledger.account(group)
     if (account === undefined) return { kind: 'unchanged' }
     const now = clock.now()
-    if (isSettled(account, precision, now)) {
+    if (!survey.takeStray(group) && isSettled(account, precision, now)) {
       if (!account.sites.every(isPublished)) return { kind: 'held' }
       conclude({ group, at: now, dealtWith: account.used })
       return { kind: 'unchanged' }
@@ -290,6 +292,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
 
   return {
     publish,
+    survey: () => survey.look(),
     async close() {
       rpc.close()
     },

@@ -1,14 +1,10 @@
 /**
- * Calls Perun's RPC: POST with a JSON object, one session for all calls, both shapes of its errors.
+ * Calls Perun's RPC: POST with a JSON object, the token of a session that wants one, both shapes of its errors.
  *
- * Without its cookie every call builds a new session in Perun, which costs it a database write and a lock that all its
- * users share; so the cookie is kept.
+ * How the bytes get there is the transport's (`transport.ts`); what they mean is here.
  */
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
-import got, { RequestError } from 'got'
-import { CookieJar } from 'tough-cookie'
 import { createCutter } from './elements.ts'
+import { createHttpTransport, type HttpTransportOptions, NoAnswer } from './transport.ts'
 
 /** What can be done about a failed call. */
 export type PerunFailure =
@@ -41,15 +37,7 @@ export class PerunError extends Error {
   }
 }
 
-export interface PerunRpcOptions {
-  /** Up to and including `/rpc/json`. */
-  readonly url: string
-  readonly login: string
-  readonly password: string
-  /** Milliseconds until a call is given up; its outcome is unknown then. */
-  readonly timeout: number
-  /** At most this many calls at a time. */
-  readonly connections: number
+export interface PerunRpcOptions extends HttpTransportOptions {
   readonly onCall?: (call: { method: string; outcome: 'ok' | PerunFailure; seconds: number }) => void
 }
 
@@ -82,34 +70,17 @@ const LARGEST_ANSWER = 64 * 1_024 * 1_024
 /** An error of Perun is one object; more than this is a page of somebody else's. */
 const MOST_PIECES_OF_AN_ERROR = 16
 
-export function createPerunRpc({ url, login, password, timeout, connections, onCall }: PerunRpcOptions): PerunRpc {
-  const jar = new CookieJar()
-  const agentOptions = { keepAlive: true, maxSockets: connections }
-  const agent = { http: new HttpAgent(agentOptions), https: new HttpsAgent(agentOptions) }
-  const client = got.extend({
-    method: 'POST',
-    username: login,
-    password,
-    agent,
-    cookieJar: jar,
-    // A cookie for another domain, of a balancer on the way, says nothing about the answer it came with.
-    ignoreInvalidCookies: true,
-    timeout: { request: timeout },
-    retry: { limit: 0 },
-    followRedirect: false,
-    throwHttpErrors: false,
-    headers: { 'user-agent': 'credits-worker' },
-  })
+export function createPerunRpc(options: PerunRpcOptions, transport = createHttpTransport(options)): PerunRpc {
+  const { onCall } = options
 
   /** Makes a call and hands its answer over piece by piece. */
   async function post(method: string, parameters: object, take: (piece: Buffer) => void): Promise<void> {
     const answer = await send(method, parameters, take, {})
     if (answer === undefined) return
     // A front end with CSRF protection hands its token out as a cookie and wants it back as a header.
-    const cookies = answer.status === 403 ? await jar.getCookies(url) : []
-    const token = cookies.find(({ key }) => key === 'XSRF-TOKEN')
+    const token = answer.status === 403 ? await transport.csrfToken() : undefined
     if (token === undefined) throw errorOf(method, answer)
-    const second = await send(method, parameters, take, { 'x-xsrf-token': token.value })
+    const second = await send(method, parameters, take, { 'x-xsrf-token': token })
     if (second !== undefined) throw errorOf(method, second)
   }
 
@@ -120,19 +91,18 @@ export function createPerunRpc({ url, login, password, timeout, connections, onC
     take: (piece: Buffer) => void,
     headers: Record<string, string>,
   ): Promise<Answer | undefined> {
-    const stream = client.stream(`${url}/${method}`, { json: parameters, headers })
     const error: Buffer[] = []
+    const receive = (piece: Buffer, status: number) => {
+      if (status === 200) take(piece)
+      else if (error.length < MOST_PIECES_OF_AN_ERROR) error.push(piece)
+    }
     try {
-      for await (const piece of stream as AsyncIterable<Buffer>) {
-        if (stream.response?.statusCode === 200) take(piece)
-        else if (error.length < MOST_PIECES_OF_AN_ERROR) error.push(piece)
-      }
+      const status = await transport.post({ method, parameters, headers }, receive)
+      return status === 200 ? undefined : { status, body: Buffer.concat(error) }
     } catch (cause) {
-      if (cause instanceof RequestError) throw new PerunError(method, 'unavailable', cause.code, { cause })
+      if (cause instanceof NoAnswer) throw new PerunError(method, 'unavailable', cause.code, { cause })
       throw cause
     }
-    const status = stream.response!.statusCode
-    return status === 200 ? undefined : { status, body: Buffer.concat(error) }
   }
 
   async function answerTo(method: string, parameters: object): Promise<unknown> {
@@ -171,10 +141,7 @@ export function createPerunRpc({ url, login, password, timeout, connections, onC
         await post(method, parameters, cutter.push)
         if (!cutter.isWhole()) throw new PerunError(method, 'unavailable', 'not a whole JSON array')
       }),
-    close() {
-      agent.http.destroy()
-      agent.https.destroy()
-    },
+    close: () => transport.close(),
   }
 }
 

@@ -13,7 +13,7 @@ import { withTask } from '../../telemetry/context.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
 import type { Deliver, Delivery, Source } from '../source.ts'
-import { type Scrape, ScrapeError, scrape } from './scrape.ts'
+import { type FetchExposition, type Scrape, ScrapeError, scrape } from './scrape.ts'
 import {
   afterFailure,
   afterSuccess,
@@ -41,6 +41,8 @@ export interface PrometheusSourceOptions extends Pick<AdmissionRules, 'meters' |
   readonly clock: Clock
   readonly logger: Logger
   readonly observer?: ScrapeObserver | undefined
+  /** Asks a target; over HTTP if not given. */
+  readonly fetch?: FetchExposition | undefined
   /** From 0 up to 1, for the pauses after failures; `Math.random` if not given. */
   readonly random?: (() => number) | undefined
   /** Resolves after `ms` or once `signal` is aborted; a timer if not given. */
@@ -203,11 +205,12 @@ class TargetLoop {
 
   /** Never rejects: what went wrong is a result, with the time it took. */
   private async scrapeOnce(): Promise<{ timing: Timing; result: Scrape | Error }> {
-    const { clock, meters, whitelist, site, timeout, token, userAgent } = this.options
+    const { clock, meters, whitelist, site, timeout, token, userAgent, fetch } = this.options
     const { url, labels } = this.config
     const at = clock.now()
     const rules = { meters, whitelist, site, at, origin: this.status.target, labels: new Map(Object.entries(labels)) }
-    const result = await scrape({ url, timeout, token, userAgent, signal: this.stopping.signal }, rules).catch(asError)
+    const request = { url, timeout, token, userAgent, signal: this.stopping.signal }
+    const result = await scrape(request, rules, fetch).catch(asError)
     return { timing: { at, duration: since(at, clock) }, result }
   }
 

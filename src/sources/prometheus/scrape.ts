@@ -75,13 +75,26 @@ export class ScrapeError extends Error {
   }
 }
 
+/** The body of an answer, and the format that it claims to have. */
+export interface Exposition {
+  readonly text: string
+  readonly format: Format
+}
+
+/** @throws {ScrapeError} if there is no answer, or none that could be an exposition. */
+export type FetchExposition = (request: ScrapeRequest) => Promise<Exposition>
+
 /**
  * Scrapes a target once.
  *
  * @throws {ScrapeError} if there is no whole exposition.
  */
-export async function scrape(request: ScrapeRequest, rules: AdmissionRules): Promise<Scrape> {
-  const { text, format } = await fetchExposition(request)
+export async function scrape(
+  request: ScrapeRequest,
+  rules: AdmissionRules,
+  fetch: FetchExposition = fetchExposition,
+): Promise<Scrape> {
+  const { text, format } = await fetch(request)
   return readExposition(text, format, rules)
 }
 
@@ -118,8 +131,7 @@ function detached({ series, origin, ...rest }: Reading): Reading {
   return { series: named, ...rest, ...(origin !== undefined && { origin: copy(origin) }) }
 }
 
-/** The body of the answer, and the format that it claims to have. */
-async function fetchExposition(request: ScrapeRequest): Promise<{ text: string; format: Format }> {
+async function fetchExposition(request: ScrapeRequest): Promise<Exposition> {
   const { url, timeout, maxBytes = MAX_BYTES, signal } = request
   let refusal: ScrapeError | undefined
   const stream = got.stream(url, {

@@ -1,0 +1,229 @@
+/**
+ * The worker itself, without its face: builds its parts in the order of the flow and takes them down again.
+ *
+ * They are started from the end of the flow: first what takes, then what gives. They stop the other way round: no new
+ * scrape, then what was scraped is recorded, then lanes finish, then the ledger closes.
+ *
+ * Everything that it touches outside of the process can be given, so that a simulation runs the very same composition.
+ */
+import { createCorrectionDesk } from './billing/corrections.ts'
+import { createHoldDesk } from './billing/holds.ts'
+import { createIntake, type Intake } from './billing/intake.ts'
+import { createLanes, type Lanes } from './billing/lanes.ts'
+import type { PerunSettings, Settings } from './config/settings.ts'
+import { formatCredits } from './core/credits.ts'
+import { type Clock, SECOND, systemClock } from './core/time.ts'
+import type { CorrectionDesk } from './ledger/corrections.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import type { Connect } from './ledger/sqlite/database.ts'
+import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
+import { createOutbox, type Outbox } from './publish/outbox.ts'
+import { createPerunPublisher } from './publish/perun/publisher.ts'
+import { createPerunRpc, type PerunRpcOptions } from './publish/perun/rpc.ts'
+import type { PerunTransport } from './publish/perun/transport.ts'
+import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
+import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
+import type { FetchExposition } from './sources/prometheus/scrape.ts'
+import { newTaskId } from './telemetry/context.ts'
+import type { Logging } from './telemetry/logger.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+export interface WorkerParts {
+  readonly settings: Settings
+  readonly version: string
+  readonly logging: Pick<Logging, 'logger'>
+  readonly metrics: Metrics
+  readonly clock?: Clock
+}
+
+/** What a worker has to do with outside of itself, where it is not the real thing. */
+export interface Outside {
+  readonly connect?: Connect
+  readonly perun?: PerunTransport
+  readonly fetch?: FetchExposition
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
+  /** Readings recorded in one transaction. */
+  readonly part?: number
+}
+
+export interface Worker {
+  readonly ledger: Ledger
+  readonly lanes: Lanes | undefined
+  readonly outbox: Outbox | undefined
+  readonly source: PrometheusSource
+  readonly decideHold: ReturnType<typeof createHoldDesk>
+  readonly corrections: CorrectionDesk
+  /** How long before a write what it replaces was read. */
+  writeWindow(): WriteWindow
+  /** To be called once. */
+  start(): Promise<void>
+  /** Ends scrapes, records what was scraped, and publishes what can be, for `grace` milliseconds at most. */
+  finish(grace: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** @throws {LedgerError} if the ledger cannot be opened. */
+export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worker {
+  const { settings, logging, metrics, clock = systemClock } = parts
+  const ledger = openSqliteLedger(settings.ledger.path, {
+    onCommit: (seconds) => metrics.commitSeconds.observe(seconds),
+    notifyAt: settings.notifyAt,
+    connect: outside.connect,
+  })
+  const publishing =
+    settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock, outside)
+  const onChanged = (groups: readonly string[]) => publishing?.outbox.wake(groups)
+  const intake = buildIntake(parts, ledger, clock, onChanged, outside)
+  const source = buildSource(parts, intake, clock, outside)
+  return {
+    ledger,
+    lanes: publishing?.lanes,
+    outbox: publishing?.outbox,
+    source,
+    decideHold: createHoldDesk({
+      ledger,
+      meters: settings.meters,
+      clock,
+      logger: logging.logger('billing'),
+      onChanged,
+    }),
+    corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged }),
+    writeWindow: () => publishing?.writeWindow() ?? {},
+    async start() {
+      const { groups, entries, dirty } = await ledger.summary()
+      logging.logger('ledger').info({ path: settings.ledger.path, groups, entries, dirty }, 'Ledger opened')
+      await publishing?.outbox.start()
+      source.start()
+    },
+    async finish(grace) {
+      await source.stop()
+      await intake.idle()
+      if (publishing !== undefined) await drain(publishing, grace)
+    },
+    async close() {
+      await publishing?.close()
+      await ledger.close()
+    },
+  }
+}
+
+interface Publishing {
+  readonly lanes: Lanes
+  readonly outbox: Outbox
+  writeWindow(): WriteWindow
+  close(): Promise<void>
+}
+
+function buildPublishing(
+  { settings, logging, metrics }: WorkerParts,
+  perun: PerunSettings,
+  ledger: Ledger,
+  clock: Clock,
+  outside: Outside,
+): Publishing {
+  const lanes = createLanes({ workers: settings.workers, work: (group) => outbox.work(group) })
+  const writeWindow = createWriteWindow()
+  const onCall: PerunRpcOptions['onCall'] = ({ method, outcome, seconds }) => {
+    metrics.perunCalls.inc({ method, outcome })
+    metrics.perunCallSeconds.observe({ method }, seconds)
+  }
+  const rpc = createPerunRpc({ ...perun, connections: settings.workers + 2, onCall }, outside.perun)
+  const publisher = createPerunPublisher({
+    ...perun,
+    names: perun.attributes,
+    rpc,
+    ledger,
+    precision: settings.precision,
+    clock,
+    logger: logging.logger('perun'),
+    demand: () => lanes.waiting,
+    onEntry: ({ kind, isDrift }) => {
+      metrics.entries.inc({ kind })
+      if (isDrift) metrics.drifts.inc()
+    },
+    onWrite: (secondsSinceRead) => {
+      metrics.readToWrite.observe(secondsSinceRead)
+      writeWindow.observe(secondsSinceRead)
+    },
+    onDoubtResolved: (outcome, seconds) => metrics.doubtfulWrites.observe({ outcome }, seconds),
+  })
+  const outbox = createOutbox({
+    ledger,
+    publisher,
+    lanes: () => lanes,
+    clock,
+    surveyEvery: perun.lookEvery === 0 ? undefined : perun.lookEvery,
+    logger: logging.logger('publish'),
+    onPublished: (outcome, seconds) => {
+      metrics.publishes.inc({ outcome })
+      metrics.publishSeconds.observe(seconds)
+    },
+  })
+  return { lanes, outbox, writeWindow: () => writeWindow.now, close: () => publisher.close() }
+}
+
+function buildIntake(
+  { settings, logging, metrics }: WorkerParts,
+  ledger: Ledger,
+  clock: Clock,
+  onChanged: (groups: readonly string[]) => void,
+  { part }: Outside,
+): Intake {
+  return createIntake({
+    ledger,
+    maxSeries: settings.maxSeries,
+    meters: settings.meters,
+    clock,
+    logger: logging.logger('billing'),
+    onChanged,
+    part,
+    onBilled: ({ outcomes, charged, begun }) => {
+      metrics.chargedCredits.inc(Number(formatCredits(charged)))
+      metrics.entries.inc({ kind: 'charge' }, begun)
+      for (const [decision, count] of Object.entries(outcomes)) metrics.readings.inc({ decision }, count)
+    },
+    onRejected: (rejected) => {
+      for (const [reason, count] of Object.entries(rejected)) metrics.rejectedSamples.inc({ reason }, count)
+    },
+  })
+}
+
+function buildSource(
+  { settings, version, logging, metrics }: WorkerParts,
+  intake: Intake,
+  clock: Clock,
+  { fetch, wait }: Outside,
+): PrometheusSource {
+  return prometheusSource({
+    targets: settings.targets,
+    ...settings.scrape,
+    meters: settings.meters,
+    whitelist: settings.whitelist,
+    site: settings.site,
+    userAgent: `credits-worker/${version}`,
+    deliver: (delivery) => intake.take(delivery),
+    newTaskId: () => newTaskId('scrape'),
+    clock,
+    logger: logging.logger('scrape'),
+    fetch,
+    wait,
+    observer: { scraped: (report) => observeScrape(metrics, report) },
+  })
+}
+
+function observeScrape(metrics: Metrics, { target, outcome, duration, scrape }: ScrapeReport): void {
+  metrics.scrapes.inc({ target, outcome })
+  metrics.targetUp.set({ target }, outcome === 'delivered' ? 1 : 0)
+  metrics.scrapeSeconds.observe({ target }, duration / SECOND)
+  if (scrape !== undefined) metrics.parseErrors.inc(scrape.rejected.unreadable)
+}
+
+/** Lets lanes finish as long as something can be published; a Perun that is down is not waited for. */
+async function drain({ lanes, outbox }: Publishing, grace: number): Promise<void> {
+  outbox.stop()
+  const { promise: deadline, resolve: over } = Promise.withResolvers<void>()
+  const timer = setTimeout(over, grace)
+  if (!lanes.paused) await Promise.race([lanes.idle(), deadline])
+  await Promise.race([lanes.stop(), deadline])
+  clearTimeout(timer)
+}
