@@ -12,8 +12,10 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import { SECOND } from '../core/time.ts'
 import { createGate, type Gate } from './auth.ts'
+import { createDoor } from './door.ts'
 import { answerErrors } from './errors.ts'
-import { checkAddress, checkHead, observe, refuse, setHeaders } from './middleware.ts'
+import { checkAddress, checkHead, lookAtViewer, observe, refuse, setHeaders } from './middleware.ts'
+import { showErrorPage } from './pages/errorPage.ts'
 import type { HttpParts } from './parts.ts'
 import { createRateLimit } from './rateLimit.ts'
 import type { Route, RouteContext } from './route.ts'
@@ -97,14 +99,16 @@ export function createHttpServer(parts: HttpParts, limits: Partial<HttpLimits> =
 function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
   const { logger, rateLimit, clock } = parts
   const app = new Koa()
-  const routes = allRoutes(parts)
   const limit = createRateLimit({ perMinute: rateLimit, clock, logger })
+  const door = createDoor({ keys: parts.keys, clock, guard: limit.guard })
+  const routes = allRoutes(parts, door)
   // What handlers throw is caught before; here is only what happens when an answer is written. A code comes from the
   // system: the client is gone.
   app.on('error', (err: Error) => logger['code' in err ? 'debug' : 'error']({ err }, 'An answer could not be written'))
   app.use(observe(parts))
   app.use(setHeaders(isStopping))
-  app.use(answerErrors(logger))
+  app.use(lookAtViewer(door))
+  app.use(answerErrors(logger, showErrorPage))
   app.use(limit.countRequests(new Set(routes.filter((each) => each.isForWatchers).map(({ path }) => path))))
   app.use(checkHead)
   app.use(checkAddress)
@@ -116,9 +120,11 @@ function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
 /** One address for one thing: no other case, no slash at the end. */
 function createRouter(routes: readonly Route[], gate: Gate): Router {
   const router = new Router({ sensitive: true, strict: true })
-  for (const { method, path, who, handle } of routes) {
+  for (const { method, path, who, isForPeople = false, handle } of routes) {
     router[method](path, async (ctx) => {
-      gate(who, ctx.req)
+      ctx.state.isForPeople = isForPeople
+      // A session opens what only looks. What changes something is a form, which carries a token beside it.
+      gate(who, ctx.req, isForPeople || method === 'get' ? ctx.state.viewer.role : undefined)
       await handle(ctx as unknown as RouteContext)
     })
   }

@@ -17,7 +17,7 @@ import { ForbiddenError, UnauthorizedError, WrongKeyError } from './errors.ts'
 /** Who a route is for. An operator may also do what a reader may. */
 export type Who = 'all' | 'reader' | 'operator'
 
-type Role = Exclude<Who, 'all'>
+export type Role = Exclude<Who, 'all'>
 
 /** The keys that are configured; an empty one is none. */
 export interface Keys {
@@ -31,30 +31,46 @@ export interface Asked {
   readonly socket: { readonly remoteAddress?: string | undefined }
 }
 
-/** Lets a request pass, or throws why not. */
-export type Gate = (who: Who, request: Asked) => void
+/**
+ * Lets a request pass, or throws why not.
+ *
+ * @param session What the session of a browser opens (`door.ts`), where a session counts.
+ */
+export type Gate = (who: Who, request: Asked, session?: Role) => void
 
 /**
  * @returns A gate that throws {UnauthorizedError} if the key is missing or wrong, and {ForbiddenError} if the key is not
  *   enough or, without keys, the request is not from here.
  */
 export function createGate(keys: Keys): Gate {
-  const known = [fingerprint('operator', keys.operator), fingerprint('reader', keys.reader)].flat()
+  const rolesOf = createKeyring(keys)
+  const known = fingerprints(keys)
   const opens = (role: Role, who: Role) => role === 'operator' || who === 'reader'
 
-  return (who, request) => {
+  return (who, request, session) => {
     if (who === 'all') return
     if (!known.some(({ role }) => opens(role, who))) return checkIsFromHere(who, request)
-    const presented = keysOf(request).map(digest)
-    const roles = known
-      .filter(({ key }) => presented.some((each) => timingSafeEqual(each, key)))
-      .map(({ role }) => role)
+    const presented = keysOf(request)
+    const roles = [...rolesOf(presented), ...(session === undefined ? [] : [session])]
     if (roles.some((role) => opens(role, who))) return
     if (roles.length > 0)
       throw new ForbiddenError('This needs the key of an operator; the one that was sent is that of a reader.')
     if (presented.length > 0) throw new WrongKeyError()
     throw new UnauthorizedError('This needs a key: send it as X-API-KEY or as Authorization: Bearer.')
   }
+}
+
+/** Tells what keys open. */
+export function createKeyring(keys: Keys): (presented: readonly string[]) => Role[] {
+  const known = fingerprints(keys)
+  return (presented) => {
+    const digests = presented.map(digest)
+    return known.filter(({ key }) => digests.some((each) => timingSafeEqual(each, key))).map(({ role }) => role)
+  }
+}
+
+function fingerprints({ operator, reader }: Keys): { role: Role; key: Buffer }[] {
+  return [...fingerprint('operator', operator), ...fingerprint('reader', reader)]
 }
 
 function fingerprint(role: Role, key: string | undefined): { role: Role; key: Buffer }[] {

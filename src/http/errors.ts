@@ -1,6 +1,6 @@
 /**
  * What goes wrong in a request, and how it is said: every error is answered as `application/problem+json` (RFC 9457) with
- * a sentence a person can act on.
+ * a sentence a person can act on. People with a browser see a page instead.
  *
  * A handler throws; one place turns what was thrown into the answer. Only what was thrown for the client is told to the
  * client, and a ledger in trouble. Anything else is a mistake of ours: it is logged with its stack, and the answer names nothing but the task
@@ -108,13 +108,30 @@ export class HeadTooLargeError extends HttpError {
   }
 }
 
-/** Answers what the middleware after it throws. */
-export function answerErrors(logger: Logger): Middleware {
+/** What an answer that is none says. */
+export interface Problem {
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  /** Under which it stands in the log. */
+  readonly task: string | undefined
+}
+
+/**
+ * Answers what the middleware after it throws.
+ *
+ * @param showPerson Answers people; `false` if it is none who asked.
+ */
+export function answerErrors(logger: Logger, showPerson: (ctx: Context, problem: Problem) => boolean): Middleware {
   return async (ctx, next) => {
     try {
       await next()
     } catch (error) {
-      answer(ctx, error instanceof HttpError ? error : toHttpError(error, logger))
+      const { status, message, headers } = error instanceof HttpError ? error : toHttpError(error, logger)
+      const problem = { title: STATUS_CODES[status] ?? 'Error', status, detail: message, task: currentTask() }
+      ctx.status = status
+      ctx.set(headers)
+      if (!showPerson(ctx, problem)) showProgram(ctx, problem)
     }
   }
 }
@@ -128,16 +145,12 @@ function unexpected(error: unknown, logger: Logger): HttpError {
   return new HttpError(500, 'Something went wrong in here. The log tells what, under this task.')
 }
 
-function answer(ctx: Context, { status, message, headers }: HttpError): void {
-  const title = STATUS_CODES[status] ?? 'Error'
-  const task = currentTask()
-  ctx.status = status
-  ctx.set(headers)
-  ctx.body = { type: problemType(title), title, status, detail: message, instance: ctx.path, task }
+function showProgram(ctx: Context, { title, status, detail, task }: Problem): void {
+  ctx.body = { type: problemType(title), title, status, detail, instance: ctx.path, task }
   ctx.type = 'application/problem+json'
 }
 
 /** Names the kind of problem for programs: `urn:credits-worker:problem:not-found`. */
-function problemType(title: string): string {
+export function problemType(title: string): string {
   return `urn:credits-worker:problem:${title.toLowerCase().replaceAll(' ', '-')}`
 }

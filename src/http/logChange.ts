@@ -65,7 +65,7 @@ function requireLevel(isThere: boolean): void {
 }
 
 /** What `dictConfig` takes besides levels. */
-const OLD_KEYS = ['formatters', 'filters', 'handlers', 'incremental', 'disable_existing_loggers']
+export const OLD_KEYS = ['formatters', 'filters', 'handlers', 'incremental', 'disable_existing_loggers']
 
 function ofDictConfig(fields: Fields): Levels {
   refuseOthers(fields, ['version', 'root', 'loggers', ...OLD_KEYS])

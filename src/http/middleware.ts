@@ -2,6 +2,7 @@
 import type { Context, Middleware } from 'koa'
 import { SECOND } from '../core/time.ts'
 import { newTaskId, withTask } from '../telemetry/context.ts'
+import type { Door } from './door.ts'
 import { BadRequestError, HeadTooLargeError, MethodNotAllowedError, NotFoundError } from './errors.ts'
 import type { HttpParts } from './parts.ts'
 
@@ -41,6 +42,14 @@ export function setHeaders(isStopping: () => boolean): Middleware {
     ctx.set(answerHeaders)
     await next()
     if (isStopping()) ctx.set('Connection', 'close')
+  }
+}
+
+/** Notes who looks, also for pages that say what went wrong. */
+export function lookAtViewer(door: Pick<Door, 'viewer'>): Middleware {
+  return (ctx, next) => {
+    ctx.state.viewer = door.viewer(ctx.req)
+    return next()
   }
 }
 

@@ -44,12 +44,12 @@ export function createRateLimit({ perMinute, clock, logger }: RateLimitOptions):
       const wait = exempt.has(ctx.path) ? 0 : requests.take(clientOf(ctx.req), clock.now())
       return wait > 0 ? refuse(wait, 'requests') : next()
     },
-    guard: (gate) => (who, request) => {
+    guard: (gate) => (who, request, session) => {
       const client = clientOf(request)
-      const wait = who === 'all' ? 0 : wrongKeys.wait(client, clock.now())
+      const wait = who === 'all' || session !== undefined ? 0 : wrongKeys.wait(client, clock.now())
       if (wait > 0) refuse(wait, 'wrong keys')
       try {
-        gate(who, request)
+        gate(who, request, session)
       } catch (error) {
         if (error instanceof WrongKeyError) note(client)
         throw error

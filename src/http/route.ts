@@ -4,9 +4,15 @@
  */
 import type { Context } from 'koa'
 import type { Who } from './auth.ts'
+import type { Viewer } from './door.ts'
 import { BadRequestError } from './errors.ts'
 import { describe } from './json.ts'
+import { type Schema, text, whole } from './schema.ts'
 
+/**
+ * Where a schema is taken, a text in its place says what it means and leaves open what it looks like. That is for a route
+ * in the making: a test wants the schema.
+ */
 export interface Route {
   readonly method: 'get' | 'post'
   /** With parameters as `:name`. */
@@ -14,19 +20,42 @@ export interface Route {
   readonly who: Who
   /** Whoever watches the worker has to get through, however many others ask: not counted by the rate limit. */
   readonly isForWatchers?: true
+  /** It is for people with a browser (`pages/`), not for programs: a page, what a form is sent to, a file that pages need. */
+  readonly isForPeople?: true
   readonly summary: string
-  /** What each query parameter means. */
-  readonly query?: Readonly<Record<string, string>>
+  /** Under which heading the description of the API has it, if that is not the first part of its path after `/api`. */
+  readonly tag?: string
+  /** Each parameter of the path. */
+  readonly params?: Readonly<Record<string, Schema>>
+  /** Each parameter of the query. */
+  readonly query?: Readonly<Record<string, string | Schema>>
   /** What the JSON body has to be. */
-  readonly body?: string
-  /** What each status means, besides those of every route: 401, 403, 405, 429, 431, 500. */
-  readonly answers: Readonly<Record<number, string>>
+  readonly body?: string | Schema
+  /** What each status means, besides those of `commonAnswers.ts`. A text is enough for problems and for no content. */
+  readonly answers: Readonly<Record<number, string | AnswerShape>>
   /** Answers by setting the body; throws an `HttpError` for anything but success. */
   handle(ctx: RouteContext): void | Promise<void>
 }
 
+/** What an answer holds: one of these media types, or each of them as is asked for. */
+export interface AnswerShape {
+  readonly description: string
+  readonly json?: Schema
+  readonly csv?: Schema
+  readonly text?: Schema
+  readonly html?: Schema
+  /** What each of its headers means. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What 503 means of routes that ask the ledger. */
+export const ledgerTrouble = 'The ledger cannot be used: its disk is full or fails, or it is damaged'
+
 /** The parameters of the path are decoded. */
-export type RouteContext = Context & { readonly params: Readonly<Record<string, string>> }
+export type RouteContext = Context & {
+  readonly params: Readonly<Record<string, string>>
+  readonly state: { readonly viewer: Viewer }
+}
 
 /**
  * A parameter of the query, if it is given.
@@ -77,7 +106,17 @@ const DEFAULT_LIMIT = 100
 const LARGEST_LIMIT = 1_000
 
 /** What `limit` means, for the descriptions of routes. */
-export const limitSummary = `How many at most, 1 to ${LARGEST_LIMIT}; ${DEFAULT_LIMIT} if not given`
+export const limitSummary = limitUpTo(LARGEST_LIMIT, DEFAULT_LIMIT)
+
+export function limitUpTo(maximum: number, fallback: number): Schema {
+  return whole('How many at most', fallback, { minimum: 1, maximum, default: fallback })
+}
+
+/** What `after` means: groups come by name. */
+export const afterSummary = text('Only groups whose name comes after this one', 'BioVis')
+
+/** What `before` means: numbers fall from page to page. */
+export const beforeSummary = whole('Only those with a smaller number', 4_712, { minimum: 1 })
 
 /** @throws {BadRequestError} if `limit` is not a whole number from 1 to 1000. */
 export function queryLimit(ctx: Context): number {

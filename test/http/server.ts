@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { expect } from 'vitest'
 import { createCorrectionDesk } from '#src/billing/corrections.ts'
 import { createHoldDesk } from '#src/billing/holds.ts'
 import { createHttpServer, type HttpServer } from '#src/http/app.ts'
@@ -11,6 +12,7 @@ import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { createLogging, type Logging } from '#src/telemetry/logger.ts'
 import { createMetrics, type Metrics } from '#src/telemetry/metrics.ts'
 import { type Measured, meters, recorder, testClock } from '../helpers/billing.ts'
+import { complaints } from './contract/description.ts'
 
 export interface Answer {
   readonly status: number
@@ -85,7 +87,12 @@ export async function startFace(
   )
   const { url, port } = await server.listen()
   const take = recorder(ledger, clock)
-  const send = (path: string, question: Question) => ask(url, path, question)
+  async function send(path: string, question: Question): Promise<Answer> {
+    const answer = await ask(url, path, question)
+    // With other meters than those it is made for, the description is another one.
+    if (overrides.meters === undefined) expect(complaints(question.method ?? 'GET', path, answer)).toEqual([])
+    return answer
+  }
   return {
     url,
     port,

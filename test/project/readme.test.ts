@@ -4,6 +4,7 @@ import { expect, suite, test } from 'vitest'
 import { parse } from 'yaml'
 import { entries, replaced } from '#src/config/declarations.ts'
 import type { Who } from '#src/http/auth.ts'
+import type { Door } from '#src/http/door.ts'
 import { readLogChange } from '#src/http/logChange.ts'
 import type { HttpParts } from '#src/http/parts.ts'
 import { allRoutes } from '#src/http/routes/all.ts'
@@ -49,7 +50,7 @@ suite('The settings of the README', () => {
 })
 
 // Nothing is asked of the parts before a request comes.
-const routes = allRoutes({ metrics: createMetrics({ version: 'test' }) } as unknown as HttpParts)
+const routes = allRoutes({ metrics: createMetrics({ version: 'test' }) } as unknown as HttpParts, {} as Door)
 const endpoint = ({ method, path }: { method: string; path: string }) => `${method.toUpperCase()} ${path}`
 
 suite('The endpoints of the README', () => {

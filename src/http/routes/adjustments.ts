@@ -7,7 +7,9 @@ import { BadRequestError, ConflictError } from '../errors.ts'
 import { entryJson } from '../groupJson.ts'
 import { describe, readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
-import type { Route } from '../route.ts'
+import { ledgerTrouble, type Route } from '../route.ts'
+import { groupParameter } from '../schemas/common.ts'
+import { adjusted, adjustmentRequest } from '../schemas/entries.ts'
 import { unknownGroup } from './groups.ts'
 
 /** `POST /api/groups/:name/adjustments`: changes the total of a group by an entry of its own. */
@@ -17,23 +19,23 @@ export function adjustRoute({ corrections, meters }: Pick<HttpParts, 'correction
     path: '/api/groups/:name/adjustments',
     who: 'operator',
     summary: 'Charges a group or gives it back, with a reason; no entry is changed',
-    body: '{"amount": "-12.5", "reason": "…", "actor": "who decides; operator if not given", "corrects": 4711, "id": "names this request, so that sending it twice records it once"}; corrects and id may be left out',
+    params: groupParameter,
+    body: adjustmentRequest,
     answers: {
-      200: 'The adjustment of this id, recorded before',
-      201: 'The adjustment and the new total',
+      200: { description: 'The adjustment of this id, recorded before', json: adjusted },
+      201: { description: 'The adjustment and the new total', json: adjusted },
       400: 'No amount or no reason is given',
       404: 'There is no such group',
       409: 'It would make the total negative, corrects an entry of another group, or its id means something else',
-      413: 'Too long',
-      415: 'No JSON',
+      503: ledgerTrouble,
     },
     async handle(ctx) {
       const group = ctx.params.name!
       const request = readAdjustment(await readJson(ctx))
-      const adjusted = await corrections.adjust({ group, ...request }).catch(asConflict)
-      if (adjusted === undefined) throw unknownGroup(group)
-      ctx.status = adjusted.wasKnown ? 200 : 201
-      ctx.body = { group, used: formatCredits(adjusted.used), entry: entryJson(adjusted.entry, meters) }
+      const done = await corrections.adjust({ group, ...request }).catch(asConflict)
+      if (done === undefined) throw unknownGroup(group)
+      ctx.status = done.wasKnown ? 200 : 201
+      ctx.body = { group, used: formatCredits(done.used), entry: entryJson(done.entry, meters) }
     },
   }
 }

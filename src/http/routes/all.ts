@@ -1,8 +1,13 @@
 /** Every route there is. */
+import type { Door } from '../door.ts'
+import { apiDocRoute } from '../pages/apiDoc.ts'
+import { assetsRoute } from '../pages/assets.ts'
+import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 import { adjustRoute } from './adjustments.ts'
 import { creditsHistoryRoute } from './creditsHistory.ts'
+import { openApiRoute } from './doc.ts'
 import { driftsRoute } from './drifts.ts'
 import { explainRoute } from './explain.ts'
 import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
@@ -15,8 +20,8 @@ import { costsRoute, metersRoute } from './prices.ts'
 import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
 import { statsRoute } from './stats.ts'
 
-export function allRoutes(parts: HttpParts): Route[] {
-  return [
+export function allRoutes(parts: HttpParts, door: Door): Route[] {
+  const routes: Route[] = [
     pingRoute(),
     livezRoute(),
     readyzRoute(parts),
@@ -44,5 +49,12 @@ export function allRoutes(parts: HttpParts): Route[] {
     repricingRoute(parts),
     changeRepricingRoute('apply', parts),
     changeRepricingRoute('undo', parts),
+    assetsRoute(),
+    showLoginRoute(door),
+    loginRoute(door),
+    leaveRoute(door),
+    openApiRoute(parts, () => routes),
+    apiDocRoute(parts, () => routes),
   ]
+  return routes
 }

@@ -6,7 +6,9 @@ import type { HistoryPoint } from '../../ledger/history.ts'
 import { BadRequestError, NotFoundError } from '../errors.ts'
 import { exactNumber } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
-import { queryText, type Route, type RouteContext } from '../route.ts'
+import { ledgerTrouble, queryText, type Route, type RouteContext } from '../route.ts'
+import { groupName } from '../schemas/common.ts'
+import { columns, givenInstant } from '../schemas/history.ts'
 
 /**
  * `GET /api/credits_history/:project`: the columns of the old service, newest first. A row is an entry; in a period of more
@@ -22,11 +24,19 @@ export function creditsHistoryRoute({
     path: '/api/credits_history/:project',
     who: 'reader',
     summary: 'How the used credits of a project grew',
+    tag: 'groups',
+    params: { project: groupName },
     query: {
-      start_date: 'Not earlier than this: 2026-01-01, 2026-01-01 12:00:00 (UTC) or with a zone',
-      end_date: 'Not later than this; later than start_date',
+      start_date: givenInstant('Not earlier than this; in UTC if it has no zone', '2026-01-01 00:00:00'),
+      end_date: givenInstant('Not later than this; later than start_date', '2026-12-31'),
     },
-    answers: { 200: 'Columns, newest first', 204: 'Nothing in this time', 400: 'No such time', 404: 'Nothing at all' },
+    answers: {
+      200: { description: 'Columns, newest first', json: columns },
+      204: 'Nothing in this time',
+      400: 'No such time',
+      404: 'Nothing at all',
+      503: ledgerTrouble,
+    },
     async handle(ctx) {
       const project = ctx.params.project!
       const points = await pointsOf(project, readPeriod(ctx))

@@ -3,7 +3,19 @@ import { formatCredits } from '../../core/credits.ts'
 import { formatInstant } from '../../core/time.ts'
 import type { StoredDrift } from '../../ledger/ledger.ts'
 import type { HttpParts } from '../parts.ts'
-import { cutPage, limitSummary, link, queryLimit, queryNumber, queryText, type Route } from '../route.ts'
+import {
+  beforeSummary,
+  cutPage,
+  ledgerTrouble,
+  limitSummary,
+  link,
+  queryLimit,
+  queryNumber,
+  queryText,
+  type Route,
+} from '../route.ts'
+import { ofGroup } from '../schemas/common.ts'
+import { driftsPage } from '../schemas/entries.ts'
 
 /** `GET /api/drifts`, newest first. */
 export function driftsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
@@ -12,8 +24,8 @@ export function driftsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
     path: '/api/drifts',
     who: 'operator',
     summary: 'Used credits in Perun that this worker did not write, with who changed them and when, newest first',
-    query: { group: 'Only those of this group', before: 'Only those with a smaller number', limit: limitSummary },
-    answers: { 200: 'A page of drifts and the address of the next one', 400: 'No such page' },
+    query: { group: ofGroup, before: beforeSummary, limit: limitSummary },
+    answers: { 200: { description: 'A page of drifts', json: driftsPage }, 400: 'No such page', 503: ledgerTrouble },
     async handle(ctx) {
       const [group, limit] = [queryText(ctx, 'group'), queryLimit(ctx)]
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })

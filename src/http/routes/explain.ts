@@ -6,7 +6,18 @@ import { formatInstant } from '../../core/time.ts'
 import type { Breakdown, BreakdownPart, GroupRow } from '../../ledger/ledger.ts'
 import { entryJson } from '../groupJson.ts'
 import type { HttpParts } from '../parts.ts'
-import { cutPage, limitSummary, link, queryLimit, queryNumber, type Route } from '../route.ts'
+import {
+  beforeSummary,
+  cutPage,
+  ledgerTrouble,
+  limitSummary,
+  link,
+  queryLimit,
+  queryNumber,
+  type Route,
+} from '../route.ts'
+import { groupParameter } from '../schemas/common.ts'
+import { receipt } from '../schemas/entries.ts'
 import { unknownGroup } from './groups.ts'
 
 /**
@@ -20,8 +31,14 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
     path: '/api/groups/:name/explain',
     who: 'reader',
     summary: 'What the used credits of a group are made of: a receipt that can be computed again',
-    query: { before: 'Only entries with a smaller number', limit: limitSummary },
-    answers: { 200: 'The sums, and a page of entries, newest first', 400: 'No such page', 404: 'No such group' },
+    params: groupParameter,
+    query: { before: beforeSummary, limit: limitSummary },
+    answers: {
+      200: { description: 'The sums, and a page of entries, newest first', json: receipt },
+      400: 'No such page',
+      404: 'No such group',
+      503: ledgerTrouble,
+    },
     async handle(ctx) {
       const name = ctx.params.name!
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })

@@ -2,7 +2,22 @@
 import { NotFoundError } from '../errors.ts'
 import { entryJson, groupJson, holdJson, noteJson, seriesJson } from '../groupJson.ts'
 import type { HttpParts } from '../parts.ts'
-import { cutPage, limitSummary, link, queryLimit, queryNumber, queryText, type Route } from '../route.ts'
+import {
+  afterSummary,
+  beforeSummary,
+  cutPage,
+  ledgerTrouble,
+  limitSummary,
+  link,
+  queryLimit,
+  queryNumber,
+  queryText,
+  type Route,
+} from '../route.ts'
+import { text } from '../schema.ts'
+import { groupParameter } from '../schemas/common.ts'
+import { entriesPage } from '../schemas/entries.ts'
+import { groupsPage, groupWithDetails } from '../schemas/groups.ts'
 
 /** How many of the newest notes and holds come with a group. */
 const NOTES = 20
@@ -16,13 +31,14 @@ export function groupsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
     who: 'reader',
     summary: 'The groups that are charged',
     query: {
-      search: 'Only groups with this in their name, in capitals or not',
-      after: 'Only groups whose name comes after this one',
+      search: text('Only groups with this in their name, in capitals or not', 'bio'),
+      after: afterSummary,
       limit: limitSummary,
     },
     answers: {
-      200: 'A page of groups, how many there are in all, and the address of the next page',
+      200: { description: 'A page of groups, by name', json: groupsPage },
       400: 'No such page',
+      503: ledgerTrouble,
     },
     async handle(ctx) {
       const [search, after, limit] = [queryText(ctx, 'search'), queryText(ctx, 'after'), queryLimit(ctx)]
@@ -42,7 +58,12 @@ export function groupRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
     path: '/api/groups/:name',
     who: 'reader',
     summary: 'A group, with its series, newest notes and open holds',
-    answers: { 200: 'The group', 404: 'There is no such group' },
+    params: groupParameter,
+    answers: {
+      200: { description: 'The group', json: groupWithDetails },
+      404: 'There is no such group',
+      503: ledgerTrouble,
+    },
     async handle(ctx) {
       const name = ctx.params.name!
       const group = await ledger.group(name)
@@ -65,8 +86,14 @@ export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'met
     path: '/api/groups/:name/entries',
     who: 'reader',
     summary: 'The entries of a group, newest first',
-    query: { before: 'Only entries with a smaller number', limit: limitSummary },
-    answers: { 200: 'A page of entries and the address of the next one', 400: 'No such page', 404: 'No such group' },
+    params: groupParameter,
+    query: { before: beforeSummary, limit: limitSummary },
+    answers: {
+      200: { description: 'A page of entries', json: entriesPage },
+      400: 'No such page',
+      404: 'No such group',
+      503: ledgerTrouble,
+    },
     async handle(ctx) {
       const name = ctx.params.name!
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })

@@ -1,6 +1,7 @@
 /** For whoever watches the process: container engines, load balancers, Prometheus. */
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
+import { alive, notReady, pong, prometheusText, ready } from '../schemas/worker.ts'
 
 /** `GET /ping`: kept from the old service, whose container image asks for it. */
 export function pingRoute(): Route {
@@ -10,7 +11,7 @@ export function pingRoute(): Route {
     who: 'all',
     isForWatchers: true,
     summary: 'Whether somebody answers',
-    answers: { 200: 'Pong' },
+    answers: { 200: { description: 'Somebody does', text: pong } },
     handle(ctx) {
       ctx.body = 'Pong'
     },
@@ -25,7 +26,7 @@ export function livezRoute(): Route {
     who: 'all',
     isForWatchers: true,
     summary: 'Whether the process lives',
-    answers: { 200: 'It lives' },
+    answers: { 200: { description: 'It lives', json: alive } },
     handle(ctx) {
       ctx.body = { alive: true }
     },
@@ -40,7 +41,10 @@ export function readyzRoute(parts: Pick<HttpParts, 'ledger' | 'targets' | 'stopp
     who: 'all',
     isForWatchers: true,
     summary: 'Whether the worker does its work',
-    answers: { 200: 'It does', 503: 'It does not, with the reasons' },
+    answers: {
+      200: { description: 'It does', json: ready },
+      503: { description: 'It does not, with the reasons', json: notReady },
+    },
     async handle(ctx) {
       const reasons = await reasonsAgainst(parts)
       ctx.status = reasons.length === 0 ? 200 : 503
@@ -71,7 +75,7 @@ export function metricsRoute({ metrics: { registry } }: Pick<HttpParts, 'metrics
     who: 'all',
     isForWatchers: true,
     summary: 'Metrics of the worker in Prometheus text',
-    answers: { 200: 'The metrics' },
+    answers: { 200: { description: 'The metrics', text: prometheusText } },
     async handle(ctx) {
       ctx.body = await registry.metrics()
       ctx.type = registry.contentType

@@ -19,7 +19,19 @@ import { BadRequestError } from '../errors.ts'
 import { bucketsCsv, bucketsJson, type Division, divisions } from '../historyJson.ts'
 import { describe } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
-import { link, queryChoice, queryNumber, queryText, type Route, type RouteContext } from '../route.ts'
+import {
+  ledgerTrouble,
+  limitUpTo,
+  link,
+  queryChoice,
+  queryNumber,
+  queryText,
+  type Route,
+  type RouteContext,
+} from '../route.ts'
+import { text, word } from '../schema.ts'
+import { groupParameter } from '../schemas/common.ts'
+import { givenInstant, history, historyCsv } from '../schemas/history.ts'
 import { unknownGroup } from './groups.ts'
 
 const MOST_BUCKETS = 1_000
@@ -37,20 +49,27 @@ export function historyRoute({ ledger, meters, clock }: Pick<HttpParts, 'ledger'
     path: '/api/groups/:name/history',
     who: 'reader',
     summary: 'What a group used in each hour, day or month: credits, exact, and consumption',
+    params: groupParameter,
     query: {
-      from: 'Later than this: 2026-01-01, 2026-01-01 12:00:00 (in the zone of tz) or with a zone; its first entry if not given',
-      to: 'Not later than this; the end of the present bucket if not given',
-      step: 'hour, day or month; day if not given',
-      by: 'What credits are divided by: meter or site; meter if not given',
-      tz: 'The IANA name of the time zone whose hours, days and months these are; UTC if not given',
-      format: 'json or csv, whatever Accept says',
-      limit: `How many buckets at most, 1 to ${MOST_BUCKETS}; ${MOST_BUCKETS} if not given`,
+      from: givenInstant('Later than this, in the zone of tz; where its first entry is if not given', '2026-01-01'),
+      to: givenInstant('Not later than this; the end of the present bucket if not given', '2026-01-31T12:00:00Z'),
+      step: word('How long a bucket is', steps, { default: 'day' }),
+      by: word('What credits are divided by', divisions, { default: 'meter' }),
+      tz: text('The IANA name of the zone whose hours, days and months these are', 'Europe/Berlin', { default: UTC }),
+      format: word('Whatever Accept says', ['json', 'csv']),
+      limit: limitUpTo(MOST_BUCKETS, MOST_BUCKETS),
     },
     answers: {
-      200: 'A page of buckets, the oldest first, and the address of the next one, also as a header Link',
+      200: {
+        description: 'A page of buckets, the oldest first',
+        json: history,
+        csv: historyCsv,
+        headers: { ETag: 'Names what it is, for If-None-Match', Link: 'The address of the next page, if there is one' },
+      },
       304: 'It is what If-None-Match names',
       400: 'No such period, step, division, zone, format or page',
       404: 'No such group',
+      503: ledgerTrouble,
     },
     async handle(ctx) {
       const group = ctx.params.name!

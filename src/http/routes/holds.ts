@@ -6,7 +6,9 @@ import { heldGrowthJson, holdJson } from '../groupJson.ts'
 import { readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
 import {
+  beforeSummary,
   cutPage,
+  ledgerTrouble,
   limitSummary,
   link,
   queryLimit,
@@ -15,6 +17,9 @@ import {
   type Route,
   type RouteContext,
 } from '../route.ts'
+import { word } from '../schema.ts'
+import { asking, ofGroup } from '../schemas/common.ts'
+import { decidedHold, holdParameter, holdsPage, holdWithGrowths } from '../schemas/groups.ts'
 
 /** `GET /api/holds`, newest first. */
 export function holdsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
@@ -24,12 +29,12 @@ export function holdsRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
     who: 'operator',
     summary: 'What is not charged or published until it is resolved, newest first',
     query: {
-      group: 'Only those of this group',
-      state: 'open, closed or all; open if not given',
-      before: 'Only those with a smaller number',
+      group: ofGroup,
+      state: word('Which ones', ['open', 'closed', 'all'], { default: 'open' }),
+      before: beforeSummary,
       limit: limitSummary,
     },
-    answers: { 200: 'A page of holds and the address of the next one', 400: 'No such page' },
+    answers: { 200: { description: 'A page of holds', json: holdsPage }, 400: 'No such page', 503: ledgerTrouble },
     async handle(ctx) {
       const [group, state, limit] = [queryText(ctx, 'group'), readState(ctx), queryLimit(ctx)]
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })
@@ -54,8 +59,14 @@ export function holdRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'meters
     path: '/api/holds/:id',
     who: 'operator',
     summary: 'A hold with the growth that it keeps back: what accepting it charges',
+    params: holdParameter,
     query: { limit: limitSummary },
-    answers: { 200: 'The hold', 400: 'No such page', 404: 'No hold has this number' },
+    answers: {
+      200: { description: 'The hold', json: holdWithGrowths },
+      400: 'No such page',
+      404: 'No hold has this number',
+      503: ledgerTrouble,
+    },
     async handle(ctx) {
       const limit = queryLimit(ctx)
       const id = idOf(ctx)
@@ -87,14 +98,14 @@ export function decideHoldRoute(verdict: 'accept' | 'dismiss', { decideHold }: P
     path: `/api/holds/:id/${verdict}`,
     who: 'operator',
     summary: verdict === 'accept' ? 'Charges exactly what was held, once' : 'Charges nothing of what was held, ever',
-    body: '{"reason": "…", "actor": "who decides; operator if not given"}',
+    params: holdParameter,
+    body: asking,
     answers: {
-      200: 'The hold, now closed',
+      200: { description: 'The hold, now closed', json: decidedHold(verdict) },
       400: 'No reason is given',
       404: 'No open hold has this number',
       409: 'This hold ends by itself, or cannot be accepted',
-      413: 'Too long',
-      415: 'No JSON',
+      503: ledgerTrouble,
     },
     async handle(ctx) {
       const id = idOf(ctx)

@@ -5,6 +5,7 @@ import { readJson } from '../json.ts'
 import { readLogChange } from '../logChange.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
+import { changedLogLevels, logChange, logLevels } from '../schemas/worker.ts'
 
 /** `GET /logconfig` */
 export function showLogLevelsRoute({ logging }: Pick<HttpParts, 'logging'>): Route {
@@ -13,7 +14,7 @@ export function showLogLevelsRoute({ logging }: Pick<HttpParts, 'logging'>): Rou
     path: '/logconfig',
     who: 'operator',
     summary: 'The levels of all loggers',
-    answers: { 200: 'The levels in force, and which ones there are' },
+    answers: { 200: { description: 'The levels in force, and which ones there are', json: logLevels } },
     handle(ctx) {
       ctx.body = { levels: logging.levels(), known_levels: levelNames }
     },
@@ -27,12 +28,10 @@ export function changeLogLevelsRoute({ logging, logger }: Pick<HttpParts, 'loggi
     path: '/logconfig',
     who: 'operator',
     summary: 'Changes levels of the log, for good or for a time',
-    body: '{"levels": {"perun": "debug", …}, "for": "10m"}, {"logger": "perun", "level": "inherit"}, or the old dictConfig',
+    body: logChange,
     answers: {
-      200: 'The levels now in force',
+      200: { description: 'The levels now in force', json: changedLogLevels },
       400: 'Nothing changed, with the reason',
-      413: 'Too long',
-      415: 'No JSON',
     },
     async handle(ctx) {
       const { levels, forMs, ignored } = readLogChange(await readJson(ctx))

@@ -7,6 +7,7 @@ import { exactNumber, readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
 import { type PlanRequest, readPlanRequest } from '../planRequest.ts'
 import type { Route } from '../route.ts'
+import { plan, planRequest } from '../schemas/plans.ts'
 
 /** `POST /api/plan`. */
 export function planRoute({ meters, clock }: Pick<HttpParts, 'meters' | 'clock'>): Route {
@@ -15,11 +16,9 @@ export function planRoute({ meters, clock }: Pick<HttpParts, 'meters' | 'clock'>
     path: '/api/plan',
     who: 'all',
     summary: 'Which grant machines need, or how long credits last, at the prices of today',
-    body:
-      'Machines, and days or credits: {"machines": [{"count": 2, "sizes": {"cpu": 28, "ram": 64}, "weights": {"cpu": 2}}], ' +
-      '"hours_per_day": 8, "days": 91}. With granted and used of a running project, days are added to its grant, and ' +
-      'machines may have a count below zero: the project gives them up.',
-    answers: { 200: 'What it costs', 400: 'Not such a plan', 413: 'Too long', 415: 'No JSON' },
+    tag: 'prices',
+    body: planRequest,
+    answers: { 200: { description: 'What it costs', json: plan }, 400: 'Not such a plan' },
     async handle(ctx) {
       const now = clock.now()
       const request = readPlanRequest(await readJson(ctx), meters, now)

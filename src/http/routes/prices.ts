@@ -6,6 +6,7 @@ import { NotFoundError } from '../errors.ts'
 import { describe, exactNumber, numberOf, objectOf, readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
+import { costs, meters as metersSchema, sizes as sizesSchema } from '../schemas/plans.ts'
 
 /** `GET /api/metrics`: the keys of the old service, and the price. */
 export function metersRoute({ meters, clock }: Pick<HttpParts, 'meters' | 'clock'>): Route {
@@ -14,7 +15,8 @@ export function metersRoute({ meters, clock }: Pick<HttpParts, 'meters' | 'clock
     path: '/api/metrics',
     who: 'all',
     summary: 'What is charged for, at which price',
-    answers: { 200: 'The meters by their friendly name' },
+    tag: 'prices',
+    answers: { 200: { description: 'The meters by their friendly name', json: metersSchema } },
     handle(ctx) {
       const now = clock.now()
       ctx.body = Object.fromEntries([...meters.values()].map((meter) => [meter.name, meterJson(meter, now)]))
@@ -44,8 +46,13 @@ export function costsRoute({ meters, precision, clock }: Pick<HttpParts, 'meters
     path: '/api/costs_per_hour',
     who: 'all',
     summary: 'What machines of this size cost in an hour, at the price of today',
-    body: 'How much of each meter they have: {"cpu": 16, "ram": "32.5"}',
-    answers: { 200: 'Credits', 400: 'Not such sizes', 404: 'There is no such meter', 413: 'Too long', 415: 'No JSON' },
+    tag: 'prices',
+    body: sizesSchema,
+    answers: {
+      200: { description: 'A number, rounded', json: costs },
+      400: 'Not such sizes',
+      404: 'There is no such meter',
+    },
     async handle(ctx) {
       const sizes = Object.entries(objectOf(await readJson(ctx), 'The body'))
       const now = clock.now()

@@ -9,7 +9,26 @@ import { fieldsOf, readActor, readAsking, readDecimal, readInstant, readText } f
 import { BadRequestError, NotFoundError } from '../errors.ts'
 import { describe, readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
-import { cutPage, limitSummary, link, queryLimit, queryText, type Route, type RouteContext } from '../route.ts'
+import {
+  afterSummary,
+  cutPage,
+  ledgerTrouble,
+  limitSummary,
+  link,
+  queryLimit,
+  queryText,
+  type Route,
+  type RouteContext,
+} from '../route.ts'
+import { asking } from '../schemas/common.ts'
+import {
+  applyRequest,
+  repricingPage,
+  repricingParameter,
+  repricingRequest,
+  repricing as repricingSchema,
+  repricings as repricingsSchema,
+} from '../schemas/repricings.ts'
 import { asConflict } from './adjustments.ts'
 
 type Parts = Pick<HttpParts, 'corrections' | 'ledger' | 'meters' | 'clock' | 'notifyAt'>
@@ -21,7 +40,10 @@ export function repricingsRoute({ ledger, meters }: Pick<Parts, 'ledger' | 'mete
     path: '/api/repricings',
     who: 'operator',
     summary: 'The prices of past periods that were changed or are to be, newest first',
-    answers: { 200: 'All previews, with what became of them' },
+    answers: {
+      200: { description: 'All previews, with what became of them', json: repricingsSchema },
+      503: ledgerTrouble,
+    },
     async handle(ctx) {
       ctx.body = { repricings: (await ledger.repricings()).map((each) => repricingJson(each, meters)) }
     },
@@ -35,14 +57,13 @@ export function previewRepricingRoute(parts: Parts): Route {
     path: '/api/repricings',
     who: 'operator',
     summary: 'What another price for a past period would change, group by group; nothing is changed yet',
-    body: '{"meter": "cpu", "from": "2026-01-01", "to": "2026-02-01", "price": "1.1", "reason": "…", "actor": "who decides; operator if not given"}; to is not included',
+    body: repricingRequest,
     query: { limit: limitSummary },
     answers: {
-      201: 'The preview with its id and a page of groups',
+      201: { description: 'The preview with its id and a page of groups', json: repricingPage },
       400: 'No such period, price or meter',
       409: 'Nothing was charged in it, or it overlaps with one that is applied',
-      413: 'Too long',
-      415: 'No JSON',
+      503: ledgerTrouble,
     },
     async handle(ctx) {
       const limit = queryLimit(ctx)
@@ -61,8 +82,14 @@ export function repricingRoute(parts: Parts): Route {
     path: '/api/repricings/:id',
     who: 'operator',
     summary: 'A change of the price of a past period, with a page of the groups that it is about',
-    query: { after: 'Only groups whose name comes after this one', limit: limitSummary },
-    answers: { 200: 'The preview, or what became of it', 400: 'No such page', 404: 'There is no such preview' },
+    params: repricingParameter,
+    query: { after: afterSummary, limit: limitSummary },
+    answers: {
+      200: { description: 'The preview, or what became of it', json: repricingPage },
+      400: 'No such page',
+      404: 'There is no such preview',
+      503: ledgerTrouble,
+    },
     async handle(ctx) {
       const [after, limit] = [queryText(ctx, 'after'), queryLimit(ctx)]
       const repricing = await parts.ledger.repricing(ctx.params.id!)
@@ -80,17 +107,14 @@ export function changeRepricingRoute(what: 'apply' | 'undo', parts: Pick<Parts, 
     path: `/api/repricings/:id/${what}`,
     who: 'operator',
     summary: what === 'apply' ? 'Charges exactly what was previewed' : 'Takes it back by the opposite entries',
-    body:
-      what === 'apply'
-        ? '{"actor": "who decides; operator if not given"}'
-        : '{"reason": "…", "actor": "who decides; operator if not given"}',
+    params: repricingParameter,
+    body: what === 'apply' ? applyRequest : asking,
     answers: {
-      200: 'What it is now',
+      200: { description: 'What it is now', json: repricingSchema },
       400: what === 'apply' ? 'No JSON object' : 'No reason is given',
       404: 'There is no such preview',
       409: what === 'apply' ? 'It is applied, or more was charged since' : 'It is not applied, or undone already',
-      413: 'Too long',
-      415: 'No JSON',
+      503: ledgerTrouble,
     },
     async handle(ctx) {
       const body = await readJson(ctx)

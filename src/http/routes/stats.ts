@@ -3,7 +3,9 @@ import { formatDuration, formatInstant } from '../../core/time.ts'
 import type { LedgerSummary } from '../../ledger/ledger.ts'
 import { instantOrNull } from '../groupJson.ts'
 import type { HttpParts, Publishing, Target } from '../parts.ts'
-import { queryText, type Route } from '../route.ts'
+import { ledgerTrouble, queryText, type Route } from '../route.ts'
+import { text } from '../schema.ts'
+import { stats } from '../schemas/worker.ts'
 
 /** `GET /stats`: the four keys of the old service first, under their old names. */
 export function statsRoute(parts: HttpParts): Route {
@@ -12,8 +14,8 @@ export function statsRoute(parts: HttpParts): Route {
     path: '/stats',
     who: 'operator',
     summary: 'What the worker is doing',
-    query: { verbose: 'Also each lane, the settings and the process: any value but "false"' },
-    answers: { 200: 'The state of the worker' },
+    query: { verbose: text('Also each lane, the settings and the process: any value but "false"', 'true') },
+    answers: { 200: { description: 'The state of the worker', json: stats }, 503: ledgerTrouble },
     async handle(ctx) {
       const verbose = queryText(ctx, 'verbose') ?? ''
       const summary = await parts.ledger.summary()

@@ -1,0 +1,185 @@
+/** The worker itself: how it does, and what it logs. */
+
+import { INHERIT, levelNames, loggerNames } from '../../telemetry/logger.ts'
+import { OLD_KEYS } from '../logChange.ts'
+import {
+  fields,
+  flag,
+  instant,
+  list,
+  mapOf,
+  named,
+  nullable,
+  number,
+  oneOf,
+  type Schema,
+  text,
+  whole,
+  word,
+} from '../schema.ts'
+import { groupName } from './common.ts'
+import { contact, holdKind } from './groups.ts'
+
+export const pong = text('Pong', 'Pong', { const: 'Pong' })
+export const alive = fields({ alive: flag('It lives') })
+export const ready = fields({ ready: flag('It does', true) })
+export const notReady = fields({
+  ready: flag('It does not', false),
+  reasons: list(text('A sentence', 'No scrape has worked yet.'), { minItems: 1 }),
+})
+export const prometheusText = text(
+  'Metrics in the text format of Prometheus',
+  '# HELP os_credits_holds Open holds\n# TYPE os_credits_holds gauge\nos_credits_holds{kind="site jump"} 1\n',
+)
+
+const count = (description: string, example = 0): Schema => whole(description, example, { minimum: 0 })
+/** Only those that there are. */
+const counts = (kind: Schema, example: string): Schema => ({
+  type: 'object',
+  propertyNames: { enum: kind.enum },
+  additionalProperties: count('How many'),
+  examples: [{ [example]: 1 }],
+})
+
+const target = named(
+  'Target',
+  fields({
+    url: text('Its address without login and query', 'http://exporter.example/metrics'),
+    labels: mapOf(text('The value of a label', '8676'), 'location_id', 'Labels of all its samples'),
+    up: nullable(flag('Whether the last scrape worked; null before the first one')),
+    last_scrape: nullable(instant('When it was last asked')),
+    last_success: nullable(instant('When that last worked')),
+    last_duration_ms: nullable(number('How long the last scrape that worked took', 12)),
+    last_error: nullable(text('Why the last scrape failed', 'No answer: connect ECONNREFUSED')),
+    failures: count('Scrapes that failed since the last that worked'),
+    next_scrape: nullable(instant('When it is asked next')),
+    samples: count('Lines that it showed', 40),
+    readings: count('Those that can be charged', 2),
+    rejected: mapOf(count('How many', 38), 'unlisted', 'Samples that were dropped, by reason'),
+    unreadable_lines: list(
+      fields({
+        line: count('Its number', 3),
+        column: count('Where', 7),
+        message: text('Why', 'Expected a value, got "x"'),
+      }),
+      { description: 'The first of them' },
+    ),
+  }),
+)
+
+const window = {
+  read_to_write_seconds: fields(
+    { last: nullable(number('The last time', 0.4)), longest: nullable(number('At most since the start', 2.1)) },
+    {},
+    { description: 'How long before a write what it replaces was read' },
+  ),
+}
+const pause = {
+  reason: text('Why', 'Perun does not answer.'),
+  since: instant('Since when'),
+  until: instant('Until when'),
+}
+
+const perun = oneOf({
+  publishing: fields({ state: word('Groups are published', ['publishing']), ...window }),
+  paused: fields({ state: word('Perun does not answer, or refuses us', ['waiting', 'stopped']), ...pause, ...window }),
+  off: fields({
+    state: word('Nothing is published', ['off']),
+    reason: text('Why', 'OS_CREDITS_PERUN_URL is not set.'),
+    ...window,
+  }),
+})
+
+const memory = fields(
+  {
+    rss: count('All of the process', 120_000_000),
+    heapTotal: count('Taken for objects', 40_000_000),
+    heapUsed: count('Used by objects', 30_000_000),
+    external: count('Used by buffers', 4_000_000),
+    arrayBuffers: count('Used by buffers of ours', 1_000_000),
+  },
+  {},
+  { description: 'In bytes' },
+)
+
+export const stats = fields(
+  {
+    number_of_workers: count('How many groups are worked on at the same time, at most', 10),
+    queue_size: count('Groups that wait to be published'),
+    number_of_locks: count('Groups that are worked on'),
+    uptime: text('How long it runs', '2 days, 3:00:00'),
+    version: text('The version of the worker', '0.1.0'),
+    now: instant('The time of its clock'),
+    started_at: instant('When it began', '2026-01-29T09:00:00.000Z'),
+    targets: list(target),
+    groups: fields({
+      total: count('All of them', 1),
+      waiting: count('To be published'),
+      at_sites: counts(contact, 'active'),
+    }),
+    ledger: fields({
+      series: count('All of them', 2),
+      entries: count('All of them', 12),
+      holds: counts(holdKind, 'site jump'),
+      drifts: count('All of them'),
+    }),
+    perun,
+  },
+  {
+    lanes: list(
+      fields({
+        group: groupName,
+        state: word('What its lane does', ['waiting', 'working']),
+        again: flag('Whether it was asked for again meanwhile', false),
+      }),
+    ),
+    settings: mapOf(text('As it may be shown', '60s'), 'OS_CREDITS_SCRAPE_INTERVAL', 'Every setting'),
+    memory,
+    node: text('The version of Node', 'v26.10.0'),
+  },
+)
+
+const level = word('From this level on it logs', ['info', ...levelNames.filter((name) => name !== 'info')])
+const loggers = ['root', ...loggerNames]
+const levels = fields(Object.fromEntries(loggers.map((name) => [name, level])), {}, { description: 'Of each logger' })
+
+export const logLevels = fields({ levels, known_levels: list(word('A level', levelNames)) })
+
+export const changedLogLevels = fields({
+  levels,
+  for_seconds: nullable(number('For how long; null: until they are changed again', 600)),
+  ignored: list(text('What of the body has no meaning here', 'handlers'), { examples: [[]] }),
+})
+
+const given = text('A level, or `inherit`: that of the root. Levels of Python are understood', 'debug')
+const forTime = {
+  for: {
+    type: ['string', 'number'],
+    description: 'From 1s to 24h, or seconds; for good if not given',
+    examples: ['10m'],
+  },
+}
+const python = {
+  type: 'object',
+  properties: { level: { ...given, type: ['string', 'integer'], examples: ['DEBUG'] } },
+  description: `Its level; anything else in it is ignored`,
+}
+
+export const logChange = oneOf({
+  'some loggers': fields(
+    { levels: { ...mapOf(given, 'perun', `${loggers.join(', ')}, or a name of the old service`), minProperties: 1 } },
+    forTime,
+  ),
+  'one logger': fields({ logger: text('Its name', 'perun'), level: { ...given, examples: [INHERIT] } }, forTime),
+  'as the old service took it': fields(
+    {},
+    {
+      version: { enum: [1, '1'] },
+      root: python,
+      loggers: { type: 'object', additionalProperties: python },
+      ...Object.fromEntries(OLD_KEYS.map((name) => [name, { description: 'Ignored' }])),
+      ...forTime,
+    },
+    { examples: [{ version: 1, loggers: { 'os_credits.requests': { level: 'DEBUG' } } }] },
+  ),
+})
