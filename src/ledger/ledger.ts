@@ -15,8 +15,12 @@ import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
 import type { CorrectionLedger } from './corrections.ts'
+import type { MessageLedger } from './messages.ts'
 import type { NoticeLedger } from './notices.ts'
 import type { Hash } from './receipts.ts'
+
+export type { Addressing, Channel, Message, MessageLedger, Recipient } from './messages.ts'
+export type { NoticeKind, NoticeLedger, NoticeState, StoredNotice } from './notices.ts'
 
 /** What is stored of a series beside its entries. */
 export interface StoredSeries {
@@ -253,6 +257,8 @@ export interface GroupRow {
   readonly sites: readonly { readonly site: string; readonly contact: Contact; readonly charged: Credits }[]
   readonly holds: readonly HoldKind[]
   readonly lastReadingAt?: Instant
+  /** Whether its people do not want to be told. */
+  readonly muted: boolean
 }
 
 export interface SeriesRow extends Series {
@@ -267,6 +273,13 @@ export interface HistoryPoint {
   readonly metric: string
   /** The group's total after this entry. */
   readonly used: Credits
+}
+
+/** What was charged in a day. */
+export interface DailyCharges {
+  /** Its beginning. */
+  readonly at: Instant
+  readonly credits: Credits
 }
 
 /** The charges of one series at one price, added up. */
@@ -314,6 +327,8 @@ export interface LedgerReader {
   breakdown(group: string): Promise<Breakdown | undefined>
   /** The group's total after each entry from `from` up to and including `to`, newest first; `undefined` if the group is unknown. */
   history(group: string, period: { from: Instant; to: Instant }): Promise<HistoryPoint[] | undefined>
+  /** What was charged on each day (UTC) since an instant, in order of time; days without charges are not in it. */
+  dailyCharges(group: string, since: Instant): Promise<DailyCharges[]>
   notes(group: string, limit: number): Promise<Note[]>
   /** The open ones if nothing else is asked for; newest first. */
   holds(page: { group?: string; filter?: HoldFilter; before?: number; limit: number }): Promise<StoredHold[]>
@@ -325,7 +340,7 @@ export interface LedgerReader {
   summary(): Promise<LedgerSummary>
 }
 
-export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
+export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger, MessageLedger {
   /**
    * Records a delivery or a part of one.
    *
