@@ -9,15 +9,24 @@ import { createCorrectionDesk } from './billing/corrections.ts'
 import { createHoldDesk } from './billing/holds.ts'
 import { createIntake, type Intake } from './billing/intake.ts'
 import { createLanes, type Lanes } from './billing/lanes.ts'
+import { briefly, createOutlook } from './billing/outlook.ts'
+import { createRunsOutWatch } from './billing/runsOut.ts'
 import { describeSettings, type PerunSettings, type Settings } from './config/settings.ts'
 import { formatCredits } from './core/credits.ts'
 import { type Clock, SECOND, systemClock } from './core/time.ts'
 import { createHttpServer } from './http/app.ts'
+import type { NotifyingStatus } from './http/parts.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
+import { type Digest, writeDigest } from './publish/mail/digest.ts'
+import { createMail } from './publish/mail/mail.ts'
+import type { Told } from './publish/messenger.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
+import { createPeople } from './publish/perun/people.ts'
 import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc } from './publish/perun/rpc.ts'
+import { createTeller, type Teller } from './publish/teller.ts'
+import { createWebhooks, webhookName } from './publish/webhook/webhook.ts'
 import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
 import { newTaskId } from './telemetry/context.ts'
@@ -61,7 +70,11 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const publishing = settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock)
   const { groups, entries, dirty } = await ledger.summary()
   logging.logger('ledger').info({ path: settings.ledger.path, groups, entries, dirty }, 'Ledger opened')
-  const onChanged = (groups: readonly string[]) => publishing?.outbox.wake(groups)
+  const notifying = buildNotifying(parts, ledger, clock, publishing?.peopleOf)
+  const onChanged = (groups: readonly string[]) => {
+    publishing?.outbox.wake(groups)
+    notifying.teller.wake()
+  }
   const intake = buildIntake(parts, ledger, clock, onChanged)
   const decideHold = createHoldDesk({
     ledger,
@@ -92,6 +105,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     decideHold,
     corrections,
     notifyAt: settings.notifyAt,
+    notifying: notifying.status,
+    previewDigest: notifying.preview,
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })
@@ -101,6 +116,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     throw error
   })
   await publishing?.outbox.start()
+  notifying.start()
   source.start()
   log.info({ url: address.url, targets: settings.targets.length }, `Listening on ${address.url}`)
 
@@ -109,7 +125,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     log.info('Stopping: no more scrapes, finishing what is under way')
     await source.stop()
     await intake.idle()
-    if (publishing !== undefined) await drain(publishing, grace)
+    await Promise.all([publishing && drain(publishing, grace), within(grace, notifying.stop())])
     await http.stop(SECOND)
     await publishing?.close()
     await ledger.close()
@@ -129,6 +145,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
 interface Publishing {
   readonly lanes: Lanes
   readonly outbox: Outbox
+  /** What Perun holds as the mail addresses of a group's people. */
+  readonly peopleOf: (group: string) => Promise<readonly unknown[]>
   writeWindow(): WriteWindow
   close(): Promise<void>
 }
@@ -179,7 +197,69 @@ function buildPublishing(
       metrics.publishSeconds.observe(seconds)
     },
   })
-  return { lanes, outbox, writeWindow: () => writeWindow.now, close: () => publisher.close() }
+  const peopleOf = createPeople({ rpc, voId: perun.voId, attributeName: perun.attributes.email })
+  return { lanes, outbox, peopleOf, writeWindow: () => writeWindow.now, close: () => publisher.close() }
+}
+
+interface Notifying {
+  readonly teller: Pick<Teller, 'wake'>
+  start(): void
+  stop(): Promise<void>
+  status(): NotifyingStatus
+  preview(notices: readonly Told[]): Digest
+}
+
+function buildNotifying(
+  { settings, version, logging, metrics }: ServiceParts,
+  ledger: Ledger,
+  clock: Clock,
+  peopleOf: Publishing['peopleOf'] | undefined,
+): Notifying {
+  const { mail, webhooks, publicUrl, precision, notifyDays } = settings
+  const logger = logging.logger('notify')
+  const outlookOf = createOutlook(ledger)
+  const digest = {
+    precision,
+    ...(publicUrl !== undefined && { publicUrl: publicUrl.replace(/\/$/, '') }),
+    ...(mail?.governance !== undefined && { governance: mail.governance }),
+  }
+  const teller = createTeller({
+    ledger,
+    messengers: {
+      ...(mail !== undefined && { mail: createMail({ ...mail, ...digest }) }),
+      ...(webhooks !== undefined && {
+        webhook: createWebhooks({ ...webhooks, userAgent: `credits-worker/${version}`, clock }),
+      }),
+    },
+    people: { ...mail, ...(peopleOf !== undefined && { peopleOf }) },
+    webhooks: webhooks?.urls.map(webhookName) ?? [],
+    outlookOf: async (group) => {
+      const row = await ledger.group(group)
+      const outlook = row && (await outlookOf(row))
+      return outlook && briefly(outlook.forecast, clock.now())
+    },
+    clock,
+    logger,
+    onNotice: (kind, state) => metrics.notices.inc({ kind, state }),
+    onMessage: (channel, outcome) => metrics.messages.inc({ channel, outcome }),
+  })
+  const runsOut =
+    notifyDays === 0
+      ? undefined
+      : createRunsOutWatch({ ledger, outlookOf, days: notifyDays, clock, logger, onNotice: teller.wake })
+  return {
+    teller,
+    start() {
+      if (mail === undefined) logger.info('No mail is sent, as MAIL_FROM is not set')
+      teller.start()
+      runsOut?.start()
+    },
+    async stop() {
+      await Promise.all([runsOut?.stop(), teller.stop()])
+    },
+    status: () => ({ mail: mail !== undefined, webhooks: webhooks?.urls.length ?? 0, problems: teller.problems }),
+    preview: (notices) => writeDigest(notices, digest),
+  }
 }
 
 function buildIntake(
@@ -245,6 +325,13 @@ function provideMetrics(metrics: Metrics, ledger: Ledger, lanes: Lanes | undefin
 }
 
 const none = () => ({})
+
+/** Does not wait longer than that: what is left is in the ledger. */
+async function within(grace: number, work: Promise<void>): Promise<void> {
+  const timer = new AbortController()
+  await Promise.race([work, sleep(grace, undefined, { signal: timer.signal }).catch(() => undefined)])
+  timer.abort()
+}
 
 /** Lets lanes finish as long as something can be published; a Perun that is down is not waited for. */
 async function drain({ lanes, outbox }: Publishing, grace: number): Promise<void> {

@@ -20,7 +20,7 @@ import type { NoticeLedger } from './notices.ts'
 import type { Hash } from './receipts.ts'
 
 export type { Addressing, Channel, Message, MessageLedger, Recipient } from './messages.ts'
-export type { NoticeKind, NoticeLedger, NoticeState, StoredNotice } from './notices.ts'
+export type { NoticeState, StoredNotice } from './notices.ts'
 
 /** What is stored of a series beside its entries. */
 export interface StoredSeries {

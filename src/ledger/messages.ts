@@ -80,8 +80,8 @@ export interface MessageLedger {
     message: number,
     closing: { content: string; told: readonly number[]; muted: readonly number[]; at: Instant },
   ): Promise<boolean>
-  /** Messages that are ready to be sent now, the least tried first. */
-  dueMessages(now: Instant, limit: number): Promise<(Message & { content: string })[]>
+  /** Messages that are to be sent now, the least tried first. */
+  dueMessages(channel: Channel, now: Instant, limit: number): Promise<(Message & { content: string })[]>
   /** Notes that a message is about to be sent, so that one that kills the process does so seldom. */
   beginAttempt(message: number, when: { at: Instant; retryAt: Instant }): Promise<void>
   /** Notes why the last attempt failed. */

@@ -9,6 +9,7 @@ import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
 import { decideHoldRoute, holdRoute, holdsRoute } from './holds.ts'
 import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
+import { muteRoute, noticesRoute, previewRoute } from './notices.ts'
 import { planRoute } from './plan.ts'
 import { costsRoute, metersRoute } from './prices.ts'
 import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
@@ -37,6 +38,10 @@ export function allRoutes(parts: HttpParts): Route[] {
     decideHoldRoute('accept', parts),
     decideHoldRoute('dismiss', parts),
     driftsRoute(parts),
+    noticesRoute(parts),
+    previewRoute(parts),
+    muteRoute('mute', parts),
+    muteRoute('unmute', parts),
     repricingsRoute(parts),
     previewRepricingRoute(parts),
     repricingRoute(parts),

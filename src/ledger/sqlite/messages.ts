@@ -31,7 +31,8 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
   const selectNotices = prepare(`SELECT notices.* FROM message_notices JOIN notices ON notices.id = notice_id
     WHERE message_id = ? ORDER BY notices.id`)
   const selectDue = prepare(`SELECT * FROM messages
-    WHERE state = 'ready' AND (retry_at IS NULL OR retry_at <= ?1 OR attempted_at > ?1) ORDER BY attempts, id LIMIT ?2`)
+    WHERE state = 'ready' AND channel = ?3 AND (retry_at IS NULL OR retry_at <= ?1 OR attempted_at > ?1)
+    ORDER BY attempts, id LIMIT ?2`)
   const close = db.prepare("UPDATE messages SET state = 'ready', content = ? WHERE id = ?")
   const mute = db.prepare("UPDATE notices SET state = 'muted' WHERE id = ? AND state = 'addressed'")
   const begin = db.prepare(`UPDATE messages SET attempts = attempts + 1, attempted_at = ?, retry_at = ?
@@ -89,8 +90,8 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
         return true
       })
     },
-    async dueMessages(now, limit) {
-      return selectDue.all(now, limit).map((row) => ({ ...toMessage(row), content: row.content as string }))
+    async dueMessages(channel, now, limit) {
+      return selectDue.all(now, limit, channel).map((row) => ({ ...toMessage(row), content: row.content as string }))
     },
     async beginAttempt(message, { at, retryAt }) {
       inTransaction(() => begin.run(at, retryAt, message))

@@ -137,16 +137,16 @@ export function tellingContract(open: () => Promise<Ledger>): void {
         await close(index + 1, [index + 1])
       }
     })
-    const due = async (now: number) => (await ledger.dueMessages(now, 9)).map(({ id }) => id)
+    const due = async (now: number) => (await ledger.dueMessages('mail', now, 9)).map(({ id }) => id)
 
     test('has the content it was closed with', async () => {
-      expect(await ledger.dueMessages(T0, 1)).toMatchObject([{ id: 1, content: 'content 1', attempts: 0 }])
+      expect(await ledger.dueMessages('mail', T0, 1)).toMatchObject([{ id: 1, content: 'content 1', attempts: 0 }])
     })
 
     test('is tried again when its time has come, after those that were tried less', async () => {
       await ledger.beginAttempt(1, { at: T0, retryAt: T0 + MINUTE })
-      expect(await due(T0 + MINUTE - 1)).toEqual([2, 3])
-      expect(await due(T0 + MINUTE)).toEqual([2, 3, 1])
+      expect(await due(T0 + MINUTE - 1)).toEqual([2])
+      expect(await due(T0 + MINUTE)).toEqual([2, 1])
       await ledger.failAttempt(1, 'No answer')
       const [telling] = await ledger.tellings([1])
       expect(telling).toMatchObject({ attempts: 1, attemptedAt: T0, problem: 'No answer' })
@@ -160,7 +160,8 @@ export function tellingContract(open: () => Promise<Ledger>): void {
     test('is sent together with its notices, and is not tried any more', async () => {
       await ledger.endMessage(1, { state: 'sent', at: T0 })
       await ledger.endMessage(1, { state: 'given up', at: T0, problem: 'x' })
-      expect(await due(T0 + DAY)).toEqual([2, 3])
+      expect(await due(T0 + DAY)).toEqual([2])
+      expect(await ledger.dueMessages('webhook', T0, 9)).toMatchObject([{ id: 3 }])
       expect(await states()).toEqual(['sent', 'addressed', 'addressed', 'waiting'])
       expect((await ledger.tellings([1]))[0]).not.toHaveProperty('problem')
     })
