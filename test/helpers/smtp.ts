@@ -28,6 +28,8 @@ export interface MailServer extends AsyncDisposable {
 }
 
 interface Behaviour extends Pick<SMTPServerOptions, 'hideSTARTTLS' | 'authOptional' | 'disabledCommands'> {
+  /** A free one if it is not given. */
+  readonly port?: number
   readonly login?: { readonly user: string; readonly password: string }
   /** The answer to an address, if it is refused. */
   readonly refuseRecipient?: (address: string) => number | undefined
@@ -37,6 +39,7 @@ interface Behaviour extends Pick<SMTPServerOptions, 'hideSTARTTLS' | 'authOption
 }
 
 export async function startMailServer({
+  port = 0,
   login,
   refuseRecipient,
   refuseSender,
@@ -77,7 +80,7 @@ export async function startMailServer({
     },
   })
   server.on('error', () => undefined)
-  const listening = server.listen(0, '127.0.0.1')
+  const listening = server.listen(port, '127.0.0.1')
   await once(listening, 'listening')
   return {
     port: (listening.address() as AddressInfo).port,

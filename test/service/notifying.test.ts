@@ -8,6 +8,7 @@ import { startMailServer } from '../helpers/smtp.ts'
 import { startWorker, until } from '../helpers/worker.ts'
 
 const key = 'QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo='
+const unencrypted = { hideSTARTTLS: true, disabledCommands: ['STARTTLS', 'AUTH'] }
 
 async function setUp({
   env = {},
@@ -25,7 +26,7 @@ async function setUp({
     response.end(`project_vcpu_usage{project_id="1",project_name="alpha",location_id="8676"} ${shown.value}\n`),
   )
   onTestFinished(() => exporter[Symbol.asyncDispose]())
-  const mail = await startMailServer({ hideSTARTTLS: true, disabledCommands: ['STARTTLS', 'AUTH'] })
+  const mail = await startMailServer(unencrypted)
   onTestFinished(() => mail[Symbol.asyncDispose]())
   const hook = await startPeer((_, response) => response.end())
   onTestFinished(() => hook[Symbol.asyncDispose]())
@@ -115,7 +116,12 @@ suite('A worker', () => {
       return notifying.problems.mail === 'The mail server cannot be reached (ECONNREFUSED)'
     })
     expect((await notices()).notices[0]!.messages).toMatchObject([{ state: 'ready', attempts: 1 }])
-    await worker.stop()
+    await worker.restart()
+    await using back = await startMailServer({ ...unencrypted, port: mail.port })
+    clock.pass(10 * MINUTE)
+    await grow(1)
+    await until('the mail arrived', () => back.mails.length > 0)
+    expect(back.mails[0]!.text).toContain('“alpha” has used 50 % of its credits')
   })
 
   test('without a sender sends nothing and says so', async () => {
