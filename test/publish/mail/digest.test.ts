@@ -29,7 +29,7 @@ suite('A digest', () => {
   Used up: about 2026-01-09, if it goes on like this
   https://credits.example.org/groups/alpha
 
--- 
+--\u0020
 
 If the work is not finished by then, ask for more credits in time: cloud@example.org. Machines that are not needed any more use credits until they are deleted.
 

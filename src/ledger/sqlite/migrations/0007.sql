@@ -47,7 +47,7 @@ CREATE TABLE messages (
   problem TEXT,
   seal TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX messages_open ON messages (state, id) WHERE state IN ('gathering', 'ready');
+CREATE INDEX messages_by_state ON messages (state, id);
 CREATE INDEX messages_of_recipient ON messages (recipient, channel);
 CREATE TRIGGER messages_inserted AFTER INSERT ON messages BEGIN
   UPDATE messages SET state = state WHERE id = NEW.id;
