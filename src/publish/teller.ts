@@ -83,6 +83,8 @@ const PERIOD = 30 * SECOND
 const SOON = SECOND
 /** Rows held in memory at a time. */
 const PAGE = 100
+/** Nobody reads more forecasts than that in one message. */
+const MOST_OUTLOOKS = 100
 /** So many groups in a row whose people cannot be looked up: it is not the group. */
 const MOST_FAILED_LOOK_UPS = 3
 
@@ -180,7 +182,7 @@ export function createTeller(options: TellerOptions): Teller {
     const muted: StoredNotice[] = []
     for (const notice of notices) {
       if ((await ledger.muted(notice.group)) !== undefined) muted.push(notice)
-      else told.push(await withOutlook(notice))
+      else told.push(await describe(notice, told.length < MOST_OUTLOOKS))
     }
     const content = told.length === 0 ? '' : messenger.compose(told)
     const ids = (list: readonly { readonly id: number }[]) => list.map((each) => each.id)
@@ -188,8 +190,8 @@ export function createTeller(options: TellerOptions): Teller {
     for (const { kind } of muted) onNotice?.(kind, 'muted')
   }
 
-  async function withOutlook({ state: _, ...notice }: StoredNotice): Promise<Told> {
-    const outlook = await outlookOf(notice.group)
+  async function describe({ state: _, ...notice }: StoredNotice, isDetailed: boolean): Promise<Told> {
+    const outlook = isDetailed ? await outlookOf(notice.group) : undefined
     return { ...notice, ...(outlook !== undefined && { outlook }) }
   }
 

@@ -25,6 +25,9 @@ interface Section {
   readonly link?: string
 }
 
+/** How many notices a mail tells in full; of more it says how many there are. */
+const MOST_SECTIONS = 100
+
 /** A line of a header should be short. */
 const LONGEST_NAME_IN_SUBJECT = 60
 
@@ -32,7 +35,10 @@ const greeting = 'You get this because you are named as a contact of the followi
 
 /** @param notices At least one. */
 export function writeDigest(notices: readonly Told[], options: DigestOptions): Digest {
-  const sections = notices.map((notice) => sectionOf(notice, options))
+  const shown = notices.slice(0, MOST_SECTIONS)
+  const rest = notices.length - shown.length
+  const more = rest === 0 ? [] : [{ title: `… and ${rest} more`, facts: [] }]
+  const sections = [...shown.map((notice) => sectionOf(notice, options)), ...more]
   const advice = adviceOf(notices, options)
   return { subject: subjectOf(notices), text: asText(sections, advice), html: asHtml(sections, advice) }
 }

@@ -20,6 +20,9 @@ export interface MailOptions extends DigestOptions {
   readonly timeout?: number
 }
 
+/** How long all of it may take, in times that a server may be silent. */
+const LONGEST_SESSION = 4
+
 /** This port speaks TLS from the first byte. */
 const TLS_PORT = 465
 
@@ -64,6 +67,8 @@ export function createMail({
           messageId: `<${uid}@${domain}>`,
           // No automatic answer is wanted, and no loop of them.
           headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
+          // A server may say something again and again without getting anywhere.
+          signal: AbortSignal.timeout(LONGEST_SESSION * timeout),
         })) as { rejectedErrors?: readonly Failure[] }
         return outcomeFor(to, rejectedErrors ?? [])
       } catch (error) {
@@ -117,6 +122,7 @@ const reasons: Readonly<Record<string, string>> = {
   EENVELOPE: 'The mail server refused the sender',
   EDNS: 'The mail server is not known',
   ETIMEDOUT: 'The mail server did not answer in time',
+  EABORT: 'The mail server took too long',
   ECONNECTION: 'The mail server ended the connection',
   ESOCKET: 'The mail server cannot be reached',
 }

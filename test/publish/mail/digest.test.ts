@@ -64,6 +64,13 @@ If you do not want to be told of a project any more, ask cloud@example.org to mu
     expect(over).toContain('This service stops no machine')
   })
 
+  test('of very many notices tells the first ones and how many there are', () => {
+    const { subject, text, html } = write(...Array.from({ length: 10_000 }, (_, index) => told({ group: `g${index}` })))
+    expect(subject).toBe('Credits of 10000 projects')
+    expect(text).toContain('\n… and 9900 more\n')
+    expect(text.length + html.length).toBeLessThan(200_000)
+  })
+
   test('cuts a grant that is no grant of anybody', () => {
     const { text } = write(told({ granted: '9'.repeat(1_200) }))
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThan(200)

@@ -133,4 +133,17 @@ suite('A server that', () => {
     expect(outcome).toEqual(failed('The mail server did not answer in time (ETIMEDOUT)'))
     silent.close()
   })
+
+  test('never comes to an end is not waited for', async () => {
+    const endless = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.write('220 ready\r\n')
+      const timer = setInterval(() => socket.write('250-more\r\n'), 20)
+      socket.on('close', () => clearInterval(timer))
+    }).listen(0, '127.0.0.1')
+    await once(endless, 'listening')
+    const outcome = await mailTo({ port: (endless.address() as AddressInfo).port }, { timeout: 100 })()
+    expect(outcome).toMatchObject({ kind: 'failed', affects: 'all' })
+    endless.close()
+  })
 })
