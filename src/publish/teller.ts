@@ -170,7 +170,13 @@ export function createTeller(options: TellerOptions): Teller {
     const when = { now, openedBy: now - GATHERING, noneSince: now - ONE_MAIL_IN }
     for (const message of await ledger.gathered(when, PAGE)) {
       if (stopping) return
-      await close(message)
+      try {
+        await close(message)
+      } catch (err) {
+        // A mistake about one message keeps nobody else from being told.
+        if (err instanceof LedgerError) throw err
+        logger.error({ message: message.uid, err }, 'A message could not be written')
+      }
     }
   }
 

@@ -281,6 +281,19 @@ suite('A message that cannot be sent', () => {
   })
 })
 
+test('A message that cannot be written keeps nobody else from being told', async () => {
+  await using telling = await startTelling({ people })
+  const fails = async (group: string) => {
+    if (group === 'beta') throw new Error('A mistake')
+    return undefined
+  }
+  telling.restart({ outlookOf: fails })
+  await telling.notice('beta', 50)
+  await telling.notice('gamma', 50)
+  await telling.pass(HOUR)
+  expect(telling.sent.map(({ says }) => says)).toEqual([['gamma 50']])
+})
+
 test('A clock that was wrong keeps nobody from being told', async () => {
   await using telling = await startTelling({ people })
   telling.clock.pass(30 * DAY)
