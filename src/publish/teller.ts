@@ -3,8 +3,10 @@
  *
  * All of it is in the ledger, step by step, so a process that ends in between goes on where it was. A message is stored with
  * its content and its id before it is sent, and marked with its notices in one transaction after it. Killed in between, it is
- * sent again with the same id: at least once, and whoever gets it twice can tell. Nobody who publishes waits for any of it.
+ * sent again with the same id: at least once, and whoever gets it twice can tell. Nobody who publishes waits for any of it:
+ * the ledger answers at once, so between two steps everybody else gets a turn.
  */
+import { setImmediate as othersFirst } from 'node:timers/promises'
 import { type Clock, DAY, HOUR, MINUTE, SECOND } from '../core/time.ts'
 import {
   type Channel,
@@ -123,6 +125,7 @@ export function createTeller(options: TellerOptions): Teller {
       for (const notice of page) {
         if (stopping || failures >= MOST_FAILED_LOOK_UPS) return
         after = notice.id
+        await othersFirst()
         failures = (await address(notice)) ? 0 : failures + 1
       }
     } while (page.length === PAGE)
@@ -187,6 +190,7 @@ export function createTeller(options: TellerOptions): Teller {
     const told: Told[] = []
     const muted: StoredNotice[] = []
     for (const notice of notices) {
+      await othersFirst()
       if ((await ledger.muted(notice.group)) !== undefined) muted.push(notice)
       else told.push(await describe(notice, told.length < MOST_OUTLOOKS))
     }

@@ -281,6 +281,22 @@ suite('A message that cannot be sent', () => {
   })
 })
 
+// The ledger answers without waiting, so nothing else would get a turn between a thousand notices.
+test('Very many notices at once leave others their turn', async () => {
+  await using telling = await startTelling({ addressing: { instead: 'test@example.org' } })
+  const count = 500
+  for (let line = 1; line <= count; line += 1) await telling.notice('alpha', line)
+  let turns = 0
+  const turn = () => {
+    turns += 1
+    if (telling.sent.length === 0) setImmediate(turn)
+  }
+  turn()
+  await telling.pass(HOUR)
+  expect(telling.sent[0]!.says).toHaveLength(count)
+  expect(turns).toBeGreaterThan(2 * count)
+})
+
 test('A message that cannot be written keeps nobody else from being told', async () => {
   await using telling = await startTelling({ people })
   const fails = async (group: string) => {
