@@ -10,6 +10,7 @@ import { SECOND, systemClock } from './core/time.ts'
 import { createHttpServer } from './http/app.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { spaceOf } from './ledger/sqlite/space.ts'
+import { assembleNotifying } from './notifying.ts'
 import type { Logging } from './telemetry/logger.ts'
 import { type GroupNumbers, shared } from './telemetry/metrics.ts'
 import { assembleWorker, type Worker, type WorkerParts } from './worker.ts'
@@ -42,6 +43,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const log = logging.logger('service')
   const worker = assembleWorker(parts)
   const { ledger, source, lanes, outbox } = worker
+  const notifying = assembleNotifying(parts, ledger, worker.peopleOf)
+  worker.onChanged(() => notifying.teller.wake())
   let stopping = false
   const http = createHttpServer({
     ...settings.http,
@@ -62,6 +65,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     decideHold: worker.decideHold,
     corrections: worker.corrections,
     notifyAt: settings.notifyAt,
+    notifying: notifying.status,
+    previewDigest: notifying.preview,
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })
@@ -71,12 +76,13 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     throw error
   })
   await worker.start()
+  notifying.start()
   log.info({ url: address.url, targets: settings.targets.length }, `Listening on ${address.url}`)
 
   async function stop(grace: number): Promise<void> {
     stopping = true
     log.info('Stopping: no more scrapes, finishing what is under way')
-    await worker.finish(grace)
+    await Promise.all([worker.finish(grace), within(grace, notifying.stop())])
     await http.stop(SECOND)
     await worker.close()
     log.info('Stopped')
@@ -90,6 +96,14 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       return stopped
     },
   }
+}
+
+/** Does not wait longer than that: what is left is in the ledger. */
+async function within(grace: number, work: Promise<void>): Promise<void> {
+  const { promise: deadline, resolve: over } = Promise.withResolvers<void>()
+  const timer = setTimeout(over, grace)
+  await Promise.race([work, deadline])
+  clearTimeout(timer)
 }
 
 function provideMetrics({ metrics, settings }: ServiceParts, { ledger, lanes, outbox }: Worker): void {

@@ -18,6 +18,7 @@ import type { Ledger } from './ledger/ledger.ts'
 import type { Connect } from './ledger/sqlite/database.ts'
 import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
+import { createPeople } from './publish/perun/people.ts'
 import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc, type PerunRpcOptions } from './publish/perun/rpc.ts'
 import type { PerunTransport } from './publish/perun/transport.ts'
@@ -55,6 +56,10 @@ export interface Worker {
   readonly corrections: CorrectionDesk
   /** How long before a write what it replaces was read. */
   writeWindow(): WriteWindow
+  /** What Perun holds as the mail addresses of a group's people; absent if nothing is published. */
+  readonly peopleOf: ((group: string) => Promise<readonly unknown[]>) | undefined
+  /** Has a listener told whenever totals changed. */
+  onChanged(listener: () => void): void
   /** To be called once. */
   start(): Promise<void>
   /** Ends scrapes, records what was scraped, and publishes what can be, for `grace` milliseconds at most. */
@@ -72,7 +77,11 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
   })
   const publishing =
     settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock, outside)
-  const onChanged = (groups: readonly string[]) => publishing?.outbox.wake(groups)
+  const listeners: (() => void)[] = []
+  const onChanged = (groups: readonly string[]) => {
+    publishing?.outbox.wake(groups)
+    for (const listener of listeners) listener()
+  }
   const intake = buildIntake(parts, ledger, clock, onChanged, outside)
   const source = buildSource(parts, intake, clock, outside)
   return {
@@ -89,6 +98,8 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
     }),
     corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged }),
     writeWindow: () => publishing?.writeWindow() ?? {},
+    peopleOf: publishing?.peopleOf,
+    onChanged: (listener) => void listeners.push(listener),
     async start() {
       const { groups, entries, dirty } = await ledger.summary()
       logging.logger('ledger').info({ path: settings.ledger.path, groups, entries, dirty }, 'Ledger opened')
@@ -111,6 +122,7 @@ interface Publishing {
   readonly lanes: Lanes
   readonly outbox: Outbox
   writeWindow(): WriteWindow
+  peopleOf(group: string): Promise<readonly unknown[]>
   close(): Promise<void>
 }
 
@@ -159,7 +171,8 @@ function buildPublishing(
       metrics.publishSeconds.observe(seconds)
     },
   })
-  return { lanes, outbox, writeWindow: () => writeWindow.now, close: () => publisher.close() }
+  const peopleOf = createPeople({ rpc, voId: perun.voId, attributeName: perun.attributes.email })
+  return { lanes, outbox, writeWindow: () => writeWindow.now, peopleOf, close: () => publisher.close() }
 }
 
 function buildIntake(

@@ -13,6 +13,7 @@ import {
   key,
   ledgerLocation,
   logLevel,
+  mailAddress,
   onOrOff,
   type Parser,
   percentages,
@@ -22,6 +23,7 @@ import {
   quoteAddress,
   semicolons,
   text,
+  webhookSecret,
   wholeNumber,
 } from './parsers.ts'
 
@@ -180,28 +182,45 @@ export const declarations = {
     fallback: '50,80,100',
     unit: '%',
     parse: percentages,
-    later: true,
+  },
+  OS_CREDITS_NOTIFY_DAYS: {
+    doc: 'The owners of a group are notified when its credits run out within so many days; 0 never does.',
+    fallback: '14',
+    unit: 'days',
+    parse: wholeNumber({ min: 0, max: 365 }),
+  },
+  CLOUD_GOVERNANCE_MAIL: { doc: 'Gets a copy of the notifications.', parse: mailAddress },
+  NOTIFICATION_TO_OVERWRITE: {
+    doc: 'If set, gets all notifications instead of anybody else.',
+    parse: mailAddress,
+  },
+  MAIL_FROM: { doc: 'Sender of notifications. Without it no mail is sent.', parse: mailAddress },
+  MAIL_SMTP_SERVER: { doc: 'Mail server.', fallback: 'localhost', parse: host },
+  MAIL_SMTP_PORT: { doc: 'Port of the mail server; 465 speaks TLS from the start.', fallback: '25', parse: port },
+  MAIL_SMTP_USER: { doc: 'Login at the mail server.', parse: text },
+  MAIL_SMTP_PASSWORD: { doc: 'Password at the mail server.', parse: text, secret: true },
+  MAIL_NOT_STARTTLS: {
+    doc: 'Whether mail is sent without STARTTLS: true or false. Any other text means true, as in the old service.',
+    parse: presence,
+  },
+  OS_CREDITS_WEBHOOK_URLS: {
+    doc: 'Addresses that each notification is posted to, separated by ;',
+    parse: semicolons(address),
+    secret: true,
+  },
+  OS_CREDITS_WEBHOOK_SECRET: {
+    doc: 'Key that signs what is posted: whsec_ and 24 to 64 bytes in base64 (Standard Webhooks).',
+    parse: webhookSecret,
+    secret: true,
+  },
+  OS_CREDITS_PUBLIC_URL: {
+    doc: 'Address of this worker as people reach it, for links in mails.',
+    parse: address,
   },
   PROMETHEUS_URL: {
     doc: 'Prometheus with older readings, for groups that are taken over from the old service.',
     parse: address,
     show: quoteAddress,
-    later: true,
-  },
-  CLOUD_GOVERNANCE_MAIL: { doc: 'Gets a copy of the notifications.', parse: text, later: true },
-  NOTIFICATION_TO_OVERWRITE: {
-    doc: 'If set, gets all notifications instead of anybody else.',
-    parse: text,
-    later: true,
-  },
-  MAIL_FROM: { doc: 'Sender of notifications.', parse: text, later: true },
-  MAIL_SMTP_SERVER: { doc: 'Mail server.', fallback: 'localhost', parse: host, later: true },
-  MAIL_SMTP_PORT: { doc: 'Port of the mail server.', fallback: '25', parse: port, later: true },
-  MAIL_SMTP_USER: { doc: 'Login at the mail server.', parse: text, later: true },
-  MAIL_SMTP_PASSWORD: { doc: 'Password at the mail server.', parse: text, secret: true, later: true },
-  MAIL_NOT_STARTTLS: {
-    doc: 'Whether mail is sent without STARTTLS: true or false. Any other text means true, as in the old service.',
-    parse: presence,
     later: true,
   },
 } as const satisfies Record<string, Declaration>

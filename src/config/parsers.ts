@@ -3,6 +3,7 @@
  * expected; who calls it knows the name of the setting and what to show of the text.
  */
 import { type Decimal, isNegative, isZero, parseDecimal } from '../core/decimals.ts'
+import { readMailAddress } from '../core/mailAddress.ts'
 import { DAY, HOUR, type Instant, MINUTE, parseInstant, SECOND } from '../core/time.ts'
 
 /** @throws {Unexpected} if the text is not in its notation. */
@@ -80,6 +81,25 @@ export const address: Parser<string> = (given) => {
   const url = URL.parse(given)
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url.href
   throw new Unexpected('an http or https address, such as http://10.0.0.5:8080/metrics', quoteAddress(given))
+}
+
+/** A plain mail address, without a name: what it cannot hold can break no header of a mail. */
+export const mailAddress: Parser<string> = (given) => {
+  const found = readMailAddress(given)
+  if (found === undefined) throw new Unexpected('a mail address such as credits@example.org, without a name')
+  return found
+}
+
+/** Bytes of a key; the bounds are those of Standard Webhooks. */
+const SHORTEST_WEBHOOK_KEY = 24
+const LONGEST_WEBHOOK_KEY = 64
+
+/** The key in `whsec_…`, still in base64. */
+export const webhookSecret: Parser<string> = (given) => {
+  const [, base64] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(given.trim()) ?? []
+  const bytes = Buffer.from(base64 ?? '', 'base64')
+  if (bytes.length >= SHORTEST_WEBHOOK_KEY && bytes.length <= LONGEST_WEBHOOK_KEY) return base64!
+  throw new Unexpected(`whsec_ and ${SHORTEST_WEBHOOK_KEY} to ${LONGEST_WEBHOOK_KEY} bytes in base64`)
 }
 
 /** Perun's RPC interface, without a login: that has settings of its own. */

@@ -43,6 +43,14 @@ export interface Settings {
   readonly log: { readonly level: LogLevel }
   /** Parts of a grant, in percent and rising, at which people are to be told. */
   readonly notifyAt: readonly number[]
+  /** People are told when credits run out within so many days; 0 for never. */
+  readonly notifyDays: number
+  /** Without it no mail is sent. */
+  readonly mail?: MailSettings
+  /** Without it nothing is posted. */
+  readonly webhooks?: WebhookSettings
+  /** Where people reach the worker. */
+  readonly publicUrl?: string
   /** Every setting by its name in the environment, fit to be shown. */
   readonly effective: readonly Effective[]
 }
@@ -62,6 +70,25 @@ export interface PerunSettings {
   /** Between two looks at all groups; 0 for none. */
   readonly lookEvery: number
   readonly timeout: number
+}
+
+export interface MailSettings {
+  readonly from: string
+  readonly host: string
+  readonly port: number
+  readonly login?: { readonly user: string; readonly password: string }
+  /** Whether the password and the mails may go over the network as they are. */
+  readonly isPlain: boolean
+  /** Gets copies. */
+  readonly governance?: string
+  /** Gets everything instead of anybody else. */
+  readonly instead?: string
+}
+
+export interface WebhookSettings {
+  readonly urls: readonly string[]
+  /** In base64. */
+  readonly key: string
 }
 
 /** The settings cannot be used. The message lists every problem on its own line, then names that may be misspelt. */
@@ -105,10 +132,11 @@ export function describeSettings(settings: Settings): Record<string, string> {
 }
 
 /** All texts that no line of the log may hold, also as they are encoded in a header or stand in an address. */
-export function secretsOf({ scrape, perun, http, targets }: Settings): string[] {
+export function secretsOf({ scrape, perun, http, targets, mail, webhooks }: Settings): string[] {
   const logins = targets.flatMap(({ url }) => loginsIn(new URL(url)))
   const basic = perun && basicCredentials(perun.login, perun.password)
-  const all = [scrape.token, perun?.password, basic, http.keys.operator, http.keys.reader, ...logins]
+  const notifying = [...loginAtMail(mail), webhooks?.key, ...(webhooks?.urls ?? [])]
+  const all = [scrape.token, perun?.password, basic, http.keys.operator, http.keys.reader, ...logins, ...notifying]
   return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
 }
 
@@ -117,6 +145,14 @@ function loginsIn({ username, password }: URL): string[] {
   const [login, secret] = [decodeLeniently(username), decodeLeniently(password)]
   if (secret === '') return [username, login]
   return [password, secret, basicCredentials(login, secret)]
+}
+
+/** As it is, and as it is sent. */
+function loginAtMail(mail: MailSettings | undefined): string[] {
+  if (mail?.login === undefined) return []
+  const { user, password } = mail.login
+  const base64 = (given: string) => Buffer.from(given).toString('base64')
+  return [password, base64(password), base64(`\0${user}\0${password}`)]
 }
 
 function basicCredentials(login: string, password: string): string {
@@ -168,6 +204,15 @@ function checkTogether({ values, isSet, effective }: Given, report: Report): voi
   for (const name of isSet('OS_CREDITS_PERUN_URL') ? needed : []) {
     if (!isSet(name)) report(`${name}: expected a value, as OS_CREDITS_PERUN_URL is set, got nothing`)
   }
+  const { MAIL_SMTP_USER: user, MAIL_SMTP_PASSWORD: password } = values
+  if ((user === undefined) !== (password === undefined)) {
+    const [missing, there] =
+      user === undefined ? ['MAIL_SMTP_USER', 'MAIL_SMTP_PASSWORD'] : ['MAIL_SMTP_PASSWORD', 'MAIL_SMTP_USER']
+    if (!isSet(missing as Name)) report(`${missing}: expected a value, as ${there} is set, got nothing`)
+  }
+  if (isSet('OS_CREDITS_WEBHOOK_URLS') && !isSet('OS_CREDITS_WEBHOOK_SECRET')) {
+    report('OS_CREDITS_WEBHOOK_SECRET: expected a value, as OS_CREDITS_WEBHOOK_URLS is set, got nothing')
+  }
   if (values.API_KEY !== undefined && values.API_KEY === values.API_READER_KEY) {
     report('API_READER_KEY: expected another key than API_KEY, as that one may do everything, got the same')
   }
@@ -195,10 +240,14 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
     groupMetrics: values.OS_CREDITS_GROUP_METRICS,
     log: { level: values.LOG_LEVEL },
     notifyAt: values.OS_CREDITS_NOTIFY_AT,
+    notifyDays: values.OS_CREDITS_NOTIFY_DAYS,
     ...defined({
       site: values.OS_CREDITS_LOCATION_ID,
       whitelist: names && new Set(names),
       perun: perunSettings(values),
+      mail: mailSettings(values),
+      webhooks: webhookSettings(values),
+      publicUrl: values.OS_CREDITS_PUBLIC_URL,
     }),
   }
 }
@@ -221,6 +270,24 @@ function perunSettings(values: Values): PerunSettings | undefined {
     lookEvery: values.OS_CREDITS_PERUN_LOOK,
     timeout: values.OS_CREDITS_PERUN_TIMEOUT,
   }
+}
+
+function mailSettings(values: Values): MailSettings | undefined {
+  const { MAIL_FROM: from, MAIL_SMTP_USER: user, MAIL_SMTP_PASSWORD: password } = values
+  if (from === undefined) return undefined
+  return {
+    from,
+    host: values.MAIL_SMTP_SERVER,
+    port: values.MAIL_SMTP_PORT,
+    isPlain: values.MAIL_NOT_STARTTLS ?? false,
+    ...(user !== undefined && password !== undefined && { login: { user, password } }),
+    ...defined({ governance: values.CLOUD_GOVERNANCE_MAIL, instead: values.NOTIFICATION_TO_OVERWRITE }),
+  }
+}
+
+function webhookSettings({ OS_CREDITS_WEBHOOK_URLS: urls, ...values }: Values): WebhookSettings | undefined {
+  // `checkTogether` refuses addresses without a key.
+  return urls && { urls: [...new Set(urls)], key: values.OS_CREDITS_WEBHOOK_SECRET! }
 }
 
 /** The fields that have a value. */

@@ -1,6 +1,6 @@
 /** What an operator should hear about at the start although the worker can do without. No secret is in any of it. */
 import { nearest } from '../core/nearest.ts'
-import { type Declaration, declarations, entries, replaced } from './declarations.ts'
+import { type Declaration, declarations, entries, type Name, replaced } from './declarations.ts'
 import { type Effective, type Environment, given } from './environment.ts'
 import type { Settings } from './settings.ts'
 
@@ -11,20 +11,57 @@ export function namesToCheck(env: Environment): string[] {
 }
 
 /** What is set without an effect, and what the worker does not do without a setting: a sentence each. */
-export function warningsOf({ perun, http, effective }: Settings): string[] {
+export function warningsOf(settings: Settings): string[] {
+  const { perun, http, effective } = settings
   const warnings: string[] = []
   const idle = effective.filter(isIdle).map(({ name }) => name)
   if (idle.length > 0) warnings.push(`${idle.join(', ')}: no effect yet, this comes with a later version`)
   if (perun === undefined) warnings.push('OS_CREDITS_PERUN_URL is not set: nothing is published')
+  warnings.push(...warningsOfNotifying(settings))
   if (http.keys.operator === undefined && http.keys.reader === undefined) {
     warnings.push('API_KEY is not set: what needs a key is answered only to direct requests from this machine')
   }
   return warnings
 }
 
+function warningsOfNotifying({ perun, mail, webhooks, effective }: Settings): string[] {
+  const warnings: string[] = []
+  const isSet = (name: Name) =>
+    effective.some((one) => one.name === name && one.origin !== 'not set' && one.shown !== declared(one).fallback)
+  const idle = mailNames.filter(isSet)
+  if (mail === undefined && idle.length > 0)
+    warnings.push(`${idle.join(', ')}: no effect, as MAIL_FROM is not set: no mail is sent`)
+  if (mail?.isPlain && mail.login !== undefined) {
+    warnings.push('MAIL_NOT_STARTTLS: the password and the mails go over the network unencrypted')
+  }
+  if (mail !== undefined && mail.instead === undefined && perun === undefined) {
+    warnings.push(
+      'MAIL_FROM is set without OS_CREDITS_PERUN_URL: nobody knows the owners of a group, so they get no mail',
+    )
+  }
+  if (webhooks === undefined && isSet('OS_CREDITS_WEBHOOK_SECRET')) {
+    warnings.push('OS_CREDITS_WEBHOOK_SECRET: no effect, as OS_CREDITS_WEBHOOK_URLS is not set')
+  }
+  return warnings
+}
+
+/** What means nothing without a sender. */
+const mailNames: readonly Name[] = [
+  'CLOUD_GOVERNANCE_MAIL',
+  'NOTIFICATION_TO_OVERWRITE',
+  'MAIL_SMTP_SERVER',
+  'MAIL_SMTP_USER',
+  'MAIL_SMTP_PASSWORD',
+]
+
+function declared({ name }: Effective): Declaration {
+  return declarations[name]
+}
+
 /** Set to something else than what `.default.env` has anyway. */
-function isIdle({ name, origin, shown }: Effective): boolean {
-  const { later, fallback }: Declaration = declarations[name]
+function isIdle(one: Effective): boolean {
+  const { origin, shown } = one
+  const { later, fallback } = declared(one)
   return later === true && origin !== 'not set' && shown !== fallback
 }
 

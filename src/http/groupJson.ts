@@ -34,6 +34,7 @@ export function groupJson(row: GroupRow) {
     holds: row.holds,
     sites: row.sites.map(({ site, contact, charged }) => ({ site, contact, charged: formatCredits(charged) })),
     last_reading_at: instantOrNull(row.lastReadingAt),
+    muted: row.muted,
   }
 }
 

@@ -3,6 +3,7 @@ import type { Meters } from '../core/meters.ts'
 import type { Clock, Instant } from '../core/time.ts'
 import type { CorrectionDesk, CorrectionLedger } from '../ledger/corrections.ts'
 import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
+import type { Told } from '../publish/messenger.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Keys } from './auth.ts'
@@ -26,7 +27,8 @@ export interface HttpParts {
   readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'httpSeconds'>
   readonly ledger: LedgerReader &
     Pick<Ledger, 'check'> &
-    Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'>
+    Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'> &
+    Pick<Ledger, 'notices' | 'noticeCounts' | 'tellings' | 'messageCounts' | 'mute' | 'unmute' | 'muted'>
   readonly meters: Meters
   targets(): readonly Target[]
   readonly lanes: Lanes
@@ -40,9 +42,22 @@ export interface HttpParts {
   readonly corrections: CorrectionDesk
   /** At which parts of a grant, in percent, people are to be told. */
   readonly notifyAt: readonly number[]
+  notifying(): NotifyingStatus
+  /** What a mail with these notices says. */
+  previewDigest(notices: readonly Told[]): { readonly subject: string; readonly text: string; readonly html: string }
   stopping(): boolean
   /** Every setting as it may be shown, by name. */
   describeSettings(): Readonly<Record<string, string>>
+}
+
+/** How people and programs are told of notices. */
+export interface NotifyingStatus {
+  /** Whether mail is sent. */
+  readonly mail: boolean
+  /** How many there are. */
+  readonly webhooks: number
+  /** What did not work the last time, by what it is about. */
+  readonly problems: Readonly<Record<string, string>>
 }
 
 /** A scraped target; all counts are of the last scrape that worked. */

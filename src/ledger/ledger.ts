@@ -16,8 +16,12 @@ import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
 import type { CorrectionLedger } from './corrections.ts'
 import type { HistoryReader } from './history.ts'
+import type { MessageLedger } from './messages.ts'
 import type { NoticeLedger } from './notices.ts'
 import type { Hash } from './receipts.ts'
+
+export type { Addressing, Channel, Message, MessageLedger, Recipient } from './messages.ts'
+export type { NoticeState, StoredNotice } from './notices.ts'
 
 /** What is stored of a series beside its entries. */
 export interface StoredSeries {
@@ -266,6 +270,8 @@ export interface GroupRow {
   readonly sites: readonly { readonly site: string; readonly contact: Contact; readonly charged: Credits }[]
   readonly holds: readonly HoldKind[]
   readonly lastReadingAt?: Instant
+  /** Whether its people do not want to be told. */
+  readonly muted: boolean
 }
 
 /** A group as metrics show it. */
@@ -281,6 +287,13 @@ export interface SeriesRow extends Series {
 
 /** An entry as it stands in the ledger: with its number there, the instant it belongs to and its hash. */
 export type StoredEntry = Entry & { readonly number: number; readonly at: Instant; readonly hash: Hash }
+
+/** What was charged in a day. */
+export interface DailyCharges {
+  /** Its beginning. */
+  readonly at: Instant
+  readonly credits: Credits
+}
 
 /** The charges of one series at one price, added up. */
 export interface BreakdownPart {
@@ -327,6 +340,8 @@ export interface LedgerReader extends HistoryReader {
   entries(group: string, page: { before?: number; limit: number }): Promise<StoredEntry[]>
   /** Computed from all entries of the group; `undefined` if it is unknown. Others may work in between. */
   breakdown(group: string): Promise<Breakdown | undefined>
+  /** What was charged on each day (UTC) from that of an instant on, in order of time; days without charges are not in it. */
+  dailyCharges(group: string, since: Instant): Promise<DailyCharges[]>
   notes(group: string, limit: number): Promise<Note[]>
   /** The open ones if nothing else is asked for; newest first. */
   holds(page: { group?: string; filter?: HoldFilter; before?: number; limit: number }): Promise<StoredHold[]>
@@ -338,7 +353,7 @@ export interface LedgerReader extends HistoryReader {
   summary(): Promise<LedgerSummary>
 }
 
-export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger {
+export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger, MessageLedger {
   /**
    * Records a delivery or a part of one.
    *

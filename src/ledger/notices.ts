@@ -10,6 +10,9 @@ export type NoticeKind =
 
 export type NoticeState =
   | 'waiting'
+  /** In messages, none of which was sent yet. */
+  | 'addressed'
+  /** At least one of its recipients was told. */
   | 'sent'
   /** Its people did not want to be told when it came up. */
   | 'muted'
@@ -17,6 +20,12 @@ export type NoticeState =
   | 'passed'
   /** Nobody is known who could be told. */
   | 'no recipient'
+  /** Nobody could be told for so long that it is no news any more. */
+  | 'too late'
+  /** None of its messages could be sent. */
+  | 'given up'
+
+export type NoticeCounts = Readonly<Partial<Record<NoticeState, number>>>
 
 /** At most one for each group, kind, line and grant. */
 export interface Notice {
@@ -51,8 +60,9 @@ export interface Mute {
 export interface NoticeLedger {
   /** Records a notice, unless there is one for its group, kind, line and grant. Returns whether it is new and not muted. */
   notice(notice: Notice): Promise<boolean>
-  /** Those that nobody was told of yet, oldest first. */
-  waitingNotices(): Promise<StoredNotice[]>
+  /** Those that nobody was looked for yet, oldest first; all of them, or a page. */
+  waitingNotices(page?: { after: number; limit: number }): Promise<StoredNotice[]>
+  noticeCounts(): Promise<NoticeCounts>
   /** Newest first. */
   notices(page: { group?: string; before?: number; limit: number }): Promise<StoredNotice[]>
   /** What became of notices that waited. */

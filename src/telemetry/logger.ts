@@ -19,7 +19,17 @@ export type Level = LevelWithSilent
 
 export const levelNames = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const satisfies Level[]
 
-export const loggerNames = ['service', 'config', 'scrape', 'billing', 'ledger', 'publish', 'perun', 'http'] as const
+export const loggerNames = [
+  'service',
+  'config',
+  'scrape',
+  'billing',
+  'ledger',
+  'publish',
+  'perun',
+  'notify',
+  'http',
+] as const
 
 export type LoggerName = (typeof loggerNames)[number]
 

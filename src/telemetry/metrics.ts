@@ -66,6 +66,7 @@ export function createMetrics({ version }: { version: string }) {
     ...sourceMetrics(registry),
     ...ledgerMetrics(registry),
     ...publishMetrics(registry),
+    ...notifyMetrics(registry),
     ...httpMetrics(registry),
   }
 }
@@ -142,6 +143,16 @@ function publishMetrics(registry: Registry) {
     perunCalls: counter(registry, 'perun_calls_total', 'Calls of Perun by outcome.', ['method', 'outcome']),
     perunCallSeconds: histogram(registry, 'perun_call_seconds', 'Duration of a call of Perun.', CALL_SECONDS, [
       'method',
+    ]),
+  }
+}
+
+function notifyMetrics(registry: Registry) {
+  return {
+    notices: counter(registry, 'notices_total', 'Notices of groups by what became of them.', ['kind', 'state']),
+    messages: counter(registry, 'messages_total', 'Attempts to send mails and webhooks by outcome.', [
+      'channel',
+      'outcome',
     ]),
   }
 }

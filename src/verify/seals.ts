@@ -52,6 +52,15 @@ export const sealedTables: readonly SealedTable[] = [
     sealed: words('id group_name kind line granted used at entry state'),
     numbered: true,
   },
+  {
+    name: 'messages',
+    key: ['id'],
+    sealed: words(
+      'id uid channel recipient copy_to opened_at state content attempts attempted_at retry_at ended_at problem',
+    ),
+    numbered: true,
+  },
+  { name: 'message_notices', key: ['message_id', 'notice_id'], sealed: words('message_id notice_id') },
   { name: 'mutes', key: ['group_name'], sealed: words('group_name at actor reason') },
   { name: 'watched_lines', key: ['percents'], sealed: words('percents') },
   {

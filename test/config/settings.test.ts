@@ -46,6 +46,7 @@ suite('The settings of a worker', () => {
       groupMetrics: false,
       log: { level: 'info' },
       notifyAt: [50, 80, 100],
+      notifyDays: 14,
     } satisfies Omit<Settings, 'effective' | 'meters'>)
     expect([...meters.keys()]).toEqual(['project_vcpu_usage', 'project_mb_usage'])
   })
@@ -199,9 +200,29 @@ suite('A problem with the settings', () => {
       'API_READER_KEY: expected another key than API_KEY, as that one may do everything, got the same',
     ],
     [
-      'a bad setting of a later version',
+      'a bad port of the mail server',
       { MAIL_SMTP_PORT: 'smtp' },
       'MAIL_SMTP_PORT: expected a whole number from 0 to 65535, got "smtp"',
+    ],
+    [
+      'an address of mail with a name, or with a line of its own',
+      { MAIL_FROM: 'Credits <credits@example.org>\nBcc: max@example.org' },
+      'MAIL_FROM: expected a mail address such as credits@example.org, without a name, got "Credits <credits@example.org>\\nBcc: max@example.org"',
+    ],
+    [
+      'a login at the mail server without its password',
+      { MAIL_SMTP_USER: 'credits' },
+      'MAIL_SMTP_PASSWORD: expected a value, as MAIL_SMTP_USER is set, got nothing',
+    ],
+    [
+      'webhooks that nobody could believe',
+      { OS_CREDITS_WEBHOOK_URLS: 'https://hooks.example.org/token' },
+      'OS_CREDITS_WEBHOOK_SECRET: expected a value, as OS_CREDITS_WEBHOOK_URLS is set, got nothing',
+    ],
+    [
+      'a key of webhooks that is too short',
+      { OS_CREDITS_WEBHOOK_SECRET: 'whsec_c2hvcnQ=' },
+      'OS_CREDITS_WEBHOOK_SECRET: expected whsec_ and 24 to 64 bytes in base64, got a value that is not shown',
     ],
     [
       'a bad secret',
@@ -258,17 +279,30 @@ suite('A problem with the settings', () => {
 
 const secretNames = entries.filter(([, { secret }]) => secret).map(([name]) => name)
 
+const withNotifying = {
+  MAIL_FROM: 'credits@example.org',
+  MAIL_SMTP_USER: 'credits',
+  MAIL_SMTP_PASSWORD: 'mail-secret',
+  OS_CREDITS_WEBHOOK_URLS: 'https://hooks.example.org/1',
+  OS_CREDITS_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}`,
+}
+/** Secrets that are no text of any kind. */
+const inNotation: Readonly<Record<string, string>> = {
+  OS_CREDITS_WEBHOOK_URLS: 'https://hooks.example.org/a-token',
+  OS_CREDITS_WEBHOOK_SECRET: `whsec_${'B'.repeat(32)}`,
+}
+
 suite('A secret', () => {
   test('is every password, token and key', () => {
-    expect(secretNames).toEqual(entries.map(([name]) => name).filter((name) => /PASSWORD|TOKEN|KEY/.test(name)))
+    expect(secretNames).toEqual(entries.map(([name]) => name).filter((name) => /PASSWORD|TOKEN|KEY|WEBHOOK/.test(name)))
   })
 
   test.each(secretNames)('such as %s may come from a file, its last newline removed', (name) => {
-    const env = { ...withPerun, [name]: undefined, [`${name}_FILE`]: '/run/secrets/x' }
-    const { settings } = load(env, { '/run/secrets/x': 'from-a-file\r\n' })
+    const env = { ...withPerun, ...withNotifying, [name]: undefined, [`${name}_FILE`]: '/run/secrets/x' }
+    const text = inNotation[name] ?? 'from-a-file'
+    const { settings } = load(env, { '/run/secrets/x': `${text}\r\n` })
     expect(settings.effective).toContainEqual({ name, shown: 'not shown', origin: 'file' })
-    // The password for mail has no effect yet.
-    if (name !== 'MAIL_SMTP_PASSWORD') expect(secretsOf(settings)).toContain('from-a-file')
+    expect(secretsOf(settings)).toContain(text.replace('whsec_', ''))
   })
 
   test('is either set or in a file', () => {
@@ -302,7 +336,13 @@ suite('A secret', () => {
       expect(text).not.toContain('secret')
     }
 
-    const good = Object.fromEntries(secretNames.map((name) => [name, `top-secret-${name}`]))
+    const good = {
+      ...Object.fromEntries(secretNames.map((name) => [name, `top-secret-${name}`])),
+      MAIL_FROM: 'credits@example.org',
+      MAIL_SMTP_USER: 'credits',
+      OS_CREDITS_WEBHOOK_URLS: 'https://hooks.example.org/top-secret',
+      OS_CREDITS_WEBHOOK_SECRET: `whsec_${'topsecret'.repeat(4)}`,
+    }
     const url = 'http://ann:top-secret@a/federate?token=top-secret'
     const { settings, warnings } = load({ ...withPerun, ...good, USAGE_EXPORTER_URLS: url, PROMETHEUS_URL: url })
     expect(JSON.stringify([warnings, describeSettings(settings)])).not.toContain('secret')
@@ -374,10 +414,34 @@ suite('A warning', () => {
   })
 
   test('tells in one sentence what has no effect yet', () => {
-    const later = { MAIL_FROM: 'credits@example.org', MAIL_NOT_STARTTLS: '1', OS_CREDITS_NOTIFY_AT: '50' }
-    expect(warningsOf(later)).toEqual([
-      'OS_CREDITS_NOTIFY_AT, MAIL_FROM, MAIL_NOT_STARTTLS: no effect yet, this comes with a later version',
-    ])
+    const later = { PROMETHEUS_URL: 'http://prometheus.example.org', OS_CREDITS_NOTIFY_AT: '50' }
+    expect(warningsOf(later)).toEqual(['PROMETHEUS_URL: no effect yet, this comes with a later version'])
+  })
+
+  test.each([
+    [
+      'without a sender',
+      { MAIL_SMTP_SERVER: 'mail.example.org', CLOUD_GOVERNANCE_MAIL: 'cloud@example.org' },
+      'CLOUD_GOVERNANCE_MAIL, MAIL_SMTP_SERVER: no effect, as MAIL_FROM is not set: no mail is sent',
+    ],
+    [
+      'with an open password',
+      { ...withNotifying, MAIL_NOT_STARTTLS: 'yes' },
+      'MAIL_NOT_STARTTLS: the password and the mails go over the network unencrypted',
+    ],
+    [
+      'with a key for nothing',
+      { OS_CREDITS_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` },
+      'OS_CREDITS_WEBHOOK_SECRET: no effect, as OS_CREDITS_WEBHOOK_URLS is not set',
+    ],
+  ])('tells of notifying %s', (_, env, warning) => {
+    expect(load({ ...withPerun, ...env, API_KEY: 'key' }).warnings).toEqual([warning])
+  })
+
+  test('tells that owners are known from Perun only', () => {
+    expect(load({ ...minimal, MAIL_FROM: 'credits@example.org' }).warnings).toContain(
+      'MAIL_FROM is set without OS_CREDITS_PERUN_URL: nobody knows the owners of a group, so they get no mail',
+    )
   })
 
   test('tells that nothing is published without Perun, and who is answered without a key', () => {

@@ -46,6 +46,7 @@ suite('/api/groups', () => {
         holds: [],
         sites: [{ site: '8676', contact: 'new', charged: '2.5' }],
         last_reading_at: '2026-01-01T01:00:00.000Z',
+        muted: false,
       },
     ])
   })

@@ -9,6 +9,7 @@ import { createHttpServer, type HttpServer } from '#src/http/app.ts'
 import type { HttpParts, Target } from '#src/http/parts.ts'
 import type { Ledger } from '#src/ledger/ledger.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
+import { writeDigest } from '#src/publish/mail/digest.ts'
 import { createLogging, type Logging } from '#src/telemetry/logger.ts'
 import { createMetrics, type Metrics } from '#src/telemetry/metrics.ts'
 import { type Measured, meters, recorder, testClock } from '../helpers/billing.ts'
@@ -79,6 +80,8 @@ export async function startFace(
       decideHold: createHoldDesk({ ledger, meters, clock, logger: logging.logger('billing'), onChanged: () => {} }),
       corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged: () => {} }),
       notifyAt: [50, 80, 100],
+      notifying: () => ({ mail: false, webhooks: 0, problems: {} }),
+      previewDigest: (notices) => writeDigest(notices, { precision: 2 }),
       stopping: () => false,
       describeSettings: () => ({}),
       ...overrides,

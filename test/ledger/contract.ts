@@ -10,6 +10,7 @@ import { overflowContract } from './contract/overflow.ts'
 import { readingContract } from './contract/reading.ts'
 import { recordingContract } from './contract/recording.ts'
 import { settlingContract } from './contract/settling.ts'
+import { tellingContract } from './contract/telling.ts'
 
 /** @param open Opens an empty ledger that watches 50, 80 and 100 % of grants; it is closed by the test. */
 export function ledgerContract(name: string, open: () => Promise<Ledger>): void {
@@ -19,7 +20,8 @@ export function ledgerContract(name: string, open: () => Promise<Ledger>): void 
     suite('what it answers', () => readingContract(open))
     suite('what it settles', () => settlingContract(open))
     suite('what it corrects', () => correctingContract(open))
-    suite('what it tells people', () => noticingContract(open))
+    suite('what people are to be told', () => noticingContract(open))
+    suite('what it tells them:', () => tellingContract(open))
     suite('what it tells of the past:', () => historyContract(open))
     suite('what it cannot hold:', () => overflowContract(open))
     suite('its laws:', () => lawsContract(open))

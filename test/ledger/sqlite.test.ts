@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, suite, test } from 'vitest'
 import { HOUR, MINUTE } from '#src/core/time.ts'
 import { LedgerError } from '#src/ledger/ledger.ts'
+import { sealOf } from '#src/ledger/receipts.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { T0 } from '../helpers/billing.ts'
 import { deliver, follow } from '../helpers/ledger.ts'
@@ -72,6 +73,35 @@ suite('the SQLite ledger on a disk', () => {
     expect([newestIntention, await ledger.newestIntention('beta')]).toEqual([4, 0])
     expect(await ledger.doubtfulGroups()).toEqual(['alpha'])
     await ledger.close()
+  })
+
+  test('of before messages keeps its notices, with their seals', async () => {
+    mkdirSync(join(path, '..'), { recursive: true })
+    const db = new DatabaseSync(path)
+    db.function('seal', { varargs: true, useBigIntArguments: true }, (...values) =>
+      sealOf(values as (string | bigint)[]),
+    )
+    for (const number of [1, 2, 3, 4, 5]) {
+      db.exec(readFileSync(join(import.meta.dirname, `../../src/ledger/sqlite/migrations/000${number}.sql`), 'utf8'))
+    }
+    db.exec(`INSERT INTO groups (name) VALUES ('alpha');
+      INSERT INTO notices (group_name, kind, line, granted, used, at, state)
+        VALUES ('alpha', 'threshold', 50, '100', 5, 7, 'passed'), ('alpha', 'threshold', 80, '100', 6, 8, 'waiting');
+      PRAGMA user_version = 5`)
+    const seals = db.prepare('SELECT seal FROM notices').all()
+    db.close()
+    const ledger = openSqliteLedger(path)
+    expect(await ledger.notices({ limit: 9 })).toMatchObject([
+      { id: 2, line: 80, used: 6n, state: 'waiting' },
+      { id: 1, line: 50, used: 5n, state: 'passed' },
+    ])
+    expect(await ledger.addressNotice(2, { at: 9, to: [], state: 'no recipient' })).toBe(true)
+    await ledger.close()
+    const after = new DatabaseSync(path)
+    const kept = after.prepare('SELECT seal FROM notices').all()
+    expect(kept[0]).toEqual(seals[0])
+    expect(kept[1]).not.toEqual(seals[1])
+    after.close()
   })
 
   test('makes its folder, and remembers everything when it is opened again', async () => {

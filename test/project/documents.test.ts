@@ -17,7 +17,7 @@ import {
   sources,
   tableRows,
 } from './repository.ts'
-import { contacts, decisionKinds, entryKinds, holdKinds, noteKinds, rejections } from './words.ts'
+import { contacts, decisionKinds, entryKinds, holdKinds, noteKinds, noticeStates, rejections } from './words.ts'
 
 suite.each(documents)('%s', (document) => {
   const text = read(document)
@@ -63,8 +63,8 @@ suite('docs/GLOSSARY.md', () => {
   const text = read('docs/GLOSSARY.md')
   const words = tableRows(text).flatMap(([word]) => plain(word!).split(', '))
 
-  test('explains every decision, hold and kind of entry', () => {
-    expect(words).toEqual(expect.arrayContaining([...decisionKinds, ...holdKinds, ...entryKinds]))
+  test('explains every decision, hold, kind of entry and state of a notice', () => {
+    expect(words).toEqual(expect.arrayContaining([...decisionKinds, ...holdKinds, ...entryKinds, ...noticeStates]))
   })
 
   test('has every kind of hold in a table of its own', () => {

@@ -5,7 +5,7 @@
 import type { Rejection } from '#src/core/admit.ts'
 import type { Decision } from '#src/core/decide.ts'
 import type { Entry } from '#src/core/entries.ts'
-import type { Contact, HoldKind, Note } from '#src/ledger/ledger.ts'
+import type { Contact, HoldKind, Note, NoticeState } from '#src/ledger/ledger.ts'
 
 function namesOf<Name extends string>(names: Record<Name, true>): Name[] {
   return Object.keys(names) as Name[]
@@ -58,3 +58,14 @@ export const rejections = namesOf<Rejection>({
 export const entryKinds = namesOf<Entry['kind']>({ charge: true, adjustment: true, opening: true })
 
 export const noteKinds = namesOf<Note['kind']>({ opened: true, rebased: true, recovered: true, conflict: true })
+
+export const noticeStates = namesOf<NoticeState>({
+  waiting: true,
+  addressed: true,
+  sent: true,
+  muted: true,
+  passed: true,
+  'no recipient': true,
+  'too late': true,
+  'given up': true,
+})

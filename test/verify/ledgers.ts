@@ -138,6 +138,7 @@ async function publish(ledger: Ledger): Promise<void> {
     intended: [{ number: 2, site: '8676', used: shown + 10_000n, upTo: at }],
     released: [{ key: 'not assigned/9/alpha', reason: 'No longer so' }],
   })
+  await tell(ledger, at)
   await ledger.mute({ group: 'alpha', at, actor: 'erika', reason: 'On holiday' })
   const { used } = (await ledger.account('beta'))!
   await settle(
@@ -151,6 +152,17 @@ async function publish(ledger: Ledger): Promise<void> {
     },
     'beta',
   )
+}
+
+/** A message that could not be sent yet. */
+async function tell(ledger: Ledger, at: number): Promise<void> {
+  await ledger.notice({ group: 'alpha', kind: 'runs out', line: 14, granted: '1000', used: 5n, at })
+  const [notice] = await ledger.waitingNotices()
+  const to = [{ channel: 'mail', to: 'erika@example.org' } as const]
+  await ledger.addressNotice(notice!.id, { at, to, copyTo: 'cloud@example.org', state: 'addressed' })
+  await ledger.closeMessage(1, { content: '{"subject":"…"}', told: [notice!.id], muted: [], at })
+  await ledger.beginAttempt(1, { at, retryAt: at + MINUTE })
+  await ledger.failAttempt(1, 'No answer')
 }
 
 /** One change of a price that was applied and undone, and one that was only previewed. */

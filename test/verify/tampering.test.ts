@@ -74,6 +74,9 @@ const columns = [
   ...of('intentions', 'group_name number site used up_to at overtaken seal'),
   ...of('notices', 'id group_name kind line granted used at entry state seal'),
   ...of('days', 'group_name day kind site metric entries amount consumption seal'),
+  ...of('messages', 'id uid channel recipient copy_to opened_at state content attempts attempted_at retry_at ended_at'),
+  ...of('messages', 'problem seal'),
+  ...of('message_notices', 'message_id notice_id seal'),
   ...of('mutes', 'group_name at actor reason seal'),
   ...of('watched_lines', 'percents seal'),
   ...of('drifts', 'id group_name site seen_at expected shown modified_at modified_by entry_id seal'),
@@ -91,9 +94,12 @@ const keys: Readonly<Record<string, string>> = {
   mutes: 'group_name',
   days: 'day',
   watched_lines: 'percents',
+  message_notices: 'message_id',
   repricings: 'id',
   repricing_lines: 'repricing_id',
-  ...Object.fromEntries(['series', 'entries', 'notes', 'holds', 'drifts', 'notices'].map((table) => [table, 'rowid'])),
+  ...Object.fromEntries(
+    ['series', 'entries', 'notes', 'holds', 'drifts', 'notices', 'messages'].map((table) => [table, 'rowid']),
+  ),
 }
 
 /** Whether there is work to do: changes no amount, and is not sealed. */
@@ -108,6 +114,8 @@ function otherValue(table: string, column: string): string {
   if (table === 'days' && column === 'kind') return "CASE kind WHEN 'charge' THEN 'opening' ELSE kind END"
   if (table === 'notices' && column === 'kind') return "'runs out'"
   if (table === 'notices' && column === 'state') return "'sent'"
+  if (table === 'messages' && column === 'state') return "'given up'"
+  if (table === 'messages' && column === 'channel') return "'webhook'"
   return `CASE typeof(${column}) WHEN 'text' THEN 'x' || ${column} WHEN 'null' THEN 1 ELSE ${column} + 1000 END`
 }
 

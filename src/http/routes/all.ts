@@ -15,6 +15,7 @@ import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
 import { historyRoute } from './history.ts'
 import { decideHoldRoute, holdRoute, holdsRoute } from './holds.ts'
 import { changeLogLevelsRoute, showLogLevelsRoute } from './logconfig.ts'
+import { muteRoute, noticesRoute, previewRoute } from './notices.ts'
 import { planRoute } from './plan.ts'
 import { costsRoute, metersRoute } from './prices.ts'
 import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
@@ -44,6 +45,10 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     decideHoldRoute('accept', parts),
     decideHoldRoute('dismiss', parts),
     driftsRoute(parts),
+    noticesRoute(parts),
+    previewRoute(parts),
+    muteRoute('mute', parts),
+    muteRoute('unmute', parts),
     repricingsRoute(parts),
     previewRepricingRoute(parts),
     repricingRoute(parts),

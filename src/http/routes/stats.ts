@@ -19,8 +19,9 @@ export function statsRoute(parts: HttpParts): Route {
     async handle(ctx) {
       const verbose = queryText(ctx, 'verbose') ?? ''
       const summary = await parts.ledger.summary()
+      const notifying = await notifyingJson(parts)
       const more = verbose === '' || verbose === 'false' ? {} : details(parts)
-      ctx.body = { ...overview(parts, summary), ...more }
+      ctx.body = { ...overview(parts, summary), notifying, ...more }
     },
   }
 }
@@ -77,6 +78,18 @@ function publishingJson(status: Publishing | undefined) {
   if (status.state === 'publishing') return { state: status.state }
   const { state, reason, since, until } = status
   return { state, reason, since: formatInstant(since), until: formatInstant(until) }
+}
+
+async function notifyingJson({ notifying, ledger }: HttpParts) {
+  const { mail, webhooks, problems } = notifying()
+  const [notices, messages] = [await ledger.noticeCounts(), await ledger.messageCounts()]
+  return {
+    mail: mail ? { state: 'on' } : { state: 'off', reason: 'MAIL_FROM is not set.' },
+    webhooks,
+    problems,
+    notices,
+    messages,
+  }
 }
 
 function windowJson({ last, longest }: ReturnType<HttpParts['writeWindow']>) {

@@ -9,6 +9,7 @@ import { createAccounts } from './accounts.ts'
 import { createCorrections } from './corrections.ts'
 import { type Connect, type Database, openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
+import { createMessages } from './messages.ts'
 import { createLineWatch, createNotices, watchLines } from './notices.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
@@ -86,6 +87,7 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
     ...createReader(db, watch),
     ...createCorrections(db, inTransaction, lines),
     ...createNotices(db, inTransaction),
+    ...createMessages(db, inTransaction),
     async record(series, decide) {
       return record(() => recorder.write(decide(recorder.load(series))))
     },

@@ -4,7 +4,7 @@ import { type Credits, LARGEST_AMOUNT } from '../../core/credits.ts'
 import { type Decimal, formatDecimal, parseDecimal } from '../../core/decimals.ts'
 import { nextLine, reached } from '../../core/thresholds.ts'
 import type { Instant } from '../../core/time.ts'
-import type { Mute, Notice, NoticeKind, NoticeLedger, NoticeState, StoredNotice } from '../notices.ts'
+import type { Mute, Notice, NoticeCounts, NoticeKind, NoticeLedger, NoticeState, StoredNotice } from '../notices.ts'
 
 /** Looks whether groups reached a line of their grant. */
 export interface LineWatch {
@@ -96,7 +96,8 @@ export function createNotices(db: DatabaseSync, inTransaction: <Result>(work: ()
     statement.setReadBigInts(true)
     return statement
   }
-  const selectWaiting = prepare("SELECT * FROM notices WHERE state = 'waiting' ORDER BY id")
+  const selectWaiting = prepare("SELECT * FROM notices WHERE state = 'waiting' AND id > ? ORDER BY id LIMIT ?")
+  const count = db.prepare('SELECT state, count(*) AS count FROM notices GROUP BY state')
   const selectNotices = prepare(`SELECT * FROM notices
     WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3`)
   const settle = db.prepare("UPDATE notices SET state = ? WHERE id = ? AND state = 'waiting'")
@@ -110,8 +111,11 @@ export function createNotices(db: DatabaseSync, inTransaction: <Result>(work: ()
     async notice(notice) {
       return inTransaction(() => insert(notice, 'waiting') === 'waiting')
     },
-    async waitingNotices() {
-      return selectWaiting.all().map(toNotice)
+    async waitingNotices({ after, limit } = { after: 0, limit: -1 }) {
+      return selectWaiting.all(after, limit).map(toNotice)
+    },
+    async noticeCounts() {
+      return Object.fromEntries(count.all().map((row) => [row.state, row.count])) as NoticeCounts
     },
     async notices({ group, before, limit }) {
       return selectNotices.all(group ?? null, before ?? null, limit).map(toNotice)
@@ -142,7 +146,7 @@ export function createNotices(db: DatabaseSync, inTransaction: <Result>(work: ()
   }
 }
 
-function toNotice(row: Row): StoredNotice {
+export function toNotice(row: Row): StoredNotice {
   return {
     id: Number(row.id),
     group: row.group_name as string,

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Credits } from '../../core/credits.ts'
 import { decimal } from '../../core/decimals.ts'
+import { DAY } from '../../core/time.ts'
 import type {
   Contact,
   GroupCredits,
@@ -39,7 +40,8 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const groupColumns = `name, used, dirty, granted, published, published_at, (SELECT json_group_array(json_object(
       'site', site, 'contact', contact, 'charged', CAST(charged AS TEXT))) FROM accounts WHERE group_name = name) AS sites,
     (SELECT json_group_array(DISTINCT kind) FROM holds WHERE group_name = name AND closed_at IS NULL) AS holds,
-    (SELECT max(at) FROM series WHERE project_name = name) AS last_reading_at`
+    (SELECT max(at) FROM series WHERE project_name = name) AS last_reading_at,
+    EXISTS (SELECT 1 FROM mutes WHERE group_name = name) AS muted`
   const listGroups = prepare(`SELECT ${groupColumns} FROM groups
     WHERE (?1 IS NULL OR instr(lower(name), lower(?1)) > 0) AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT ?3`)
   const countGroups = prepare(
@@ -50,6 +52,11 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
   const listEntries = prepare(`${SELECT_ENTRIES}
     WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
+  const dailyCharges = prepare(`SELECT day, sum(amount) AS credits FROM (
+      SELECT day, amount FROM days WHERE group_name = ?1 AND kind = 'charge' UNION ALL
+      SELECT (entries.at - 1) / ${DAY} * ${DAY}, amount FROM series JOIN entries ON number = open_number
+      WHERE project_name = ?1)
+    WHERE day >= ?2 / ${DAY} * ${DAY} GROUP BY day ORDER BY day`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
   const listHolds = prepare(`SELECT * FROM holds WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2)
@@ -83,6 +90,9 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
     },
     breakdown: createBreakdown(db),
     ...createHistory(db),
+    async dailyCharges(group, since) {
+      return dailyCharges(group, since).map(({ day, credits }) => ({ at: Number(day), credits: credits as Credits }))
+    },
     async notes(group, limit) {
       return listNotes(group, limit).map(toNote)
     },
@@ -124,6 +134,7 @@ function toGroupRow(row: Row): GroupRow {
     group: row.name as string,
     used: row.used as Credits,
     dirty: row.dirty === 1n,
+    muted: row.muted === 1n,
     sites: sites.map(({ site, contact, charged }) => ({ site, contact, charged: BigInt(charged) })),
     holds: JSON.parse(row.holds as string) as HoldKind[],
     ...(row.published !== null && { published: row.published as Credits }),

@@ -159,6 +159,7 @@ export function readingContract(open: () => Promise<Ledger>): void {
       })
       expect(await ledger.group('alpha')).toEqual({
         group: 'alpha',
+        muted: false,
         used: 1_000_000n,
         published: 1_000_000n,
         publishedAt: T0,

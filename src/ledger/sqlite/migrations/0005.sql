@@ -11,8 +11,9 @@ CREATE TABLE notices (
   at INTEGER NOT NULL,
   -- The entry that crossed the line; NULL if the grant shrank, or time went by.
   entry INTEGER REFERENCES entries (number),
-  -- passed: recorded so that it is not told later.
-  state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'muted', 'passed', 'no recipient')),
+  -- passed: recorded so that it is not told later. addressed: it is in messages.
+  state TEXT NOT NULL CHECK (state IN (
+    'waiting', 'addressed', 'sent', 'muted', 'passed', 'no recipient', 'too late', 'given up')),
   seal TEXT NOT NULL DEFAULT '',
   UNIQUE (group_name, kind, line, granted)
 ) STRICT;
