@@ -4,11 +4,14 @@
  * It answers before it scrapes, and goes on answering while it stops; the ledger closes last.
  */
 import { describeSettings } from './config/settings.ts'
+import { formatCredits } from './core/credits.ts'
+import { approximate, parseDecimal } from './core/decimals.ts'
 import { SECOND, systemClock } from './core/time.ts'
 import { createHttpServer } from './http/app.ts'
 import type { Ledger } from './ledger/ledger.ts'
+import { spaceOf } from './ledger/sqlite/space.ts'
 import type { Logging } from './telemetry/logger.ts'
-import type { Metrics } from './telemetry/metrics.ts'
+import { type GroupNumbers, shared } from './telemetry/metrics.ts'
 import { assembleWorker, type Worker, type WorkerParts } from './worker.ts'
 
 export interface ServiceParts extends WorkerParts {
@@ -62,7 +65,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })
-  provideMetrics(metrics, ledger, lanes)
+  provideMetrics(parts, worker)
   const address = await http.listen().catch(async (error: unknown) => {
     await worker.close()
     throw error
@@ -89,17 +92,41 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   }
 }
 
-function provideMetrics(metrics: Metrics, ledger: Ledger, lanes: Worker['lanes']): void {
+function provideMetrics({ metrics, settings }: ServiceParts, { ledger, lanes, outbox }: Worker): void {
+  // A ledger in trouble must not hide all other metrics.
+  const summary = shared(() => ledger.summary().catch(() => undefined))
+  const space = shared(() => spaceOf(settings.ledger.path))
   metrics.provide({
     queueSize: () => lanes?.waiting ?? 0,
     lanes: () => lanes?.working ?? 0,
     ledgerWritable: async () => (await ledger.check()) === undefined,
-    // A ledger in trouble must not hide all other metrics.
-    groups: () => ledger.summary().then(({ contacts }) => contacts as Record<string, number>, none),
-    holds: () => ledger.summary().then(({ holds }) => holds as Record<string, number>, none),
+    ledgerBytes: async () => (await space())?.bytes,
+    ledgerFreeBytes: async () => (await space())?.free,
+    groups: async () => ({ ...(await summary())?.contacts }),
+    holds: async () => ({ ...(await summary())?.holds }),
+    dirtyGroups: async () => (await summary())?.dirty,
+    publishing: () => ({ [outbox?.status.state ?? 'off']: 1 }),
   })
+  if (settings.groupMetrics) metrics.showGroups(() => groupNumbers(ledger))
 }
 
-const none = () => ({})
+/** A time series each, and two of them for a group: more would be too much for most Prometheus servers. */
+const MOST_GROUPS = 20_000
+
+async function groupNumbers(ledger: Ledger): Promise<GroupNumbers> {
+  const { rows, total } = await ledger.credits(MOST_GROUPS).catch(() => ({ rows: [], total: 0 }))
+  const groups = rows.map(({ group, used, granted }) => ({
+    group,
+    used: Number(formatCredits(used)),
+    granted: numberOf(granted),
+  }))
+  return { groups, leftOut: total - rows.length }
+}
+
+/** Perun's text may be no number: then nothing is shown. */
+function numberOf(text: string | undefined): number | undefined {
+  const number = text === undefined ? undefined : parseDecimal(text)
+  return number === undefined ? undefined : approximate(number)
+}
 
 const idleLanes = { waiting: 0, working: 0, status: () => [] }

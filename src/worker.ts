@@ -207,13 +207,14 @@ function buildSource(
     logger: logging.logger('scrape'),
     fetch,
     wait,
-    observer: { scraped: (report) => observeScrape(metrics, report) },
+    observer: { scraped: (report) => observeScrape(metrics, report, clock) },
   })
 }
 
-function observeScrape(metrics: Metrics, { target, outcome, duration, scrape }: ScrapeReport): void {
+function observeScrape(metrics: Metrics, { target, outcome, duration, scrape }: ScrapeReport, clock: Clock): void {
   metrics.scrapes.inc({ target, outcome })
   metrics.targetUp.set({ target }, outcome === 'delivered' ? 1 : 0)
+  if (outcome === 'delivered') metrics.lastSuccess.set({ target }, clock.now() / SECOND)
   metrics.scrapeSeconds.observe({ target }, duration / SECOND)
   if (scrape !== undefined) metrics.parseErrors.inc(scrape.rejected.unreadable)
 }

@@ -13,6 +13,7 @@ import {
   key,
   ledgerLocation,
   logLevel,
+  onOrOff,
   type Parser,
   percentages,
   perunAddress,
@@ -163,6 +164,11 @@ export const declarations = {
     fallback: '600',
     unit: 'requests a minute',
     parse: wholeNumber({ min: 0, max: 1_000_000 }),
+  },
+  OS_CREDITS_GROUP_METRICS: {
+    doc: 'on: /metrics, which needs no key, also shows the used and granted credits of groups, of 20,000 at most.',
+    fallback: 'off',
+    parse: onOrOff,
   },
   LOG_LEVEL: {
     doc: 'trace, debug, info, warn, error, fatal or silent.',

@@ -134,6 +134,13 @@ export const percentages: Parser<readonly number[]> = (given) => {
 /** A switch that is on by being there, as the old service read it; a clear no is a no nevertheless. */
 export const presence: Parser<boolean> = (given) => !/^(?:0|false|no|off)$/i.test(given)
 
+/** `on` or `off`, in any case. */
+export const onOrOff: Parser<boolean> = (given) => {
+  const text = given.toLowerCase()
+  if (text !== 'on' && text !== 'off') throw new Unexpected('on or off')
+  return text === 'on'
+}
+
 /** The levels of the log, as `telemetry` names them. */
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 

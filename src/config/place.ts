@@ -5,7 +5,7 @@
  * JSON is read as the YAML it also is, so a key that occurs twice is a problem and not a silent choice of the last.
  */
 import { parseDocument } from 'yaml'
-import { nearest } from './nearest.ts'
+import { nearest } from '../core/nearest.ts'
 import { type Parser, quote, quoteAddress, Unexpected } from './parsers.ts'
 
 /** What a file holds; nothing is an empty text. */

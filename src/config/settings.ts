@@ -38,6 +38,8 @@ export interface Settings {
     /** Requests of a client in a minute; 0 is no limit. */
     readonly rateLimit: number
   }
+  /** Whether metrics show the credits of groups. */
+  readonly groupMetrics: boolean
   readonly log: { readonly level: LogLevel }
   /** Parts of a grant, in percent and rising, at which people are to be told. */
   readonly notifyAt: readonly number[]
@@ -190,6 +192,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
       keys: defined({ operator: values.API_KEY, reader: values.API_READER_KEY }),
       rateLimit: values.OS_CREDITS_RATE_LIMIT,
     },
+    groupMetrics: values.OS_CREDITS_GROUP_METRICS,
     log: { level: values.LOG_LEVEL },
     notifyAt: values.OS_CREDITS_NOTIFY_AT,
     ...defined({

@@ -1,7 +1,7 @@
 /** What an operator should hear about at the start although the worker can do without. No secret is in any of it. */
+import { nearest } from '../core/nearest.ts'
 import { type Declaration, declarations, entries, replaced } from './declarations.ts'
 import { type Effective, type Environment, given } from './environment.ts'
-import { nearest } from './nearest.ts'
 import type { Settings } from './settings.ts'
 
 /** A sentence for each name that is set and means nothing: it is misspelt or of the old service. */
@@ -28,7 +28,13 @@ function isIdle({ name, origin, shown }: Effective): boolean {
   return later === true && origin !== 'not set' && shown !== fallback
 }
 
-const knownNames = new Set<string>(entries.flatMap(([name, { secret }]) => (secret ? [name, `${name}_FILE`] : [name])))
+/** Says to the command line where the worker is; both may have one environment. */
+const OF_THE_COMMAND_LINE = 'OS_CREDITS_URL'
+
+const knownNames = new Set<string>([
+  OF_THE_COMMAND_LINE,
+  ...entries.flatMap(([name, { secret }]) => (secret ? [name, `${name}_FILE`] : [name])),
+])
 
 /** How names of the worker begin; those of other programs may begin like the shorter ones. */
 const onlyOurs = /^(?:OS_CREDITS_|USAGE_EXPORTER_)/

@@ -268,6 +268,13 @@ export interface GroupRow {
   readonly lastReadingAt?: Instant
 }
 
+/** A group as metrics show it. */
+export interface GroupCredits {
+  readonly group: string
+  readonly used: Credits
+  readonly granted?: string
+}
+
 export interface SeriesRow extends Series {
   readonly state: SeriesState
 }
@@ -313,6 +320,8 @@ export interface LedgerSummary {
 /** Answers questions; never changes anything. */
 export interface LedgerReader extends HistoryReader {
   groups(page: { search?: string; after?: string; limit: number }): Promise<{ rows: GroupRow[]; total: number }>
+  /** The first groups by name and how many there are; much cheaper than `groups`. */
+  credits(limit: number): Promise<{ rows: GroupCredits[]; total: number }>
   group(name: string): Promise<(GroupRow & { series: SeriesRow[] }) | undefined>
   /** Newest first. */
   entries(group: string, page: { before?: number; limit: number }): Promise<StoredEntry[]>

@@ -31,6 +31,20 @@ export interface Readers {
   groups(): Counts | Promise<Counts>
   /** How many holds there are of each kind. */
   holds(): Counts | Promise<Counts>
+  /** How many groups have a total that Perun was not told yet. */
+  dirtyGroups(): Promise<number | undefined>
+  /** Bytes that the ledger takes, and that are free where it is. */
+  ledgerBytes(): Promise<number | undefined>
+  ledgerFreeBytes(): Promise<number | undefined>
+  /** 1 for what publishing does: publishing, waiting, stopped or off. */
+  publishing(): Counts
+}
+
+/** What is shown of groups: approximate numbers. */
+export interface GroupNumbers {
+  readonly groups: readonly { readonly group: string; readonly used: number; readonly granted: number | undefined }[]
+  /** Groups beyond those that are shown. */
+  readonly leftOut: number
 }
 
 type Counts = Readonly<Record<string, number>>
@@ -47,10 +61,23 @@ export function createMetrics({ version }: { version: string }) {
     registry,
     /** Adds to what is read live. */
     provide: (more: Partial<Readers>) => void Object.assign(readers, more),
+    /** From now on, also shows each group by its name. */
+    showGroups: (read: () => Promise<GroupNumbers>) => groupGauges(registry, shared(read)),
     ...sourceMetrics(registry),
     ...ledgerMetrics(registry),
     ...publishMetrics(registry),
     ...httpMetrics(registry),
+  }
+}
+
+/** Asks once for all who ask before the answer is there. */
+export function shared<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let asked: Promise<Answer> | undefined
+  return () => {
+    asked ??= ask().finally(() => {
+      asked = undefined
+    })
+    return asked
   }
 }
 
@@ -65,6 +92,12 @@ function sourceMetrics(registry: Registry) {
     scrapes: counter(registry, 'scrapes_total', 'Scrapes of a target by outcome.', ['target', 'outcome']),
     scrapeSeconds: histogram(registry, 'scrape_duration_seconds', 'Duration of a scrape.', CALL_SECONDS, ['target']),
     targetUp: gauge(registry, 'target_up', 'Whether the last scrape of a target worked: 1 or 0.', ['target']),
+    lastSuccess: gauge(
+      registry,
+      'target_last_success_timestamp_seconds',
+      'When the last scrape of a target that was recorded ended, in seconds since 1970.',
+      ['target'],
+    ),
     parseErrors: counter(registry, 'parse_errors_total', 'Lines of an exposition that could not be read.', []),
     rejectedSamples: counter(registry, 'rejected_samples_total', 'Samples that are no readings, by reason.', [
       'reason',
@@ -125,24 +158,60 @@ function buildInfo(registry: Registry, version: string) {
 }
 
 function liveGauges(registry: Registry, readers: Partial<Readers>) {
-  liveGauge(registry, 'queue_size', 'Groups that wait for a lane.', () => readers.queueSize?.())
-  liveGauge(registry, 'lanes', 'Lanes at work.', () => readers.lanes?.())
-  liveGauge(registry, 'ledger_writable', 'Whether the ledger can be written: 1 or 0.', () => readers.ledgerWritable?.())
+  liveGauge(registry, 'queue_size', 'Groups that wait for a lane.', () => readers.queueSize?.() ?? 0)
+  liveGauge(registry, 'lanes', 'Lanes at work.', () => readers.lanes?.() ?? 0)
+  liveGauge(
+    registry,
+    'ledger_writable',
+    'Whether the ledger can be written: 1 or 0.',
+    () => readers.ledgerWritable?.() ?? 0,
+  )
+  liveGauge(registry, 'ledger_bytes', 'Size of the ledger and of its log.', () => readers.ledgerBytes?.())
+  liveGauge(registry, 'ledger_free_bytes', 'Space that is left on the disk of the ledger.', () =>
+    readers.ledgerFreeBytes?.(),
+  )
+  liveGauge(registry, 'dirty_groups', 'Groups whose total Perun was not told yet.', () => readers.dirtyGroups?.())
+  liveCounts(registry, 'publishing', 'What publishing does, as 1: publishing, waiting, stopped, off.', 'state', () =>
+    readers.publishing?.(),
+  )
   liveCounts(registry, 'groups', 'Groups by state.', 'state', () => readers.groups?.())
   liveCounts(registry, 'holds', 'Unresolved holds by kind.', 'kind', () => readers.holds?.())
 }
 
 type Live = number | boolean | undefined
 
+/** What is not known is not shown: 0 would say that it is nothing. */
 function liveGauge(registry: Registry, name: string, help: string, read: () => Live | Promise<Live>) {
   new Gauge({
     name: PREFIX + name,
     help,
     registers: [registry],
     async collect() {
-      this.set(Number((await read()) ?? 0))
+      const value = await read()
+      if (value === undefined) this.remove()
+      else this.set(Number(value))
     },
   })
+}
+
+function groupGauges(registry: Registry, read: () => Promise<GroupNumbers>) {
+  const show = (name: string, help: string, number: 'used' | 'granted') =>
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      labelNames: ['group'],
+      registers: [registry],
+      async collect() {
+        const { groups } = await read()
+        this.reset()
+        for (const { group, [number]: value } of groups) if (value !== undefined) this.set({ group }, value)
+      },
+    })
+  show('group_used_credits', 'Credits that a group has used, to about 15 digits.', 'used')
+  show('group_granted_credits', 'Credits that are granted to a group in Perun, to about 15 digits.', 'granted')
+  liveGauge(registry, 'group_metrics_left_out', 'Groups beyond those that metrics show by name.', () =>
+    read().then(({ leftOut }) => leftOut),
+  )
 }
 
 /** A label value that is no longer counted disappears instead of keeping its last number. */

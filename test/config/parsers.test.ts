@@ -1,6 +1,4 @@
-import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
-import { editDistance, nearest } from '#src/config/nearest.ts'
 import * as parsers from '#src/config/parsers.ts'
 import { decimal } from '#src/core/decimals.ts'
 
@@ -240,35 +238,5 @@ suite('A date', () => {
     const [midnight, zoned] = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 11)]
     expect(results(parsers.instant, ['2026-01-01', '2026-01-01T12:00:00+01:00'])).toEqual([midnight, zoned])
     expectRefused(parsers.instant, ['', '2026-02-30', '1.1.2026', 'now', '2026'])
-  })
-})
-
-suite('The nearest name', () => {
-  const known = ['OS_CREDITS_WORKERS', 'OS_CREDITS_PRECISION', 'USAGE_EXPORTER_URLS']
-
-  test.each([
-    ['OS_CREDITS_WORKER', 'OS_CREDITS_WORKERS'],
-    ['OS_CREDITS_PERCISION', 'OS_CREDITS_PRECISION'],
-    ['USAGE_EXPORTER_URL', 'USAGE_EXPORTER_URLS'],
-    ['OS_CREDITS_SOMETHING_ELSE', undefined],
-  ])('to %s is %s', (name, meant) => {
-    expect(nearest(name, known)).toBe(meant)
-  })
-
-  test('is found by counting edits: one for a letter more, less, other or swapped', () => {
-    expect(['abc', 'abcd', 'bcd', 'abxd', 'abdc', ''].map((text) => editDistance(text, 'abcd'))).toEqual([
-      1, 0, 1, 1, 1, 4,
-    ])
-  })
-
-  test('is as far from here to there as back, and no farther than the longer text is long', () => {
-    fc.assert(
-      fc.property(fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 }), (a, b) => {
-        const distance = editDistance(a, b)
-        expect(distance).toBe(editDistance(b, a))
-        expect(distance === 0).toBe(a === b)
-        expect(distance).toBeLessThanOrEqual(Math.max(a.length, b.length))
-      }),
-    )
   })
 })

@@ -43,6 +43,7 @@ suite('The settings of a worker', () => {
       workers: 10,
       precision: 2,
       http: { host: '127.0.0.1', port: 8_000, keys: {}, rateLimit: 600 },
+      groupMetrics: false,
       log: { level: 'info' },
       notifyAt: [50, 80, 100],
     } satisfies Omit<Settings, 'effective' | 'meters'>)
@@ -69,6 +70,7 @@ suite('The settings of a worker', () => {
       CREDITS_PORT: '0',
       API_KEY: 'operator-key',
       API_READER_KEY: 'reader-key',
+      OS_CREDITS_GROUP_METRICS: 'On',
       LOG_LEVEL: 'WARNING',
     })
     expect(settings).toMatchObject({
@@ -95,6 +97,7 @@ suite('The settings of a worker', () => {
       workers: 3,
       precision: 0,
       http: { host: '0.0.0.0', port: 0, keys: { operator: 'operator-key', reader: 'reader-key' }, rateLimit: 0 },
+      groupMetrics: true,
       log: { level: 'warn' },
     })
   })
@@ -154,6 +157,11 @@ suite('A problem with the settings', () => {
       'no series at all',
       { OS_CREDITS_MAX_SERIES: '0' },
       'OS_CREDITS_MAX_SERIES: expected a whole number from 1 to 100000000, got "0"',
+    ],
+    [
+      'neither on nor off',
+      { OS_CREDITS_GROUP_METRICS: 'yes' },
+      'OS_CREDITS_GROUP_METRICS: expected on or off, got "yes"',
     ],
     [
       'a limit of requests with a unit',
@@ -359,6 +367,10 @@ suite('A warning', () => {
     expect(warning).toMatch(new RegExp(`^${name} has no effect any more, it is replaced by .*${by}`))
     expect(warning).not.toContain('12345')
     expect(more).toEqual([])
+  })
+
+  test('does not mind where the command line finds the worker', () => {
+    expect(warningsOf({ OS_CREDITS_URL: 'http://127.0.0.1:8000' })).toEqual([])
   })
 
   test('tells in one sentence what has no effect yet', () => {

@@ -101,7 +101,9 @@ suite.each([
     const second = facts.start()
     await until('all groups are opened', () => show(perun, 0))
     teller.value += 3
-    await until('growth is charged', () => show(perun, 3))
+    // By our clocks all projects rested for hours if ours was behind; that they grow at one instant then is held.
+    if (offset > 0) await until('growth is charged', () => show(perun, 3))
+    else await until('growth is held', () => second.says('jumped together') !== undefined)
     expect(second.hasEnded()).toBe(false)
   })
 

@@ -167,7 +167,7 @@ suite('docker-compose.yml', () => {
   test('mounts what exists, or volumes that it has', () => {
     const mounts = services.flatMap(([, { volumes = [] }]) => volumes).map((volume) => volume.split(':')[0]!)
     const paths = mounts.filter((source) => source.startsWith('.'))
-    expect(paths).toEqual(['./src', './deploy/prometheus.yml'])
+    expect(paths).toEqual(['./src', './deploy/prometheus.yml', './deploy/alerts.yml'])
     expect(paths.filter((path) => !exists(path))).toEqual([])
     const named = mounts.filter((source) => !source.startsWith('.'))
     expect(named.toSorted()).toEqual(Object.keys(file.volumes).toSorted())

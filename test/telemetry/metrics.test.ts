@@ -26,7 +26,9 @@ suite('The metrics of a worker', () => {
     for (const { name, help, type } of own) {
       expect(help, name).toMatch(/^[A-Z].*\.$/)
       expect(name.endsWith('_total'), name).toBe(String(type) === 'counter')
-      expect(name.endsWith('_seconds'), name).toBe(String(type) === 'histogram')
+      // A point in time is a gauge, and has a name of its own kind.
+      const isTime = name.endsWith('_seconds') && !name.endsWith('_timestamp_seconds')
+      expect(isTime, name).toBe(String(type) === 'histogram')
     }
     expect(all.length, 'what Node tells of itself').toBeGreaterThan(own.length)
   })
@@ -43,6 +45,47 @@ suite('The metrics of a worker', () => {
     groups = { published: 3 }
     expect(await lines(metrics, 'os_credits_queue_size ')).toEqual(['os_credits_queue_size 1'])
     expect(await lines(metrics, 'os_credits_groups{')).toEqual(['os_credits_groups{state="published"} 3'])
+  })
+})
+
+suite('What is not known', () => {
+  test('is not shown, as 0 would say that it is nothing', async () => {
+    const metrics = createMetrics({ version: '1' })
+    let free: number | undefined
+    metrics.provide({ ledgerFreeBytes: async () => free })
+    expect(await lines(metrics, 'os_credits_ledger_free_bytes ')).toEqual([])
+    free = 7
+    expect(await lines(metrics, 'os_credits_ledger_free_bytes ')).toEqual(['os_credits_ledger_free_bytes 7'])
+    free = undefined
+    expect(await lines(metrics, 'os_credits_ledger_free_bytes ')).toEqual([])
+  })
+})
+
+suite('The credits of groups', () => {
+  test('are not there unless they are asked for', async () => {
+    expect(await lines(createMetrics({ version: '1' }), 'os_credits_group_')).toEqual([])
+  })
+
+  test('are read once each time they are looked at, and a group that is gone disappears', async () => {
+    const metrics = createMetrics({ version: '1' })
+    let groups: { group: string; used: number; granted: number | undefined }[] = [
+      { group: 'bio "lab"\n', used: 1.5, granted: 20 },
+      { group: 'new', used: 0, granted: undefined },
+    ]
+    let reads = 0
+    metrics.showGroups(async () => {
+      reads += 1
+      return { groups, leftOut: 3 }
+    })
+    expect(await lines(metrics, 'os_credits_group_')).toEqual([
+      'os_credits_group_used_credits{group="bio \\"lab\\"\\n"} 1.5',
+      'os_credits_group_used_credits{group="new"} 0',
+      'os_credits_group_granted_credits{group="bio \\"lab\\"\\n"} 20',
+      'os_credits_group_metrics_left_out 3',
+    ])
+    groups = []
+    expect(await lines(metrics, 'os_credits_group_')).toEqual(['os_credits_group_metrics_left_out 3'])
+    expect(reads).toBe(2)
   })
 })
 

@@ -4,6 +4,7 @@ import type { Credits } from '../../core/credits.ts'
 import { decimal } from '../../core/decimals.ts'
 import type {
   Contact,
+  GroupCredits,
   GroupRow,
   HeldGrowth,
   HoldKind,
@@ -44,6 +45,7 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const countGroups = prepare(
     'SELECT count(*) AS count FROM groups WHERE ?1 IS NULL OR instr(lower(name), lower(?1)) > 0',
   )
+  const listCredits = prepare('SELECT name, used, granted FROM groups ORDER BY name LIMIT ?')
   const oneGroup = prepare(`SELECT ${groupColumns} FROM groups WHERE name = ?`)
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
   const listEntries = prepare(`${SELECT_ENTRIES}
@@ -67,6 +69,10 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
     async groups({ search, after, limit }) {
       const rows = listGroups(search ?? null, after ?? null, limit).map(toGroupRow)
       return { rows, total: Number(countGroups(search ?? null)[0]!.count) }
+    },
+    async credits(limit) {
+      const rows = listCredits(limit).map(toGroupCredits)
+      return { rows, total: Number(countGroups(null)[0]!.count) }
     },
     async group(name) {
       const row = oneGroup(name)[0]
@@ -125,6 +131,10 @@ function toGroupRow(row: Row): GroupRow {
     ...(row.granted !== null && { granted: row.granted as string }),
     ...(row.last_reading_at !== null && { lastReadingAt: Number(row.last_reading_at) }),
   }
+}
+
+function toGroupCredits({ name, used, granted }: Row): GroupCredits {
+  return { group: name as string, used: used as Credits, ...(granted !== null && { granted: granted as string }) }
 }
 
 function toSeriesRow(row: Row): SeriesRow {

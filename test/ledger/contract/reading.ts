@@ -39,6 +39,26 @@ export function readingContract(open: () => Promise<Ledger>): void {
   afterEach(() => ledger.close())
   const settle = (group: string, changes: Partial<Settlement>) => ledger.settle({ group, at: T0, ...changes })
 
+  test('the credits of groups come by name, so many as are wanted, with how many there are', async () => {
+    expect(await ledger.credits(10)).toEqual({ rows: [], total: 0 })
+    for (const [name, growth] of [
+      ['b', 2],
+      ['a', 1],
+      ['c', 3],
+    ] as const) {
+      await follow(ledger, name, [
+        [0, '100'],
+        [60, String(100 + growth)],
+      ])
+    }
+    await settle('b', { granted: '20' })
+    const rows = [
+      { group: 'a', used: 1_000_000n },
+      { group: 'b', used: 2_000_000n, granted: '20' },
+    ]
+    expect(await ledger.credits(2)).toEqual({ rows, total: 3 })
+  })
+
   suite('a group', () => {
     test('has the total of all its sites and series, and each site its own', async () => {
       for (const [site, id, growth] of [

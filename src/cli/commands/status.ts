@@ -1,0 +1,94 @@
+/** What the worker is doing. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Fields, fieldsOf, listOf, show, showCount, showCounts, showList, showTime } from '../answers.ts'
+import type { Answer } from '../client.ts'
+import type { Command, Context } from '../command.ts'
+import { EXIT, UnreachableError } from '../errors.ts'
+import { writeJson } from '../output.ts'
+import { type Column, facts, table } from '../table.ts'
+import { styled, type Terminal } from '../terminal.ts'
+
+const INTERVAL_MS = 2_000
+/** To the beginning, and everything after it cleared. */
+const CLEAR = '\u001b[H\u001b[J'
+
+export const statusCommand: Command = {
+  name: 'status',
+  operands: [],
+  options: { watch: { doc: 'show it again every 2 s, until Ctrl-C' } },
+  summary: 'what the worker is doing: targets, groups, ledger, Perun',
+  about: 'Ends with 1 if the worker says at /readyz that it does not do its work.',
+  examples: ['status', 'status --watch', 'status --json'],
+  async run(call, context) {
+    if (!call.has('watch')) return showStatus(context, '')
+    while (true) {
+      await showStatus(context, context.terminal.isTerminal ? CLEAR : '').catch(sayUnreachable(context.terminal))
+      await sleep(INTERVAL_MS)
+    }
+  },
+}
+
+/** A worker that is started again is waited for. */
+function sayUnreachable(terminal: Terminal) {
+  return (error: unknown) => {
+    if (!(error instanceof UnreachableError)) throw error
+    terminal.err(`${styled(error.message, 'red', terminal)}\n`)
+  }
+}
+
+/** @param before Written before it, once all of it is known. */
+async function showStatus(context: Context, before: string): Promise<number> {
+  const { client, terminal, wantsJson } = context
+  const stats = await client.get('/stats')
+  const ready = await client.get('/readyz', {}, [503])
+  if (wantsJson) writeJson(stats.text, terminal)
+  else terminal.out(before + describe(stats.fields, ready, context))
+  return ready.fields.ready === true ? 0 : EXIT.refused
+}
+
+function describe(stats: Fields, { fields: ready }: Answer, { client, terminal }: Context): string {
+  const [groups, ledger, perun] = [stats.groups, stats.ledger, stats.perun].map(fieldsOf) as [Fields, Fields, Fields]
+  const state = ready.ready === true ? styled('ready', 'green', terminal) : styled('not ready', 'red', terminal)
+  const about = facts([
+    ['state', ready.ready === true ? state : `${state}: ${showList(ready.reasons)}`],
+    ['up', `${show(stats.uptime)}, since ${showTime(stats.started_at)} UTC`],
+    ['groups', `${showCount(groups.total)}, ${showCount(groups.waiting)} not told to Perun yet`],
+    ['at sites', showCounts(groups.at_sites)],
+    ['ledger', `${showCount(ledger.series)} series, ${showCount(ledger.entries)} entries`],
+    ['holds', holds(ledger, terminal)],
+    ['drifts', showCount(ledger.drifts)],
+    ['Perun', publishing(perun, terminal)],
+    [
+      'lanes',
+      `${show(stats.number_of_locks)} of ${show(stats.number_of_workers)} at work, ${show(stats.queue_size)} groups wait`,
+    ],
+  ])
+  const targets = listOf(stats, 'targets')
+  const list = targets.length === 0 ? 'No targets.\n' : table(columns, targets, terminal)
+  return `Credits worker ${show(stats.version)} at ${client.url}\n${about}\n${list}`
+}
+
+function holds({ holds: counts }: Fields, terminal: Terminal): string {
+  const text = showCounts(counts)
+  return text === 'none' ? text : styled(text, 'yellow', terminal)
+}
+
+function publishing({ state, reason, until }: Fields, terminal: Terminal): string {
+  if (state === 'publishing') return styled('publishing', 'green', terminal)
+  const again = until === undefined ? '' : ` Again at ${showTime(until)} UTC.`
+  return `${styled(show(state), state === 'off' ? 'dim' : 'yellow', terminal)}: ${show(reason)}${again}`
+}
+
+const columns: readonly Column<Fields>[] = [
+  { head: 'target', value: ({ url }) => show(url), isElastic: true },
+  { head: 'site', value: ({ labels }) => show(fieldsOf(labels).location_id) },
+  { head: 'up', value: ({ up }) => upText(up), style: ({ up }) => (up === false ? 'red' : undefined) },
+  { head: 'last success', value: ({ last_success }) => showTime(last_success) },
+  { head: 'ms', value: ({ last_duration_ms }) => showCount(last_duration_ms), align: 'right', isExtra: true },
+  { head: 'readings', value: ({ readings }) => showCount(readings), align: 'right', isExtra: true },
+  { head: 'last error', value: ({ last_error }) => show(last_error), isElastic: true },
+]
+
+function upText(up: unknown): string {
+  return up === null ? 'not yet' : up === true ? 'yes' : 'no'
+}
