@@ -136,7 +136,9 @@ const drift = named(
     ),
     modified_at: nullable(text('When it was changed, in the words of Perun', '2026-01-31 11:58:02.123')),
     modified_by: nullable(text('Who changed it, in the words of Perun', 'erika@example.org')),
-    entry: nullable(text('The id of the adjustment that follows it', 'drift/BioVis/2026-01-31 11:58:02.123/20000000/41')),
+    entry: nullable(
+      text('The id of the adjustment that follows it', 'drift/BioVis/2026-01-31 11:58:02.123/20000000/41'),
+    ),
   }),
 )
 
