@@ -126,6 +126,7 @@ export function answerErrors(logger: Logger, showPerson: (ctx: Context, problem:
   return async (ctx, next) => {
     try {
       await next()
+      writeJson(ctx)
     } catch (error) {
       const { status, message, headers } = error instanceof HttpError ? error : toHttpError(error, logger)
       const problem = { title: STATUS_CODES[status] ?? 'Error', status, detail: message, task: currentTask() }
@@ -134,6 +135,12 @@ export function answerErrors(logger: Logger, showPerson: (ctx: Context, problem:
       if (!showPerson(ctx, problem)) showProgram(ctx, problem)
     }
   }
+}
+
+/** Here and not when it is sent, so that what cannot be written as JSON is answered like any other mistake of ours. */
+function writeJson(ctx: Context): void {
+  const { body } = ctx
+  if (typeof body === 'object' && body !== null && !Buffer.isBuffer(body)) ctx.body = JSON.stringify(body)
 }
 
 function toHttpError(error: unknown, logger: Logger): HttpError {

@@ -9,10 +9,15 @@ import type { Meter } from '../core/meters.ts'
 
 /** A plain JSON Schema. */
 export type Schema = Readonly<Record<string, unknown>> & {
-  /** Such a schema stands once in the document, under this name, and is referred to. */
-  readonly [NAME]?: string
+  readonly [NAME]?: Named
   /** Makes the schemas of an object whose keys are the names of the meters, which are not known where it is written. */
   readonly [PER_METER]?: (meter: Meter) => Schema
+}
+
+/** Such a schema stands once in the document, under its name, and is referred to. */
+export interface Named {
+  readonly name: string
+  readonly schema: Schema
 }
 
 export const NAME = Symbol('name of a schema')
@@ -106,7 +111,12 @@ export function oneOf(choices: Readonly<Record<string, Schema>>): Schema {
 
 /** A schema that several routes use. */
 export function named(name: string, schema: Schema): Schema {
-  return { ...schema, [NAME]: name }
+  return { ...schema, [NAME]: { name, schema } }
+}
+
+/** The same with another example. */
+export function like(schema: Schema, example: unknown): Schema {
+  return { ...schema, examples: [example] }
 }
 
 /** What a value of this schema looks like: of an object all fields, of a choice the first one. */

@@ -1,6 +1,6 @@
 /** Schemas as a document has them: with what each meter is, and by reference where they have a name. */
 import type { Meters } from '../core/meters.ts'
-import { NAME, PER_METER, type Schema } from './schema.ts'
+import { NAME, type Named, PER_METER, type Schema } from './schema.ts'
 
 /** Makes a schema one of the document. */
 export interface Settler {
@@ -18,21 +18,19 @@ export function createSettler(meters: Meters): Settler {
   function walk(value: unknown, refer: boolean): unknown {
     if (Array.isArray(value)) return value.map((each) => walk(each, refer))
     if (typeof value !== 'object' || value === null) return value
-    const { [NAME]: name, [PER_METER]: ofMeter, ...schema } = value as Schema
-    if (name !== undefined && refer) return reference(name, value as Schema)
+    const { [NAME]: named, [PER_METER]: ofMeter, ...schema } = value as Schema
+    if (named !== undefined && refer) return reference(named, schema.examples)
     if (ofMeter === undefined) return mapValues(schema, (each) => walk(each, refer))
     const properties = [...meters.values()].map((meter) => [meter.name, walk(ofMeter(meter), refer)])
     return { ...schema, properties: Object.fromEntries(properties), additionalProperties: false }
   }
 
-  function reference(name: string, given: Schema): Schema {
+  function reference({ name, schema }: Named, examples: unknown): Schema {
     const other = known.get(name)?.given
-    if (other !== undefined && other !== given) throw new RangeError(`Two schemas have the name ${name}`)
-    if (other === undefined) {
-      const { [NAME]: _, ...schema } = given
-      known.set(name, { given, settled: walk(schema, true) as Schema })
-    }
-    return { $ref: `#/components/schemas/${name}` }
+    if (other !== undefined && other !== schema) throw new RangeError(`Two schemas have the name ${name}`)
+    if (other === undefined) known.set(name, { given: schema, settled: walk(schema, true) as Schema })
+    const own = examples === schema.examples ? {} : { examples }
+    return { $ref: `#/components/schemas/${name}`, ...own }
   }
 
   const settle = (schema: Schema) => walk(schema, true) as Schema

@@ -1,5 +1,5 @@
 import { expect, suite, test } from 'vitest'
-import { ask, startFace } from './server.ts'
+import { startFace } from './server.ts'
 
 suite('an error', () => {
   test('is a problem document that names its task in the log', async () => {
@@ -75,8 +75,8 @@ suite('an error', () => {
 
   test('of an answer that cannot be written is logged as an error', async () => {
     await using face = await startFace({ describeSettings: () => ({ amount: 1n }) as never })
-    // Straight: an answer that breaks off is none that a route describes.
-    expect((await ask(face.url, '/stats?verbose=1', {})).status).toBe(500)
+    const answer = await face.get('/stats?verbose=1')
+    expect(answer).toMatchObject({ status: 500, json: { detail: expect.stringContaining('The log tells what') } })
     expect(face.logLines).toContainEqual(expect.objectContaining({ level: 'error', err: expect.anything() }))
   })
 })

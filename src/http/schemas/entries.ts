@@ -1,34 +1,34 @@
 /** Entries, receipts, adjustments and drifts. */
-import { decimal, digits, fields, instant, list, named, nullable, oneOf, text, whole, word } from '../schema.ts'
+import { decimal, digits, fields, instant, like, list, named, nullable, oneOf, text, whole, word } from '../schema.ts'
 import { actor, groupName, meter, metric, page, point, projectId, reason, site, unit } from './common.ts'
 import { contact, granted } from './groups.ts'
 
 const entryNumber = whole('The number of the entry in the ledger', 4_711, { minimum: 1 })
 
-const facts = {
+const facts = (id: string) => ({
   number: entryNumber,
-  id: text('Names the fact: told twice, it is recorded once', '8676/project_vcpu_usage/2f8e1c0a/1769857200000'),
+  id: text('Names the fact: told twice, it is recorded once', id),
   at: instant('The instant it belongs to'),
   amount: decimal('Credits, exact', '2.5'),
   hash: text('Over the entry and the one before it', 'q3yLbGZ1d0vQ2mQyJj9l0eCq4n8mJm7mJcYy1lq0c3E', {
     pattern: '^[\\w-]{43}$',
   }),
-}
+})
 
 const charge = fields(
   {
-    ...facts,
+    ...facts('charge/8676 project_vcpu_usage 32 2f8e1c0a9d4b4f6ea1c35d7b90e2f481 BioVis/1769857200000'),
     kind: word('amount + carry_out = consumption × price + carry_in', ['charge']),
     meter,
     metric,
     site,
     project_id: projectId,
-    from: point,
+    from: like(point, { at: '2026-01-31T11:00:00.000Z', value: '1000' }),
     to: point,
     consumption: decimal('Between both readings', '2.5'),
     unit,
     price: decimal('Credits per unit', '1'),
-    price_version: text('Which price that is', 'cpu@2026-01-01'),
+    price_version: text('Which price that is', 'cpu@2026-01-01=1'),
     carry_in: decimal('Credits below a micro-credit that were left before', '0'),
     carry_out: decimal('Credits below a micro-credit that are left', '0'),
   },
@@ -36,7 +36,7 @@ const charge = fields(
 )
 
 const adjustment = fields({
-  ...facts,
+  ...facts('adjustment/ticket 4711'),
   kind: word('A correction of the total', ['adjustment']),
   site: nullable({ ...site, description: 'The site that it is about; null if it is about none' }),
   reason: text('Why', 'A node was down for a day'),
@@ -45,7 +45,7 @@ const adjustment = fields({
 })
 
 const opening = fields({
-  ...facts,
+  ...facts('opening/BioVis'),
   kind: word('What was used before this ledger began', ['opening']),
   site: nullable({ ...site, description: 'The site of the first contact' }),
   reason: text('Why', 'First contact'),
@@ -74,7 +74,7 @@ const receiptLine = named(
       metric,
       project_id: projectId,
       unit,
-      price_version: text('Which price that is', 'cpu@2026-01-01'),
+      price_version: text('Which price that is', 'cpu@2026-01-01=1'),
       price: decimal('Credits per unit', '1'),
       consumption: decimal('In all', '25.5'),
       credits: decimal('The sum of the amounts', '25.5'),
@@ -136,7 +136,9 @@ const drift = named(
     ),
     modified_at: nullable(text('When it was changed, in the words of Perun', '2026-01-31 11:58:02.123')),
     modified_by: nullable(text('Who changed it, in the words of Perun', 'erika@example.org')),
-    entry: nullable(text('The id of the adjustment that follows it', 'drift/BioVis/8676/1769857200000')),
+    entry: nullable(
+      text('The id of the adjustment that follows it', 'drift/BioVis/2026-01-31 11:58:02.123/20000000/41'),
+    ),
   }),
 )
 

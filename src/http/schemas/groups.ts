@@ -1,7 +1,20 @@
 /** Groups with their series, notes and holds, and what is held back. */
 import type { Contact, HoldKind, Note } from '../../ledger/ledger.ts'
 import type { GroupState } from '../groupJson.ts'
-import { decimal, fields, flag, instant, list, named, nullable, type Schema, text, whole, word } from '../schema.ts'
+import {
+  decimal,
+  fields,
+  flag,
+  instant,
+  like,
+  list,
+  named,
+  nullable,
+  type Schema,
+  text,
+  whole,
+  word,
+} from '../schema.ts'
 import { groupName, meter, metric, page, point, projectId, site, unit } from './common.ts'
 
 const states = ['active', 'waiting', 'new', 'held'] as const satisfies readonly GroupState[]
@@ -103,8 +116,8 @@ const heldGrowth = named(
     project_id: projectId,
     meter,
     metric,
-    from: point,
-    to: point,
+    from: like(point, { at: '2026-01-31T11:00:00.000Z', value: '100' }),
+    to: like(point, { at: '2026-01-31T12:00:00.000Z', value: '5000100' }),
     consumption: decimal('The growth', '5000000'),
     unit,
   }),

@@ -24,7 +24,7 @@ export const meters = perMeter('The meters by their name', ({ name, metric, unit
     friendly_name: text('The name of the meter', name),
     unit: text('Of what its price is', unit),
     price: decimal('Credits per unit, today', '1'),
-    price_version: text('Which price that is', `${name}@2026-01-01`),
+    price_version: text('Which price that is', `${name}@2026-01-01=1`),
   }),
 )
 
@@ -32,7 +32,7 @@ const size = ({ unit }: Meter): Schema => digits(`What it uses in an hour, in ${
 
 export const sizes = perMeter('How much they have of each meter', size)
 
-export const costs = number('Credits', 25.6)
+export const costs = number('Credits', 20.8)
 
 const hoursPerDay = digits('How long they run each day, 0 to 24; 24 if not given', 8)
 
@@ -65,41 +65,43 @@ export const planRequest = oneOf({
   'a change of a project': fields({ ...change, days, ...project }, { ...used, ...hours }),
 })
 
+// The examples are what the examples of requests are answered where a vCPU·h costs 1 and a GiB·h 0.3; a test computes them.
 const common = {
-  per_hour: decimal('Credits that all of them cost in an hour', '107.2'),
-  per_day: decimal('The same on a day', '857.6'),
+  per_hour: decimal('Credits that all of them cost in an hour', '104'),
+  per_day: decimal('The same on a day', '832'),
   prices: perMeter('The prices of the meters that they have', ({ name }) =>
     fields({
       price: decimal('Credits per unit', '1'),
-      price_version: text('Which price that is', `${name}@2026-01-01`),
+      price_version: text('Which price that is', `${name}@2026-01-01=1`),
       until: nullable(instant('When another price begins to hold; null if none is known')),
     }),
   ),
 }
-const lasts = nullable(
-  fields(
-    { days: whole('Whole days', 90), hours: number('And hours of the day after them', 7.25) },
-    {},
-    { description: 'How long credits are enough; null is for ever' },
-  ),
-)
-const credits = decimal('What the days cost', '78041.6')
-const grant = text('What to ask for, in whole credits', '78042', { pattern: '^\\d+$' })
+const lasts = (days: number, hours: number): Schema =>
+  nullable(
+    fields(
+      { days: whole('Whole days', days), hours: number('And hours of the day after them', hours) },
+      {},
+      { description: 'How long credits are enough; null is for ever' },
+    ),
+  )
+const credits = decimal('What the days cost', '75712')
+const grant = (example: string): Schema => text('What to ask for, in whole credits', example, { pattern: '^\\d+$' })
 const left = decimal('What is left of the grant, below 0 if more was used', '77315.6')
 
 export const plan = oneOf({
-  'credits for some days': fields({ ...common, credits, grant }),
-  'days for some credits': fields({ ...common, lasts }),
-  'how long a project lasts': fields({ ...common, left, lasts }),
+  'credits for some days': fields({ ...common, credits, grant: grant('75712') }),
+  'days for some credits': fields({ ...common, lasts: lasts(1, 1.61) }),
+  'how long a project lasts': fields({ ...common, left, lasts: lasts(92, 7.41) }),
   'a change of a project': fields(
     {
       ...common,
       credits,
-      grant,
-      more: decimal('What the grant has to grow by', '53172'),
-      left_after: decimal('What the days leave of the present grant', '24144.4'),
+      grant: grant('153754'),
+      more: decimal('What the grant has to grow by', '75712'),
+      left_after: decimal('What the days leave of the present grant', '1603.6'),
       left,
     },
-    { lasts },
+    { lasts: lasts(92, 7.41) },
   ),
 })

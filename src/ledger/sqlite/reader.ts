@@ -56,7 +56,7 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
       SELECT day, amount FROM days WHERE group_name = ?1 AND kind = 'charge' UNION ALL
       SELECT (entries.at - 1) / ${DAY} * ${DAY}, amount FROM series JOIN entries ON number = open_number
       WHERE project_name = ?1)
-    WHERE day >= ?2 / ${DAY} * ${DAY} GROUP BY day ORDER BY day`)
+    WHERE day >= CAST(?2 AS INTEGER) / ${DAY} * ${DAY} GROUP BY day ORDER BY day`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
   const listHolds = prepare(`SELECT * FROM holds WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2)

@@ -95,3 +95,22 @@ test('A probe answers whatever else is broken', async () => {
   await using face = await startBroken()
   for (const path of ['/ping', '/livez']) expect((await face.get(path)).status).toBe(200)
 })
+
+// So that people may compute them after us.
+test.each(['POST /api/plan', 'POST /api/costs_per_hour'])('The examples of %s are its answers', async (name) => {
+  const { path, method, operation } = operations.find((each) => each.name === name)!
+  const [, response] = responsesOf(operation).find(([status]) => status === 200)!
+  const asked = operation.requestBody!.content['application/json']!.examples
+  const { examples } = response.content!['application/json']!
+  const world = await withWorld()
+  for (const [title, { value }] of Object.entries(asked)) {
+    const { json } = await send(world, method, { path, body: value })
+    expect(json).toEqual(withPricesOf(examples[title]!.value, json))
+  }
+})
+
+/** The example, with the prices of the answer: which they are is not its matter. */
+function withPricesOf(example: unknown, answer: unknown): unknown {
+  if (typeof example !== 'object' || example === null) return example
+  return { ...example, prices: (answer as { prices: unknown }).prices }
+}
