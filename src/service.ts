@@ -13,6 +13,7 @@ import { describeSettings, type PerunSettings, type Settings } from './config/se
 import { formatCredits } from './core/credits.ts'
 import { type Clock, SECOND, systemClock } from './core/time.ts'
 import { createHttpServer } from './http/app.ts'
+import { createForecasts } from './ledger/forecasts.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
@@ -85,6 +86,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     metrics,
     ledger,
     meters: settings.meters,
+    forecasts: createForecasts({ ledger, clock }),
     targets: () => source.targets(),
     lanes: publishing?.lanes ?? idleLanes,
     outbox: publishing?.outbox,

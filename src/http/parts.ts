@@ -2,6 +2,7 @@
 import type { Meters } from '../core/meters.ts'
 import type { Clock, Instant } from '../core/time.ts'
 import type { CorrectionDesk, CorrectionLedger } from '../ledger/corrections.ts'
+import type { Forecasts } from '../ledger/forecasts.ts'
 import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -28,6 +29,7 @@ export interface HttpParts {
     Pick<Ledger, 'check'> &
     Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'>
   readonly meters: Meters
+  readonly forecasts: Forecasts
   targets(): readonly Target[]
   readonly lanes: Lanes
   /** Absent if nothing is published. */

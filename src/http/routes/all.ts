@@ -8,6 +8,7 @@ import { adjustRoute } from './adjustments.ts'
 import { creditsHistoryRoute } from './creditsHistory.ts'
 import { driftsRoute } from './drifts.ts'
 import { explainRoute } from './explain.ts'
+import { forecastRoute } from './forecast.ts'
 import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
 import { historyRoute } from './history.ts'
@@ -36,6 +37,7 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     entriesRoute(parts),
     explainRoute(parts),
     historyRoute(parts),
+    forecastRoute(parts),
     adjustRoute(parts),
     holdsRoute(parts),
     holdRoute(parts),
