@@ -26,7 +26,7 @@ export interface HttpParts {
   readonly logging: Pick<Logging, 'levels' | 'setLevel'>
   readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'httpSeconds'>
   readonly ledger: LedgerReader &
-    Pick<Ledger, 'check'> &
+    Pick<Ledger, 'check' | 'doubtfulGroups'> &
     Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'>
   readonly meters: Meters
   readonly forecasts: Forecasts

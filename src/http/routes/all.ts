@@ -1,7 +1,10 @@
 /** Every route there is. */
 import type { Door } from '../door.ts'
 import { assetsRoute } from '../pages/assets.ts'
+import { decideOnPageRoute, driftsPageRoute, holdPageRoute, holdsPageRoute } from '../pages/holds.ts'
 import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
+import { overviewRoute } from '../pages/overview.ts'
+import { planPageRoute } from '../pages/plan.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 import { adjustRoute } from './adjustments.ts'
@@ -50,6 +53,13 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     changeRepricingRoute('apply', parts),
     changeRepricingRoute('undo', parts),
     assetsRoute(),
+    overviewRoute(parts),
+    holdsPageRoute(parts),
+    holdPageRoute(parts),
+    decideOnPageRoute('accept', parts),
+    decideOnPageRoute('dismiss', parts),
+    driftsPageRoute(parts),
+    planPageRoute(parts),
     showLoginRoute(door),
     loginRoute(door),
     leaveRoute(door),
