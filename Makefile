@@ -70,11 +70,12 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 torture: $(INSTALLED) ## kill the worker KILLS times under load; SEED=… repeats the moments of an earlier run
 	KILLS=$(KILLS) SEED=$(SEED) vitest run test/process/crash.test.ts
 
-bench: $(INSTALLED) ## measure intake, publishing, history, the check of a ledger and how good forecasts are
+bench: $(INSTALLED) ## measure intake, publishing, history, pages, the check of a ledger and how good forecasts are
 	node $(SMALL_HEAP) bench/ingest.ts
 	node $(SMALL_HEAP) bench/round.ts
 	node $(SMALL_HEAP) bench/verify.ts
 	node $(SMALL_HEAP) bench/history.ts 1000000
+	node $(SMALL_HEAP) bench/pages.ts
 	node bench/forecast.ts
 
 classify: $(INSTALLED) ## tell apart labelled falls and jumps of made-up sites: the matrix of docs/CLASSIFIER.md
