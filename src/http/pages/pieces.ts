@@ -57,7 +57,7 @@ export function leftBar(left: string, granted: string): Html {
   if (percent === undefined) return html`<span class="nowrap">${left}</span>`
   const tone = percent <= 0 ? 'bad' : percent <= LITTLE ? 'warn' : 'good'
   const width = Math.min(100, Math.max(0, percent))
-  return html`<span class="nowrap">${left}</span> <span class="soft nowrap">${percent} %</span>
+  return html`<span class="nowrap">${left}</span> <span class="soft nowrap">${percent.toFixed(1)} %</span>
 <svg class="bar ${tone}" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="${width}" height="8"/></svg>`
 }
 

@@ -5,7 +5,7 @@ import type { ForecastSummary, Forecasts } from '../../../ledger/forecasts.ts'
 import type { GroupRow, LedgerReader } from '../../../ledger/ledger.ts'
 import { groupJson } from '../../groupJson.ts'
 import { link } from '../../route.ts'
-import { type Html, html } from '../html.ts'
+import { type Html, type HtmlValue, html } from '../html.ts'
 import { about, day, duration, groupLink, leftBar, moment, pager, type Tone, tag } from '../pieces.ts'
 import { type Column, table } from '../table.ts'
 import { addressOf, PAGE, type Query, type Sort, states } from './query.ts'
@@ -15,8 +15,13 @@ interface Row {
   readonly row: GroupRow
   /** The same as the API tells it. */
   readonly group: ReturnType<typeof groupJson>
-  readonly forecast: ForecastSummary | undefined
+  readonly forecast: ForecastSummary | typeof LATER | undefined
 }
+
+/** The forecast takes longer than somebody should wait for the page. */
+const LATER = 'later'
+/** For how long forecasts are waited for, in milliseconds: a page is there within 100. */
+const PATIENCE = 25
 
 export interface GroupsPart {
   readonly query: Query
@@ -33,8 +38,10 @@ export async function readGroups(
   { ledger, forecasts, ranking }: { ledger: LedgerReader; forecasts: Pick<Forecasts, 'lately'>; ranking: Ranking },
 ): Promise<Pick<GroupsPart, 'query' | 'rows' | 'total' | 'isUnordered'>> {
   const { search, state, sort, isDescending, page } = query
-  const ranked = sort === 'burn' || sort === 'runs out' ? ranking.names(sort) : undefined
-  const order = sort === 'burn' || sort === 'runs out' ? inDirection(ranked?.names ?? [], isDescending) : sort
+  const isRanked = sort === 'burn' || sort === 'runs out'
+  // Also for who sorts by something else: forecasts of the pages that are looked at next are made meanwhile.
+  const ranked = ranking.names(isRanked ? sort : 'burn')
+  const order = isRanked ? inDirection(ranked?.names ?? [], isDescending) : sort
   const found = await ledger.groupTable({
     search,
     state,
@@ -44,7 +51,13 @@ export async function readGroups(
     offset: (page - 1) * PAGE,
   })
   const rows: Row[] = []
-  for (const row of found.rows) rows.push({ row, group: groupJson(row), forecast: await forecasts.lately(row) })
+  const deadline = performance.now() + PATIENCE
+  for (const row of found.rows) {
+    const asked = forecasts.lately(row)
+    // One that is made already wins; what is not goes on being made, for who looks next.
+    const forecast = await (performance.now() < deadline ? asked : Promise.race([asked, LATER] as const))
+    rows.push({ row, group: groupJson(row), forecast })
+  }
   return { query, rows, total: found.total, isUnordered: typeof order !== 'string' && ranked === undefined }
 }
 
@@ -114,8 +127,7 @@ function groupTable({ query, rows, total, now, precision }: GroupsPart): Html {
         name: 'Burn a day',
         isNumber: true,
         sort: sorted('burn'),
-        cell: ({ forecast }) =>
-          forecast === undefined ? none('not known yet') : about(forecast.burnPerDay, precision),
+        cell: ({ forecast }) => burn(forecast, precision),
       },
       { name: 'Days left', sort: sorted('runs out'), cell: ({ forecast }) => daysLeft(forecast, now) },
       { name: 'State', cell: (row) => stateCell(row, now) },
@@ -128,7 +140,13 @@ function none(text: string): Html {
   return html`<span class="soft">${text}</span>`
 }
 
-function daysLeft(forecast: ForecastSummary | undefined, now: Instant): Html {
+function burn(forecast: Row['forecast'], precision: number): HtmlValue {
+  if (forecast === LATER) return none('being made')
+  return forecast === undefined ? none('not known yet') : about(forecast.burnPerDay, precision)
+}
+
+function daysLeft(forecast: Row['forecast'], now: Instant): Html {
+  if (forecast === LATER) return none('load again')
   if (forecast === undefined) return none('not known yet')
   const { runsOut } = forecast
   switch (runsOut.kind) {

@@ -47,7 +47,7 @@ ${fact(
     .map(([kind, count]) => `${count} × ${kind}`)
     .join(', '),
 )}
-${fact('Perun', perun(parts.outbox?.status), parts.outbox === undefined ? 'OS_CREDITS_PERUN_URL is not set' : `${plural(parts.lanes.working, 'lane')} at work, ${plural(parts.lanes.waiting, 'group')} waiting, ${doubtful} in doubt`)}
+${fact('Perun', perun(parts.outbox?.status), parts.outbox === undefined ? 'not set up: nothing is published' : `${plural(parts.lanes.working, 'lane')} at work, ${plural(parts.lanes.waiting, 'group')} waiting, ${doubtful} in doubt`)}
 ${fact('From reading to write', last === undefined ? '—' : seconds(last), longest === undefined ? 'nothing was written since the start' : `the longest was ${seconds(longest)}`)}
 ${fact('Ledger', trouble === undefined ? tag('good', 'writable') : tag('bad', 'in trouble'), `${plural(summary.entries, 'entry', 'entries')} of ${summary.series} series, ${plural(summary.drifts, 'drift')}`)}
 </dl>`
