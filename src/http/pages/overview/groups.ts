@@ -80,14 +80,37 @@ function searchForm({ search, state, sort, isDescending }: Query): Html {
   return html`<form method="get" action="/" role="search" class="card">
 <div class="row">
 <div><label for="search">Search for a name</label><input id="search" name="search" type="search" value="${search}" maxlength="1024" dir="auto"></div>
-<div class="fit"><label for="state">State</label><select id="state" name="state"><option value="">any</option>${states.map(
-    (each) => html`<option value="${each}"${each === state && html` selected`}>${each}</option>`,
-  )}</select></div>
-${sort !== 'name' && html`<input type="hidden" name="sort" value="${sort}">`}
-${isDescending && html`<input type="hidden" name="direction" value="descending">`}
+${select('state', 'State', [['', 'any'], ...states.map((each) => [each, each] as const)], state ?? '')}
+${select('sort', 'Sorted by', sortNames, sort)}
+${select('direction', 'Direction', directions, isDescending ? 'descending' : 'ascending')}
 <button>Show</button>${isFiltered && html` <a class="button quiet" href="${addressOf({ search: undefined, state: undefined, sort, isDescending, page: 1 })}">All groups</a>`}
 </div>
 </form>`
+}
+
+const sortNames = [
+  ['name', 'name'],
+  ['used', 'used'],
+  ['granted', 'granted'],
+  ['left', 'left'],
+  ['burn', 'burn a day'],
+  ['runs out', 'days left'],
+] as const satisfies readonly (readonly [Sort, string])[]
+
+const directions = [
+  ['ascending', 'ascending'],
+  ['descending', 'descending'],
+] as const
+
+function select(
+  name: string,
+  label: string,
+  options: readonly (readonly [value: string, text: string])[],
+  chosen: string,
+): Html {
+  return html`<div class="fit"><label for="${name}">${label}</label><select id="${name}" name="${name}">${options.map(
+    ([value, text]) => html`<option value="${value}"${value === chosen && html` selected`}>${text}</option>`,
+  )}</select></div>`
 }
 
 function nothingFound({ search, state, page }: Query, total: number): Html {
