@@ -33,6 +33,8 @@ export interface Forecasts {
    * Each one that has to be made takes a turn of its own, so that asking for thousands keeps nobody waiting.
    */
   lately(standing: Standing): Promise<ForecastSummary | undefined>
+  /** What `lately` would answer without making anything; `undefined` if it would have to. */
+  made(standing: Standing): { readonly summary: ForecastSummary | undefined } | undefined
 }
 
 /** How long a summary is kept, and of how many groups: some 300 bytes each. */
@@ -63,11 +65,17 @@ export function createForecasts({
     return made.days > 0 || areIdle ? { until, ...made } : undefined
   }
 
+  function fresh(standing: Standing): Kept | undefined {
+    const known = kept.get(standing.group)
+    return known !== undefined && isFresh(known, standing, clock.now()) ? known : undefined
+  }
+
   return {
     of,
+    made: fresh,
     async lately(standing) {
-      const known = kept.get(standing.group)
-      if (known !== undefined && isFresh(known, standing, clock.now())) return known.summary
+      const known = fresh(standing)
+      if (known !== undefined) return known.summary
       await nextTurn()
       const made = await of(standing)
       const summary = made === undefined ? undefined : withoutCurve(made)

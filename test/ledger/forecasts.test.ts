@@ -193,6 +193,14 @@ suite('a summary', () => {
     expect((await beta())!.burnPerDay).toBeCloseTo(12)
   })
 
+  test('is there at once if it is made already and still holds', async () => {
+    expect(forecasts.made(await standing())).toBeUndefined()
+    const summary = await lately()
+    expect(forecasts.made(await standing())?.summary).toBe(summary)
+    await grant('960')
+    expect(forecasts.made(await standing())).toBeUndefined()
+  })
+
   test('that has to be made lets others have their turn first', async () => {
     let others = 0
     setImmediate(() => {

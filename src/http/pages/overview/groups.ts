@@ -35,7 +35,11 @@ export interface GroupsPart {
 
 export async function readGroups(
   query: Query,
-  { ledger, forecasts, ranking }: { ledger: LedgerReader; forecasts: Pick<Forecasts, 'lately'>; ranking: Ranking },
+  {
+    ledger,
+    forecasts,
+    ranking,
+  }: { ledger: LedgerReader; forecasts: Pick<Forecasts, 'lately' | 'made'>; ranking: Ranking },
 ): Promise<Pick<GroupsPart, 'query' | 'rows' | 'total' | 'isUnordered'>> {
   const { search, state, sort, isDescending, page } = query
   const isRanked = sort === 'burn' || sort === 'runs out'
@@ -53,12 +57,17 @@ export async function readGroups(
   const rows: Row[] = []
   const deadline = performance.now() + PATIENCE
   for (const row of found.rows) {
-    const asked = forecasts.lately(row)
-    // One that is made already wins; what is not goes on being made, for who looks next.
-    const forecast = await (performance.now() < deadline ? asked : Promise.race([asked, LATER] as const))
+    const isPatient = performance.now() < deadline
+    const forecast = isPatient ? await forecasts.lately(row) : made(forecasts, row)
     rows.push({ row, group: groupJson(row), forecast })
   }
   return { query, rows, total: found.total, isUnordered: typeof order !== 'string' && ranked === undefined }
+}
+
+/** What is not made yet is being made by the ranking, for who looks next. */
+function made(forecasts: Pick<Forecasts, 'made'>, row: GroupRow): Row['forecast'] {
+  const found = forecasts.made(row)
+  return found === undefined ? LATER : found.summary
 }
 
 function inDirection(names: readonly string[], isDescending: boolean): readonly string[] {
