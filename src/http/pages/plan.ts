@@ -129,10 +129,10 @@ function planForm({ kinds, days, credits, granted, used }: PlanForm, meters: rea
 <h2>Machines</h2>
 ${kinds.map((kind, index) => kindFields(kind, index, meters))}
 <h2>How long</h2>
-<fieldset><legend>Days, or credits</legend>
+<fieldset><legend>Days to plan for, or credits to spend</legend>
 <div class="row">
-${field('days', 'Days', days, 'for how many')}
-${field('credits', 'or credits', credits, 'how long do they last')}
+${field('days', 'Days', days)}
+${field('credits', 'Credits', credits)}
 </div></fieldset>
 <fieldset><legend>A running project</legend>
 <p class="hint">For an extension or a change. With these, days are added to the grant, and machines may be given up by a count below zero. Without days, it says how long the rest lasts.</p>

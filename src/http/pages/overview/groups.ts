@@ -139,7 +139,7 @@ function groupTable({ query, rows, total, now, precision }: GroupsPart): Html {
     }
   }
   return table<Row>({
-    caption: html`${total} group${total !== 1 && 's'}. Credits are exact; burn and days left are forecasts. A heading sorts the table.`,
+    caption: html`${total} group${total !== 1 && 's'}. Credits are exact; burn and days left are forecasts.`,
     columns: [
       { name: 'Group', sort: sorted('name'), cell: ({ group }) => groupLink(group.group) },
       { name: 'Used', isNumber: true, sort: sorted('used'), cell: ({ group }) => group.used },
