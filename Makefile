@@ -78,11 +78,12 @@ simulate: $(INSTALLED) ## simulate worlds full of faults: SEEDS=1000 of them, or
 mutants: $(INSTALLED) ## plant defects in copies of the source, and look for a seed of the simulation that finds each
 	@exec node test/simulation/mutants/main.ts $(ARGS)
 
-bench: $(INSTALLED) ## measure intake, publishing, history, the check of a ledger and how good forecasts are
+bench: $(INSTALLED) ## measure intake, publishing, history, pages, the check of a ledger and how good forecasts are
 	node $(SMALL_HEAP) bench/ingest.ts
 	node $(SMALL_HEAP) bench/round.ts
 	node $(SMALL_HEAP) bench/verify.ts
 	node $(SMALL_HEAP) bench/history.ts 1000000
+	node $(SMALL_HEAP) bench/pages.ts
 	node bench/forecast.ts
 
 classify: $(INSTALLED) ## tell apart labelled falls and jumps of made-up sites: the matrix of docs/CLASSIFIER.md

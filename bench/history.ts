@@ -4,7 +4,7 @@
  *   node bench/history.ts [entries=10000000] [years=2]
  *
  * Entries of two meters, one for each hour, are written straight into the tables of a SQLite file in a temporary folder, as
- * a ledger of version 2 had them; its hashes are not true. Opening it adds the days up, as for a ledger that was kept for
+ * a ledger of version 5 had them; its hashes are not true. Opening it adds the days up, as for a ledger that was kept for
  * years. Then a server on the loopback interface is asked about groups at random, one request after another; the time is
  * that of the client, from the request to the end of the answer.
  */
@@ -54,6 +54,7 @@ table([
   await measure('the same again, 304', `history?${year}&tz=Europe/Berlin`, true),
   await measure('all years by month, Berlin', 'history?step=month&tz=Europe/Berlin'),
   await measure('1,000 hours, Berlin', `history?step=hour&tz=Europe/Berlin&from=${dayOf(end - 1_000 * HOUR)}`),
+  await measure('forecast', 'forecast'),
   await measure('credits_history, all', 'credits_history'),
   await measure('credits_history, 30 days', `credits_history?${month}`),
 ])
@@ -67,7 +68,7 @@ async function measure(what: string, query: string, again = false): Promise<stri
   for (let index = 0; index < REQUESTS + 10; index += 1) {
     // A number that jumps about: neighbours in the file would be in memory already.
     const group = projectName((index * 7_919) % groups)
-    const address = query.startsWith('history')
+    const address = /^(history|forecast)/.test(query)
       ? `/api/groups/${group}/${query}`
       : `/api/${query.replace('credits_history', `credits_history/${group}`)}`
     const headers = again ? { 'If-None-Match': (await face.get(address)).headers.etag! } : {}
@@ -86,7 +87,7 @@ function writeEntries(file: string): void {
   const db = new DatabaseSync(file)
   db.exec('PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF')
   db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; DROP INDEX entries_of_group; DROP TABLE days')
-  db.exec('PRAGMA foreign_keys = OFF; PRAGMA user_version = 2; BEGIN')
+  db.exec('PRAGMA foreign_keys = OFF; PRAGMA user_version = 5; BEGIN')
   db.function('seal', { varargs: true }, () => '')
   const addGroup = db.prepare('INSERT INTO groups (name, opened, granted) VALUES (?, 1, ?)')
   const addAccount = db.prepare("INSERT INTO accounts (group_name, site, contact) VALUES (?, ?, 'active')")
@@ -118,7 +119,8 @@ function writeEntries(file: string): void {
   db.exec(`UPDATE series SET open_window = ${end - HOUR}, open_price = 'cpu@2024-01-01=1',
     open_number = (SELECT max(number) FROM entries) - ${values.length} + id`)
   db.exec('CREATE INDEX entries_of_group ON entries (group_name, at)')
-  db.exec('UPDATE groups SET used = (SELECT sum(amount) FROM entries WHERE group_name = name); COMMIT')
+  db.exec('UPDATE groups SET used = (SELECT sum(amount) FROM entries WHERE group_name = name)')
+  db.exec('UPDATE accounts SET charged = (SELECT used FROM groups WHERE name = group_name); COMMIT')
   db.close()
 }
 

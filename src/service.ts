@@ -8,6 +8,7 @@ import { formatCredits } from './core/credits.ts'
 import { approximate, parseDecimal } from './core/decimals.ts'
 import { SECOND, systemClock } from './core/time.ts'
 import { createHttpServer } from './http/app.ts'
+import { createForecasts } from './ledger/forecasts.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { spaceOf } from './ledger/sqlite/space.ts'
 import { assembleNotifying } from './notifying.ts'
@@ -58,6 +59,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     metrics,
     ledger,
     meters: settings.meters,
+    forecasts: createForecasts({ ledger, clock }),
     targets: () => source.targets(),
     lanes: lanes ?? idleLanes,
     outbox,

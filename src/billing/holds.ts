@@ -7,7 +7,7 @@
 import type { Meters } from '../core/meters.ts'
 import type { Clock } from '../core/time.ts'
 import { Refusal } from '../ledger/corrections.ts'
-import type { HoldKind, Ledger, StoredHold } from '../ledger/ledger.ts'
+import { decidableHolds, type Ledger, type StoredHold } from '../ledger/ledger.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { accept } from './biller.ts'
 
@@ -33,21 +33,13 @@ export interface HoldDeskOptions {
   readonly onChanged: (groups: readonly string[]) => void
 }
 
-const decidable = new Set<HoldKind>([
-  'implausible growth',
-  'unclear after a fall',
-  'site jump',
-  'unit switched',
-  'series merged',
-])
-
 export function createHoldDesk({ ledger, meters, clock, logger, onChanged }: HoldDeskOptions) {
   return async (id: number, { verdict, actor, reason }: HoldDecision): Promise<Resolved> => {
     const why = `${verdict === 'accept' ? 'Accepted' : 'Dismissed'} by ${actor}: ${reason}`
     try {
       const closed = await ledger.closeHold(id, why, (held) => {
         const now = clock.now()
-        if (!decidable.has(held.hold.kind)) {
+        if (!decidableHolds.has(held.hold.kind)) {
           throw new Refusal(
             `A hold of kind "${held.hold.kind}" ends by itself once its reason is gone: ${held.hold.reason}`,
           )

@@ -126,6 +126,7 @@ A cloud whose clock runs 3,600 times faster (a second here is an hour there), th
   the cloud says    ${exporter.url}
   Perun shows       ${perun.home}/
   the worker says   http://127.0.0.1:${port}/stats   /api/groups   /metrics
+  and shows         http://127.0.0.1:${port}/   to a browser
   its log           ${LOG}
   break something   curl ${exporter.url.replace('/metrics', '/-/')}   lists what can go wrong in the cloud
 

@@ -5,16 +5,8 @@ import { type Decimal, formatDecimal, parseDecimal, subtract } from '../core/dec
 import type { ChargeEntry } from '../core/entries.ts'
 import type { Meters } from '../core/meters.ts'
 import { formatInstant, type Instant } from '../core/time.ts'
+import type { GroupState } from '../ledger/groupTable.ts'
 import type { GroupRow, HeldGrowth, Note, SeriesRow, StoredEntry, StoredHold } from '../ledger/ledger.ts'
-
-/**
- * How a group stands, the first that applies:
- * - `held`: something is not charged or published until it is resolved; `holds` says what.
- * - `new`: none of its sites was looked up in Perun yet.
- * - `waiting`: its total moved and Perun was not told yet.
- * - `active`: Perun shows what the ledger says.
- */
-export type GroupState = 'held' | 'new' | 'waiting' | 'active'
 
 export function groupState({ holds, sites, dirty }: Pick<GroupRow, 'holds' | 'sites' | 'dirty'>): GroupState {
   if (holds.length > 0) return 'held'

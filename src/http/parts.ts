@@ -2,6 +2,7 @@
 import type { Meters } from '../core/meters.ts'
 import type { Clock, Instant } from '../core/time.ts'
 import type { CorrectionDesk, CorrectionLedger } from '../ledger/corrections.ts'
+import type { Forecasts } from '../ledger/forecasts.ts'
 import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
 import type { Told } from '../publish/messenger.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
@@ -26,10 +27,11 @@ export interface HttpParts {
   readonly logging: Pick<Logging, 'levels' | 'setLevel'>
   readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'httpSeconds'>
   readonly ledger: LedgerReader &
-    Pick<Ledger, 'check'> &
+    Pick<Ledger, 'check' | 'doubtfulGroups'> &
     Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'> &
     Pick<Ledger, 'notices' | 'noticeCounts' | 'tellings' | 'messageCounts' | 'mute' | 'unmute' | 'muted'>
   readonly meters: Meters
+  readonly forecasts: Forecasts
   targets(): readonly Target[]
   readonly lanes: Lanes
   /** Absent if nothing is published. */

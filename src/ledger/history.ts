@@ -52,6 +52,14 @@ export interface HistoryReader {
   /** @param bounds Two or more instants, each later than the one before. @returns `undefined` if the group is unknown. */
   consumption(group: string, bounds: readonly Instant[]): Promise<Consumption | undefined>
   /**
+   * Where the first growth begins that was charged in each of some times (after one instant, up to and including another):
+   * the earliest first reading of the charges that end there; `undefined` where none does.
+   */
+  chargedSince(
+    group: string,
+    times: readonly (readonly [after: Instant, upTo: Instant])[],
+  ): Promise<(Instant | undefined)[]>
+  /**
    * The group's total after each entry from `from` up to and including `to`: the newest `limit` of them, newest first.
    *
    * @returns `undefined` if the group is unknown.

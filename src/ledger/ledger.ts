@@ -15,6 +15,7 @@ import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
 import type { CorrectionLedger } from './corrections.ts'
+import type { GroupTable, GroupTableQuery } from './groupTable.ts'
 import type { HistoryReader } from './history.ts'
 import type { MessageLedger } from './messages.ts'
 import type { NoticeLedger } from './notices.ts'
@@ -81,6 +82,15 @@ export type HoldKind =
   | 'no grant'
   | 'used credits missing'
   | 'refused'
+
+/** Holds that a person accepts or dismisses. The others end by themselves once their reason is gone. */
+export const decidableHolds: ReadonlySet<HoldKind> = new Set<HoldKind>([
+  'implausible growth',
+  'unclear after a fall',
+  'site jump',
+  'unit switched',
+  'series merged',
+])
 
 /** Something that is not charged or published until it is resolved. At most one hold of a key is open. */
 export interface Hold {
@@ -328,6 +338,8 @@ export interface LedgerSummary {
   readonly contacts: Readonly<Partial<Record<Contact, number>>>
   /** Values in Perun that we did not write, ever. */
   readonly drifts: number
+  /** The used credits of all groups. */
+  readonly used: Credits
 }
 
 /** Answers questions; never changes anything. */
@@ -335,6 +347,7 @@ export interface LedgerReader extends HistoryReader {
   groups(page: { search?: string; after?: string; limit: number }): Promise<{ rows: GroupRow[]; total: number }>
   /** The first groups by name and how many there are; much cheaper than `groups`. */
   credits(limit: number): Promise<{ rows: GroupCredits[]; total: number }>
+  groupTable(query: GroupTableQuery): Promise<GroupTable>
   group(name: string): Promise<(GroupRow & { series: SeriesRow[] }) | undefined>
   /** Newest first. */
   entries(group: string, page: { before?: number; limit: number }): Promise<StoredEntry[]>

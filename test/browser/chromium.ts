@@ -19,6 +19,11 @@ export const looks = [
 
 export type Look = (typeof looks)[number]
 
+/** Of a test, in milliseconds: a look for accessibility takes seconds where others are at work, too. */
+const MOST_MS = 90_000
+/** Of a picture, in pixels: a table on a phone is long. */
+const MOST_HEIGHT = 3_000
+
 /** Nothing of it may ask for anything by itself: updates, lists, other protocols. */
 const FLAGS = [
   '--no-sandbox',
@@ -50,8 +55,8 @@ export interface Visit {
   readonly page: Page
   /** Goes to an address of the worker and looks whether all is well there. */
   see(path: string): Promise<void>
-  /** The same for where it is. @param name Of the picture. */
-  inspect(name: string): Promise<void>
+  /** The same for where it is. @param name Of the picture. @param expected What the browser complains of if all is well. */
+  inspect(name: string, expected?: RegExp): Promise<void>
 }
 
 /** A test that needs Chromium; without it, it says loudly that it did not run. @param url Where the worker answers. */
@@ -60,15 +65,20 @@ export function browserTest(
   look: Look,
   visit: (open: (url: string) => Promise<Visit>) => Promise<void>,
 ): void {
-  test(`${name} (${look.size}, ${look.scheme})`, async ({ skip }) => {
-    if (program === undefined) return skip(tellSkipped(name, 'there is no Chromium here. Install it or set CHROMIUM.'))
-    await using visits = new AsyncDisposableStack()
-    await visit(async (url) => {
-      const context = await browser!.newContext({ viewport: look.viewport, colorScheme: look.scheme })
-      visits.defer(() => context.close())
-      return visitOf(await context.newPage(), url, look)
-    })
-  })
+  test(
+    `${name} (${look.size}, ${look.scheme})`,
+    async ({ skip }) => {
+      if (program === undefined)
+        return skip(tellSkipped(name, 'there is no Chromium here. Install it or set CHROMIUM.'))
+      await using visits = new AsyncDisposableStack()
+      await visit(async (url) => {
+        const context = await browser!.newContext({ viewport: look.viewport, colorScheme: look.scheme })
+        visits.defer(() => context.close())
+        return visitOf(await context.newPage(), url, look)
+      })
+    },
+    MOST_MS,
+  )
 }
 
 let browser: Browser | undefined
@@ -92,8 +102,9 @@ function visitOf(page: Page, url: string, look: Look): Visit {
   })
   page.on('requestfailed', (request) => problems.push(`${request.url()}: ${request.failure()?.errorText}`))
 
-  async function inspect(name: string): Promise<void> {
-    expect(problems).toEqual([])
+  async function inspect(name: string, expected?: RegExp): Promise<void> {
+    await page.waitForLoadState('load')
+    expect(problems.splice(0).filter((problem) => !expected?.test(problem))).toEqual([])
     const [shown, available] = (await page.evaluate(
       '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
     )) as [number, number]
@@ -101,7 +112,8 @@ function visitOf(page: Page, url: string, look: Look): Visit {
     if (process.env.PICTURES) {
       mkdirSync(process.env.PICTURES, { recursive: true })
       const path = join(process.env.PICTURES, `${name}.${look.size}.${look.scheme}.png`)
-      await page.screenshot({ path, fullPage: look.size === 'desk' })
+      const clip = { x: 0, y: 0, width: look.viewport.width, height: MOST_HEIGHT }
+      await page.screenshot({ path, fullPage: true, clip })
     }
     await page.evaluate(axe.source)
     const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults

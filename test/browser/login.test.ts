@@ -27,3 +27,19 @@ browserTest('the login page is used with keys alone', looks[2], async (open) => 
   expect(stops).toEqual(expect.arrayContaining(['input key', 'button Log in']))
   expect(stops.filter((stop) => stop.startsWith('hidden'))).toEqual([])
 })
+
+// The cookie is not sent with a request that a page of another site causes, such as a mail in a browser.
+browserTest('a link from elsewhere leads to the page for whoever is logged in', looks[2], async (open) => {
+  await using face = await startFace({ keys: { operator: 'operator-key' } })
+  const { page } = await open(face.url)
+  await page.goto(`${face.url}/holds`)
+  await page.getByLabel('Key').fill('operator-key')
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page.getByRole('heading', { name: 'Holds' }).waitFor()
+  await page.goto(`http://localhost:${face.port}/ping`)
+  await page.evaluate(`location.href = '${face.url}/holds?state=all'`)
+  await page.getByRole('heading', { name: 'Holds' }).waitFor()
+  expect(page.url()).toBe(`${face.url}/holds?state=all`)
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await page.getByRole('heading', { name: 'Log in' }).waitFor()
+})

@@ -95,8 +95,12 @@ export function checkPage(text: string): Element {
   const all = find(root)
   const [page] = find(root, 'html')
   equal(page?.attributes.lang, 'en')
-  for (const name of ['title', 'main', 'nav', 'h1']) equal(find(root, name).length, 1, `one ${name}`)
+  for (const name of ['title', 'main', 'h1']) equal(find(root, name).length, 1, `one ${name}`)
   ok(textOf(find(root, 'title')[0]!) !== '')
+
+  const navigations = find(root, 'nav').map(({ attributes }) => attributes['aria-label'])
+  equal(new Set(navigations).size, navigations.length, `a name of nav twice: ${navigations}`)
+  ok(!navigations.includes(undefined), 'a nav without a name')
 
   const levels = all.flatMap(({ name }) => /^h([1-6])$/.exec(name)?.[1] ?? []).map(Number)
   levels.forEach((level, index) => {

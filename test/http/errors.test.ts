@@ -19,7 +19,7 @@ suite('an error', () => {
     expect(face.logLines).toContainEqual(expect.objectContaining({ task, status: 404, path: '/nothing/here' }))
   })
 
-  test.each(['/', '/api', '/PING', '/ping/', '/api/groups/', '//ping', '/api/groups/a/b', '/ping%2F'])(
+  test.each(['/index.html', '/api', '/PING', '/ping/', '/api/groups/', '//ping', '/api/groups/a/b', '/ping%2F'])(
     'is 404 at %s',
     async (path) => {
       await using face = await startFace()

@@ -7,6 +7,7 @@ import { createCorrectionDesk } from '#src/billing/corrections.ts'
 import { createHoldDesk } from '#src/billing/holds.ts'
 import { createHttpServer, type HttpServer } from '#src/http/app.ts'
 import type { HttpParts, Target } from '#src/http/parts.ts'
+import { createForecasts } from '#src/ledger/forecasts.ts'
 import type { Ledger } from '#src/ledger/ledger.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { writeDigest } from '#src/publish/mail/digest.ts'
@@ -73,6 +74,7 @@ export async function startFace(
       metrics,
       ledger,
       meters,
+      forecasts: createForecasts({ ledger: overrides.ledger ?? ledger, clock: overrides.clock ?? clock }),
       targets: () => [target()],
       lanes: { waiting: 0, working: 0, status: () => [] },
       outbox: undefined,

@@ -57,7 +57,7 @@ suite('/stats', () => {
     await face.record({ project: 'alpha', at: T0, value: '1' }, { project: 'beta', at: T0, value: '1' })
     await face.record({ project: 'alpha', at: T0 + HOUR, value: '2' })
     const { groups, ledger } = (await face.get('/stats')).json as Record<string, unknown>
-    expect(groups).toEqual({ total: 2, waiting: 2, at_sites: { new: 2 } })
+    expect(groups).toEqual({ total: 2, used: '1', waiting: 2, at_sites: { new: 2 } })
     expect(ledger).toEqual({ series: 2, entries: 1, holds: {}, drifts: 0 })
   })
 

@@ -20,7 +20,7 @@ export interface Days {
 }
 
 /** Older days tell nothing that newer ones do not. */
-const LONGEST = 182
+export const MOST_DAYS = 182
 
 /** With fewer days than these, today counts as well, as soon as a quarter of it is over. */
 const FEW = 7
@@ -55,8 +55,8 @@ export function toDays(history: readonly DayUse[], until: Instant): Days {
   const gap = today - 1 - (days.at(-1)?.[0] ?? today - 1)
   const daily = (byDay.get(today) ?? 0) / (gap + elapsed)
   const asToday = use.length + gap < FEW && elapsed >= ENOUGH_OF_TODAY ? 1 : 0
-  for (let day = 0; day < Math.min(gap, LONGEST) + asToday; day += 1) use.push(daily)
-  return { use: cut(begun(use.slice(-LONGEST).map((credits) => Math.max(0, credits)))), today, elapsed }
+  for (let day = 0; day < Math.min(gap, MOST_DAYS) + asToday; day += 1) use.push(daily)
+  return { use: cut(begun(use.slice(-MOST_DAYS).map((credits) => Math.max(0, credits)))), today, elapsed }
 }
 
 function dayOf(at: Instant): number {
@@ -68,7 +68,7 @@ function fill(days: readonly (readonly [day: number, credits: number])[]): numbe
   let next = days[0]?.[0] ?? 0
   for (const [day, credits] of days) {
     const length = day - next + 1
-    for (let step = 0; step < Math.min(length, LONGEST); step += 1) use.push(credits / length)
+    for (let step = 0; step < Math.min(length, MOST_DAYS); step += 1) use.push(credits / length)
     next = day + 1
   }
   return use

@@ -8,6 +8,8 @@ export interface Column<Row> {
   readonly name: string
   /** Numbers stand at the end of their cell, with digits of one width. */
   readonly isNumber?: boolean
+  /** Sentences, or what has no blanks: it takes the room that others leave, and is broken anywhere. */
+  readonly isText?: boolean
   /** Where its heading leads to, if the table can be sorted by it; and how it is sorted now. */
   readonly sort?: { readonly address: string; readonly now?: 'ascending' | 'descending' | undefined }
   cell(row: Row): HtmlValue
@@ -28,8 +30,8 @@ export function table<Row>({ caption, columns, rows }: TableOptions<Row>): Html 
 <thead role="rowgroup"><tr role="row">${columns.map(heading)}</tr></thead>
 <tbody role="rowgroup">
 ${rows.map(
-  (row) => html`<tr role="row"><th scope="row" role="rowheader">${first.cell(row)}</th>${others.map(
-    (column) => html`<td role="cell" data-label="${column.name}"${numeric(column)}>${value(column.cell(row))}</td>`,
+  (row) => html`<tr role="row"><th scope="row" role="rowheader"${classOf(first)}>${first.cell(row)}</th>${others.map(
+    (column) => html`<td role="cell" data-label="${column.name}"${classOf(column)}>${value(column.cell(row))}</td>`,
   )}</tr>
 `,
 )}</tbody>
@@ -47,9 +49,9 @@ function heading<Row>({ name, sort, ...column }: Column<Row>): Html {
   const arrow =
     sort?.now !== undefined && html` <span aria-hidden="true">${sort.now === 'ascending' ? '▲' : '▼'}</span>`
   const text = sort === undefined ? name : html`<a href="${sort.address}">${name}${arrow}</a>`
-  return html`<th scope="col" role="columnheader"${numeric(column)}${direction}>${text}</th>`
+  return html`<th scope="col" role="columnheader"${classOf(column)}${direction}>${text}</th>`
 }
 
-function numeric({ isNumber }: { readonly isNumber?: boolean }): HtmlValue {
-  return isNumber && html` class="number"`
+function classOf({ isNumber, isText }: { readonly isNumber?: boolean; readonly isText?: boolean }): HtmlValue {
+  return (isNumber && html` class="number"`) || (isText && html` class="text"`)
 }

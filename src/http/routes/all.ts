@@ -2,7 +2,10 @@
 import type { Door } from '../door.ts'
 import { apiDocRoute } from '../pages/apiDoc.ts'
 import { assetsRoute } from '../pages/assets.ts'
+import { decideOnPageRoute, driftsPageRoute, holdPageRoute, holdsPageRoute } from '../pages/holds.ts'
 import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
+import { overviewRoute } from '../pages/overview.ts'
+import { planPageRoute } from '../pages/plan.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 import { adjustRoute } from './adjustments.ts'
@@ -10,6 +13,7 @@ import { creditsHistoryRoute } from './creditsHistory.ts'
 import { openApiRoute } from './doc.ts'
 import { driftsRoute } from './drifts.ts'
 import { explainRoute } from './explain.ts'
+import { forecastRoute } from './forecast.ts'
 import { entriesRoute, groupRoute, groupsRoute } from './groups.ts'
 import { livezRoute, metricsRoute, pingRoute, readyzRoute } from './health.ts'
 import { historyRoute } from './history.ts'
@@ -39,6 +43,7 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     entriesRoute(parts),
     explainRoute(parts),
     historyRoute(parts),
+    forecastRoute(parts),
     adjustRoute(parts),
     holdsRoute(parts),
     holdRoute(parts),
@@ -55,6 +60,13 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     changeRepricingRoute('apply', parts),
     changeRepricingRoute('undo', parts),
     assetsRoute(),
+    overviewRoute(parts),
+    holdsPageRoute(parts),
+    holdPageRoute(parts),
+    decideOnPageRoute('accept', parts),
+    decideOnPageRoute('dismiss', parts),
+    driftsPageRoute(parts),
+    planPageRoute(parts),
     showLoginRoute(door),
     loginRoute(door),
     leaveRoute(door),

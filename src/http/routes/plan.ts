@@ -1,6 +1,6 @@
 /** The planner: which grant to ask for, and how long credits last. */
 import { add, type Decimal, formatDecimal, multiply, round, subtract } from '../../core/decimals.ts'
-import { type Meter, priceAt } from '../../core/meters.ts'
+import { type Meter, type Meters, priceAt } from '../../core/meters.ts'
 import { costPerDay, costPerHour, howLong, type Lasting, type Machines, wholeGrant } from '../../core/plan.ts'
 import { formatInstant, type Instant } from '../../core/time.ts'
 import { exactNumber, readJson } from '../json.ts'
@@ -20,16 +20,26 @@ export function planRoute({ meters, clock }: Pick<HttpParts, 'meters' | 'clock'>
     body: planRequest,
     answers: { 200: { description: 'What it costs', json: plan }, 400: 'Not such a plan' },
     async handle(ctx) {
-      const now = clock.now()
-      const request = readPlanRequest(await readJson(ctx), meters, now)
-      ctx.body = {
-        per_hour: exact(costPerHour(request.machines)),
-        per_day: exact(costPerDay(request.machines)),
-        ...spending(request),
-        ...lasting(request),
-        prices: Object.fromEntries(request.meters.map((meter) => [meter.name, priceJson(meter, now)])),
-      }
+      ctx.body = planJson(await readJson(ctx), { meters, now: clock.now() })
     },
+  }
+}
+
+export type PlanJson = ReturnType<typeof planJson>
+
+/**
+ * What a plan costs.
+ *
+ * @throws {BadRequestError} if the body is no plan.
+ */
+export function planJson(body: unknown, { meters, now }: { readonly meters: Meters; readonly now: Instant }) {
+  const request = readPlanRequest(body, meters, now)
+  return {
+    per_hour: exact(costPerHour(request.machines)),
+    per_day: exact(costPerDay(request.machines)),
+    ...spending(request),
+    ...lasting(request),
+    prices: Object.fromEntries(request.meters.map((meter) => [meter.name, priceJson(meter, now)])),
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the worker is doing, for operators. */
+import { formatCredits } from '../../core/credits.ts'
 import { formatDuration, formatInstant } from '../../core/time.ts'
 import type { LedgerSummary } from '../../ledger/ledger.ts'
 import { instantOrNull } from '../groupJson.ts'
@@ -40,7 +41,12 @@ function overview(
     now: formatInstant(now),
     started_at: formatInstant(startedAt),
     targets: targets().map(targetJson),
-    groups: { total: summary.groups, waiting: summary.dirty, at_sites: summary.contacts },
+    groups: {
+      total: summary.groups,
+      used: formatCredits(summary.used),
+      waiting: summary.dirty,
+      at_sites: summary.contacts,
+    },
     ledger: { series: summary.series, entries: summary.entries, holds: summary.holds, drifts: summary.drifts },
     perun: { ...publishingJson(outbox?.status), read_to_write_seconds: windowJson(writeWindow()) },
   }

@@ -1,6 +1,7 @@
 /** Groups with their series, notes and holds, and what is held back. */
+
+import type { GroupState } from '../../ledger/groupTable.ts'
 import type { Contact, HoldKind, Note } from '../../ledger/ledger.ts'
-import type { GroupState } from '../groupJson.ts'
 import {
   decimal,
   fields,

@@ -28,6 +28,9 @@ export function createHistory(db: DatabaseSync): HistoryReader {
   const selectEntries = prepare(`SELECT times.key AS time, ${ENTRY_COLUMNS} FROM json_each(?2) AS times
     CROSS JOIN entries ON group_name = ?1 AND entries.at > times.value ->> 0 AND entries.at <= times.value ->> 1
     LEFT JOIN series ON series.id = series_id`)
+  const selectBegins = prepare(`SELECT times.key AS time, min(from_at) AS since FROM json_each(?2) AS times
+    CROSS JOIN entries ON group_name = ?1 AND entries.at > times.value ->> 0 AND entries.at <= times.value ->> 1
+    WHERE kind = 'charge' GROUP BY times.key`)
   const selectNewest = prepare(`SELECT entries.at, amount, coalesce(metric, kind) AS metric ${JOIN_SERIES}
     WHERE group_name = ? AND entries.at BETWEEN ? AND ? ORDER BY entries.at DESC, number DESC LIMIT ?`)
 
@@ -89,6 +92,12 @@ export function createHistory(db: DatabaseSync): HistoryReader {
       for (const entry of open) tally.addEntry(entry, bounds)
       return { before: sumUpTo(group, bounds[0]!, open), buckets: tally.parts() }
     },
+    async chargedSince(group, times) {
+      const begins: (Instant | undefined)[] = times.map(() => undefined)
+      for (const { time, since } of selectBegins(group, JSON.stringify(times)) as BeginRow[])
+        begins[Number(time)] = Number(since)
+      return begins
+    },
     async history(group, { from, to, limit }) {
       if (groupOf(group) === undefined) return undefined
       let used = sumUpTo(group, to, openEntries(group))
@@ -106,6 +115,11 @@ interface GroupRow {
   readonly granted: string | null
   readonly first: bigint | null
   readonly last: bigint | null
+}
+
+interface BeginRow {
+  readonly time: bigint
+  readonly since: bigint
 }
 
 interface PointRow {

@@ -6,7 +6,6 @@ import { DAY } from '../../core/time.ts'
 import type {
   Contact,
   GroupCredits,
-  GroupRow,
   HeldGrowth,
   HoldKind,
   LedgerReader,
@@ -17,12 +16,12 @@ import type {
 } from '../ledger.ts'
 import { createBreakdown } from './breakdown.ts'
 import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
+import { GROUP_COLUMNS, type Row, toGroupRow } from './groupRows.ts'
+import { createGroupTable } from './groupTable.ts'
 import { createHistory } from './history.ts'
 import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 import type { Watch } from './trouble.ts'
-
-type Row = Record<string, unknown>
 
 /** Rows for `toGrowth`, of a hold and at most so many. */
 export const SELECT_GROWTHS = `SELECT holds.key AS hold_key, from_at, from_value, to_at, to_value,
@@ -37,18 +36,13 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
     return (...parameters: (string | number | bigint | null)[]) =>
       watch.read(() => statement.all(...parameters) as Row[])
   }
-  const groupColumns = `name, used, dirty, granted, published, published_at, (SELECT json_group_array(json_object(
-      'site', site, 'contact', contact, 'charged', CAST(charged AS TEXT))) FROM accounts WHERE group_name = name) AS sites,
-    (SELECT json_group_array(DISTINCT kind) FROM holds WHERE group_name = name AND closed_at IS NULL) AS holds,
-    (SELECT max(at) FROM series WHERE project_name = name) AS last_reading_at,
-    EXISTS (SELECT 1 FROM mutes WHERE group_name = name) AS muted`
-  const listGroups = prepare(`SELECT ${groupColumns} FROM groups
+  const listGroups = prepare(`SELECT ${GROUP_COLUMNS} FROM groups
     WHERE (?1 IS NULL OR instr(lower(name), lower(?1)) > 0) AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT ?3`)
   const countGroups = prepare(
     'SELECT count(*) AS count FROM groups WHERE ?1 IS NULL OR instr(lower(name), lower(?1)) > 0',
   )
   const listCredits = prepare('SELECT name, used, granted FROM groups ORDER BY name LIMIT ?')
-  const oneGroup = prepare(`SELECT ${groupColumns} FROM groups WHERE name = ?`)
+  const oneGroup = prepare(`SELECT ${GROUP_COLUMNS} FROM groups WHERE name = ?`)
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
   const listEntries = prepare(`${SELECT_ENTRIES}
     WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
@@ -68,7 +62,8 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const counts =
     prepare(`SELECT (SELECT count(*) FROM groups) AS groups, (SELECT count(*) FROM groups WHERE dirty = 1) AS dirty,
     (SELECT count(*) FROM series) AS series, (SELECT coalesce(max(number), 0) FROM entries) AS entries,
-    (SELECT coalesce(max(id), 0) FROM drifts) AS drifts`)
+    (SELECT coalesce(max(id), 0) FROM drifts) AS drifts,
+    (SELECT sum(used / 1000000) FROM groups) AS used_credits, (SELECT sum(used % 1000000) FROM groups) AS used_micros`)
   const holdCounts = prepare('SELECT kind AS name, count(*) AS count FROM holds WHERE closed_at IS NULL GROUP BY kind')
   const contactCounts = prepare('SELECT contact AS name, count(*) AS count FROM accounts GROUP BY contact')
 
@@ -81,6 +76,7 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
       const rows = listCredits(limit).map(toGroupCredits)
       return { rows, total: Number(countGroups(null)[0]!.count) }
     },
+    groupTable: createGroupTable(db, watch),
     async group(name) {
       const row = oneGroup(name)[0]
       return row === undefined ? undefined : { ...toGroupRow(row), series: groupSeries(name).map(toSeriesRow) }
@@ -117,6 +113,9 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
         series: Number(total!.series),
         entries: Number(total!.entries),
         drifts: Number(total!.drifts),
+        // In two parts: the sum of many large totals is more than SQLite can count.
+        used:
+          ((total!.used_credits as bigint | null) ?? 0n) * 1_000_000n + ((total!.used_micros as bigint | null) ?? 0n),
         holds: toCounts<HoldKind>(holdCounts()),
         contacts: toCounts<Contact>(contactCounts()),
       }
@@ -126,22 +125,6 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
 
 function toCounts<Name extends string>(rows: Row[]): Partial<Record<Name, number>> {
   return Object.fromEntries(rows.map(({ name, count }) => [name, Number(count)])) as Partial<Record<Name, number>>
-}
-
-function toGroupRow(row: Row): GroupRow {
-  const sites = JSON.parse(row.sites as string) as { site: string; contact: Contact; charged: string }[]
-  return {
-    group: row.name as string,
-    used: row.used as Credits,
-    dirty: row.dirty === 1n,
-    muted: row.muted === 1n,
-    sites: sites.map(({ site, contact, charged }) => ({ site, contact, charged: BigInt(charged) })),
-    holds: JSON.parse(row.holds as string) as HoldKind[],
-    ...(row.published !== null && { published: row.published as Credits }),
-    ...(row.published_at !== null && { publishedAt: Number(row.published_at) }),
-    ...(row.granted !== null && { granted: row.granted as string }),
-    ...(row.last_reading_at !== null && { lastReadingAt: Number(row.last_reading_at) }),
-  }
 }
 
 function toGroupCredits({ name, used, granted }: Row): GroupCredits {

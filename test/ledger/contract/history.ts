@@ -105,6 +105,19 @@ export function historyContract(open: () => Promise<Ledger>): void {
     expect(await used(10, 99)).toHaveLength(10)
   })
 
+  test('says where the first growth begins that was charged in a time', async () => {
+    await follow(ledger, 'alpha', [
+      [0, '0'],
+      [30, '1'],
+      // Nothing grew until here: what is charged next began now.
+      [24 * 60, '1'],
+      [50 * 60, '3'],
+    ])
+    const times = [0, DAY, 2 * DAY].map((start) => [T0 + start, T0 + start + DAY] as const)
+    expect(await ledger.chargedSince('alpha', times)).toEqual([T0, undefined, T0 + DAY])
+    expect(await ledger.chargedSince('nobody', times)).toEqual([undefined, undefined, undefined])
+  })
+
   suite('whatever happened,', () => {
     test('each period adds up to its entries, in hours, days and months of every zone', async () => {
       let run = 0

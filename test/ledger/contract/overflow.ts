@@ -32,6 +32,14 @@ export function overflowContract(open: () => Promise<Ledger>): void {
   const adjust = (group: string, amount: Credits, at = T0) =>
     ledger.settle({ group, at, entries: [adjustment(group, amount, at)] })
 
+  test('Groups whose totals together are more than a ledger can hold are added up nevertheless', async () => {
+    const groups = Array.from({ length: 120 }, (_, index) => `group-${index}`)
+    const deliver = recorder(ledger, clock)
+    await deliver(...groups.map((project) => ({ project, at: T0, value: '1' })))
+    for (const group of groups) await adjust(group, LARGEST_TOTAL)
+    expect((await ledger.summary()).used).toBe(120n * LARGEST_TOTAL)
+  })
+
   suite('a total that is too large', () => {
     // A year of charges of one group must not keep a thousand others from being charged.
     test('holds the growth of its group, and everybody else is charged', async () => {

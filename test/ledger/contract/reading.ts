@@ -1,6 +1,7 @@
 /** The ledger contract: what can be asked of it, whatever the names. */
 import { afterEach, beforeEach, expect, suite, test } from 'vitest'
 import { DAY, HOUR, MINUTE } from '#src/core/time.ts'
+import type { GroupTableQuery } from '#src/ledger/groupTable.ts'
 import type { Ledger, Settlement } from '#src/ledger/ledger.ts'
 import { cpu, T0 } from '../../helpers/billing.ts'
 import { chargesOf, follow } from '../../helpers/ledger.ts'
@@ -57,6 +58,60 @@ export function readingContract(open: () => Promise<Ledger>): void {
       { group: 'b', used: 2_000_000n, granted: '20' },
     ]
     expect(await ledger.credits(2)).toEqual({ rows, total: 3 })
+  })
+
+  suite('the table of groups', () => {
+    const table = async (query: Partial<GroupTableQuery>) => {
+      const { rows, total } = await ledger.groupTable({ order: 'name', limit: 100, offset: 0, ...query })
+      return { names: rows.map(({ group }) => group), total }
+    }
+
+    test('has each group once, whatever its name, in the same order as the list', async () => {
+      for (const name of oddNames) await follow(ledger, name, [[0, '1']])
+      const { rows } = await ledger.groups({ limit: 100 })
+      expect(await table({})).toEqual({ names: rows.map(({ group }) => group), total: oddNames.length })
+      for (const name of oddNames) expect((await table({ search: name })).names).toContain(name)
+    })
+
+    test('tells of each group what the list tells', async () => {
+      await follow(ledger, 'alpha', [
+        [0, '1'],
+        [60, '3.5'],
+      ])
+      await settle('alpha', {
+        granted: '12.50',
+        contacts: [{ site: '8676', contact: 'active' }],
+        holds: [hold('alpha')],
+      })
+      const { rows } = await ledger.groups({ limit: 1 })
+      expect((await ledger.groupTable({ order: 'left', limit: 1, offset: 0 })).rows).toEqual(rows)
+    })
+
+    test('is sorted in both directions, page by page, groups without a grant last', async () => {
+      for (const [name, used, granted] of [
+        ['a', '5', '7'],
+        ['b', '3', undefined],
+        ['c', '9', '1e3'],
+        ['d', '3', '4'],
+      ] as const) {
+        await follow(ledger, name, [
+          [0, '0'],
+          [60, used],
+        ])
+        if (granted !== undefined) await settle(name, { granted })
+      }
+      const order = async (query: Partial<GroupTableQuery>) => (await table(query)).names.join('')
+      expect(await order({ order: 'used' })).toBe('bdac')
+      expect(await order({ order: 'used', descending: true })).toBe('cabd')
+      expect(await order({ order: 'granted' })).toBe('dacb')
+      expect(await order({ order: 'granted', descending: true })).toBe('cadb')
+      expect(await order({ order: 'left' })).toBe('dacb')
+      expect(await order({ order: 'name', descending: true })).toBe('dcba')
+      expect(await order({ order: 'used', limit: 2, offset: 1 })).toBe('da')
+      expect(await order({ order: ['c', 'gone', 'b'] })).toBe('cbad')
+      expect(await order({ order: ['c', 'a'], search: 'A' })).toBe('a')
+      expect(await table({ offset: 9 })).toEqual({ names: [], total: 4 })
+    })
   })
 
   suite('a group', () => {

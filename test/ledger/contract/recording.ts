@@ -31,6 +31,7 @@ export function recordingContract(open: () => Promise<Ledger>): void {
         holds: {},
         contacts: {},
         drifts: 0,
+        used: 0n,
       })
       expect(await ledger.check()).toBeUndefined()
     })
