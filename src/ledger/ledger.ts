@@ -318,8 +318,11 @@ export interface LedgerReader extends HistoryReader {
   groups(page: { search?: string; after?: string; limit: number }): Promise<{ rows: GroupRow[]; total: number }>
   groupTable(query: GroupTableQuery): Promise<GroupTable>
   group(name: string): Promise<(GroupRow & { series: SeriesRow[] }) | undefined>
-  /** Newest first. */
-  entries(group: string, page: { before?: number; limit: number }): Promise<StoredEntry[]>
+  /** Newest first. @param page `after` and `upTo`: only entries that belong to a later instant, and not to a later one. */
+  entries(
+    group: string,
+    page: { before?: number; after?: Instant; upTo?: Instant; limit: number },
+  ): Promise<StoredEntry[]>
   /** Computed from all entries of the group; `undefined` if it is unknown. Others may work in between. */
   breakdown(group: string): Promise<Breakdown | undefined>
   notes(group: string, limit: number): Promise<Note[]>

@@ -1,7 +1,9 @@
 /** Groups and what the ledger says about them. */
+import { UTC } from '../../core/buckets.ts'
 import { NotFoundError } from '../errors.ts'
 import { entryJson, groupJson, holdJson, noteJson, seriesJson } from '../groupJson.ts'
 import type { HttpParts } from '../parts.ts'
+import { queryInstant } from '../period.ts'
 import { cutPage, limitSummary, link, queryLimit, queryNumber, queryText, type Route } from '../route.ts'
 
 /** How many of the newest notes and holds come with a group. */
@@ -65,17 +67,30 @@ export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'met
     path: '/api/groups/:name/entries',
     who: 'reader',
     summary: 'The entries of a group, newest first',
-    query: { before: 'Only entries with a smaller number', limit: limitSummary },
-    answers: { 200: 'A page of entries and the address of the next one', 400: 'No such page', 404: 'No such group' },
+    query: {
+      from: 'Only entries that belong to a later instant: 2026-01-01, 2026-01-01 12:00:00 (UTC) or with a zone',
+      to: 'Only entries that do not belong to a later instant',
+      before: 'Only entries with a smaller number',
+      limit: limitSummary,
+    },
+    answers: {
+      200: 'A page of entries and the address of the next one',
+      400: 'No such page or period',
+      404: 'No such group',
+    },
     async handle(ctx) {
       const name = ctx.params.name!
+      const [after, upTo] = [queryInstant(ctx, 'from', UTC), queryInstant(ctx, 'to', UTC)]
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })
       const limit = queryLimit(ctx)
-      const rows = await ledger.entries(name, { ...(before !== undefined && { before }), limit: limit + 1 })
+      const period = { ...(after !== undefined && { after }), ...(upTo !== undefined && { upTo }) }
+      const wanted = { ...period, ...(before !== undefined && { before }) }
+      const rows = await ledger.entries(name, { ...wanted, limit: limit + 1 })
       if (rows.length === 0 && (await ledger.group(name)) === undefined) throw unknownGroup(name)
       const { page, last } = cutPage(rows, limit)
       const path = `/api/groups/${encodeURIComponent(name)}/entries`
-      const next = last === undefined ? null : link(path, { before: last.number, limit })
+      const asked = { from: queryText(ctx, 'from'), to: queryText(ctx, 'to') }
+      const next = last === undefined ? null : link(path, { ...asked, before: last.number, limit })
       ctx.body = { items: page.map((entry) => entryJson(entry, meters)), next }
     },
   }
