@@ -10,6 +10,8 @@ export interface Page {
   readonly title: string
   /** Begins with an `h1`. */
   readonly content: Html
+  /** Files of `assets/`, beside the style sheet of all pages. */
+  readonly styles?: readonly string[]
   /** Files of `assets/` that run when the page is there. */
   readonly scripts?: readonly string[]
 }
@@ -53,7 +55,7 @@ export function goTo(ctx: Context, address: string): void {
 }
 
 function layout(
-  { title, content, scripts = [] }: Page,
+  { title, content, styles = [], scripts = [] }: Page,
   { path, viewer }: { path: string; viewer?: Viewer | undefined },
 ): Html {
   return html`<!DOCTYPE html>
@@ -64,8 +66,7 @@ function layout(
 <meta name="color-scheme" content="light dark">
 <title>${title} · Credits</title>
 <link rel="icon" href="${assetAddress('icon.svg')}" type="image/svg+xml">
-<link rel="stylesheet" href="${assetAddress('style.css')}">
-${scripts.map((file) => html`<script src="${assetAddress(file)}" type="module"></script>\n`)}</head>
+${['style.css', ...styles].map((file) => html`<link rel="stylesheet" href="${assetAddress(file)}">\n`)}${scripts.map((file) => html`<script src="${assetAddress(file)}" type="module"></script>\n`)}</head>
 <body>
 <a class="skip" href="#content">Skip to the content</a>
 <header class="top">
