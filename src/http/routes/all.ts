@@ -1,6 +1,7 @@
 /** Every route there is. */
 import type { Door } from '../door.ts'
 import { assetsRoute } from '../pages/assets.ts'
+import { creditsHistoryPageRoute, groupPageRoute } from '../pages/group/page.ts'
 import { decideOnPageRoute, driftsPageRoute, holdPageRoute, holdsPageRoute } from '../pages/holds.ts'
 import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
 import { overviewRoute } from '../pages/overview.ts'
@@ -52,6 +53,8 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     repricingRoute(parts),
     changeRepricingRoute('apply', parts),
     changeRepricingRoute('undo', parts),
+    groupPageRoute(parts),
+    creditsHistoryPageRoute(parts),
     assetsRoute(),
     overviewRoute(parts),
     holdsPageRoute(parts),
