@@ -55,6 +55,8 @@ table([
   await measure('all years by month, Berlin', 'history?step=month&tz=Europe/Berlin'),
   await measure('1,000 hours, Berlin', `history?step=hour&tz=Europe/Berlin&from=${dayOf(end - 1_000 * HOUR)}`),
   await measure('forecast', 'forecast'),
+  await measure('the page of a group, 30 days', 'groups'),
+  await measure('the page of a group, a year', 'groups?span=year'),
   await measure('credits_history, all', 'credits_history'),
   await measure('credits_history, 30 days', `credits_history?${month}`),
 ])
@@ -70,7 +72,9 @@ async function measure(what: string, query: string, again = false): Promise<stri
     const group = projectName((index * 7_919) % groups)
     const address = /^(history|forecast)/.test(query)
       ? `/api/groups/${group}/${query}`
-      : `/api/${query.replace('credits_history', `credits_history/${group}`)}`
+      : query.startsWith('groups')
+        ? `/${query.replace('groups', `groups/${group}`)}`
+        : `/api/${query.replace('credits_history', `credits_history/${group}`)}`
     const headers = again ? { 'If-None-Match': (await face.get(address)).headers.etag! } : {}
     const begun = performance.now()
     const { status, text } = await face.get(address, headers)

@@ -17,7 +17,7 @@ export interface HistoryShape {
   readonly meters: Meters
 }
 
-interface Bucket {
+export interface Bucket {
   readonly start: string
   readonly end: string
   readonly credits: string

@@ -57,12 +57,15 @@ export type RouteContext = Context & {
   readonly state: { readonly viewer: Viewer }
 }
 
+/** What is asked for in an address after the `?`. */
+export type Asked = Pick<Context, 'query'>
+
 /**
  * A parameter of the query, if it is given.
  *
  * @throws {BadRequestError} if it is given more than once.
  */
-export function queryText({ query }: Context, name: string): string | undefined {
+export function queryText({ query }: Asked, name: string): string | undefined {
   const given = query[name]
   if (Array.isArray(given)) throw new BadRequestError(`${name}: expected one value, got ${given.length}.`)
   return given
@@ -73,11 +76,7 @@ export function queryText({ query }: Context, name: string): string | undefined 
  *
  * @throws {BadRequestError} if it is none from `min` to `max`.
  */
-export function queryNumber(
-  ctx: Context,
-  name: string,
-  { min, max }: { min: number; max: number },
-): number | undefined {
+export function queryNumber(ctx: Asked, name: string, { min, max }: { min: number; max: number }): number | undefined {
   const given = queryText(ctx, name)
   if (given === undefined) return undefined
   const number = /^\d{1,16}$/.test(given) ? Number(given) : Number.NaN
@@ -91,7 +90,7 @@ export function queryNumber(
  * @throws {BadRequestError} if it is none of them.
  */
 export function queryChoice<Choice extends string>(
-  ctx: Context,
+  ctx: Asked,
   name: string,
   choices: readonly Choice[],
 ): Choice | undefined {
@@ -119,7 +118,7 @@ export const afterSummary = text('Only groups whose name comes after this one', 
 export const beforeSummary = whole('Only those with a smaller number', 4_712, { minimum: 1 })
 
 /** @throws {BadRequestError} if `limit` is not a whole number from 1 to 1000. */
-export function queryLimit(ctx: Context): number {
+export function queryLimit(ctx: Asked): number {
   return queryNumber(ctx, 'limit', { min: 1, max: LARGEST_LIMIT }) ?? DEFAULT_LIMIT
 }
 

@@ -349,8 +349,11 @@ export interface LedgerReader extends HistoryReader {
   credits(limit: number): Promise<{ rows: GroupCredits[]; total: number }>
   groupTable(query: GroupTableQuery): Promise<GroupTable>
   group(name: string): Promise<(GroupRow & { series: SeriesRow[] }) | undefined>
-  /** Newest first. */
-  entries(group: string, page: { before?: number; limit: number }): Promise<StoredEntry[]>
+  /** Newest first. @param page `after` and `upTo`: only entries that belong to a later instant, and not to a later one. */
+  entries(
+    group: string,
+    page: { before?: number; after?: Instant; upTo?: Instant; limit: number },
+  ): Promise<StoredEntry[]>
   /** Computed from all entries of the group; `undefined` if it is unknown. Others may work in between. */
   breakdown(group: string): Promise<Breakdown | undefined>
   /** What was charged on each day (UTC) from that of an instant on, in order of time; days without charges are not in it. */

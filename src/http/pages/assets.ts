@@ -27,6 +27,10 @@ const folder = new URL('./assets/', import.meta.url)
 const assets = new Map<string, Asset>()
 const addresses = new Map<string, string>()
 for (const file of readdirSync(folder)) addAsset(file, readFileSync(new URL(file, folder)))
+/** What comes from packages, as it is in them. */
+for (const file of ['uPlot.esm.js', 'uPlot.min.css']) {
+  addAsset(file, readFileSync(new URL(file, import.meta.resolve('uplot'))))
+}
 
 /** @param file Its name, such as `style.css`: `/assets/style.4f2b….css` is its address then. */
 function addAsset(file: string, plain: Buffer): void {

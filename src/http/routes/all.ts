@@ -2,6 +2,7 @@
 import type { Door } from '../door.ts'
 import { apiDocRoute } from '../pages/apiDoc.ts'
 import { assetsRoute } from '../pages/assets.ts'
+import { creditsHistoryPageRoute, groupPageRoute } from '../pages/group/page.ts'
 import { decideOnPageRoute, driftsPageRoute, holdPageRoute, holdsPageRoute } from '../pages/holds.ts'
 import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
 import { overviewRoute } from '../pages/overview.ts'
@@ -59,6 +60,8 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     repricingRoute(parts),
     changeRepricingRoute('apply', parts),
     changeRepricingRoute('undo', parts),
+    groupPageRoute(parts),
+    creditsHistoryPageRoute(parts),
     assetsRoute(),
     overviewRoute(parts),
     holdsPageRoute(parts),

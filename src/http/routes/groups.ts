@@ -1,7 +1,9 @@
 /** Groups and what the ledger says about them. */
+import { UTC } from '../../core/buckets.ts'
 import { NotFoundError } from '../errors.ts'
 import { entryJson, groupJson, holdJson, noteJson, seriesJson } from '../groupJson.ts'
 import type { HttpParts } from '../parts.ts'
+import { queryInstant } from '../period.ts'
 import {
   afterSummary,
   beforeSummary,
@@ -18,6 +20,7 @@ import { text } from '../schema.ts'
 import { groupParameter } from '../schemas/common.ts'
 import { entriesPage } from '../schemas/entries.ts'
 import { groupsPage, groupWithDetails } from '../schemas/groups.ts'
+import { givenInstant } from '../schemas/history.ts'
 
 /** How many of the newest notes and holds come with a group. */
 const NOTES = 20
@@ -87,22 +90,31 @@ export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'met
     who: 'reader',
     summary: 'The entries of a group, newest first',
     params: groupParameter,
-    query: { before: beforeSummary, limit: limitSummary },
+    query: {
+      from: givenInstant('Only entries that belong to a later instant', '2026-01-01'),
+      to: givenInstant('Only entries that do not belong to a later instant', '2026-01-31T12:00:00Z'),
+      before: beforeSummary,
+      limit: limitSummary,
+    },
     answers: {
       200: { description: 'A page of entries', json: entriesPage },
-      400: 'No such page',
+      400: 'No such page or period',
       404: 'No such group',
       503: ledgerTrouble,
     },
     async handle(ctx) {
       const name = ctx.params.name!
+      const [after, upTo] = [queryInstant(ctx, 'from', UTC), queryInstant(ctx, 'to', UTC)]
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })
       const limit = queryLimit(ctx)
-      const rows = await ledger.entries(name, { ...(before !== undefined && { before }), limit: limit + 1 })
+      const period = { ...(after !== undefined && { after }), ...(upTo !== undefined && { upTo }) }
+      const wanted = { ...period, ...(before !== undefined && { before }) }
+      const rows = await ledger.entries(name, { ...wanted, limit: limit + 1 })
       if (rows.length === 0 && (await ledger.group(name)) === undefined) throw unknownGroup(name)
       const { page, last } = cutPage(rows, limit)
       const path = `/api/groups/${encodeURIComponent(name)}/entries`
-      const next = last === undefined ? null : link(path, { before: last.number, limit })
+      const asked = { from: queryText(ctx, 'from'), to: queryText(ctx, 'to') }
+      const next = last === undefined ? null : link(path, { ...asked, before: last.number, limit })
       ctx.body = { items: page.map((entry) => entryJson(entry, meters)), next }
     },
   }

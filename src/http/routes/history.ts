@@ -4,12 +4,10 @@ import {
   bucketEnd,
   bucketStart,
   formatInZone,
-  parseInZone,
   type Step,
   steps,
   UTC,
   type Zone,
-  zoneNamed,
 } from '../../core/buckets.ts'
 import { formatCredits } from '../../core/credits.ts'
 import { DAY, formatInstant, type Instant } from '../../core/time.ts'
@@ -17,8 +15,8 @@ import type { Extent } from '../../ledger/history.ts'
 import { answerOnce } from '../conditional.ts'
 import { BadRequestError } from '../errors.ts'
 import { bucketsCsv, bucketsJson, type Division, divisions } from '../historyJson.ts'
-import { describe } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
+import { queryInstant, queryZone } from '../period.ts'
 import {
   ledgerTrouble,
   limitUpTo,
@@ -113,30 +111,16 @@ interface Question {
 }
 
 function readQuestion(ctx: RouteContext): Question {
-  const zone = readZone(ctx)
+  const zone = queryZone(ctx)
   return {
     step: queryChoice(ctx, 'step', steps) ?? 'day',
     by: queryChoice(ctx, 'by', divisions) ?? 'meter',
     zone,
-    from: readInstant(ctx, 'from', zone),
-    to: readInstant(ctx, 'to', zone),
+    from: queryInstant(ctx, 'from', zone),
+    to: queryInstant(ctx, 'to', zone),
     limit: queryNumber(ctx, 'limit', { min: 1, max: MOST_BUCKETS }) ?? MOST_BUCKETS,
     format: queryChoice(ctx, 'format', ['json', 'csv']) ?? (ctx.accepts('json', 'csv') === 'csv' ? 'csv' : 'json'),
   }
-}
-
-function readZone(ctx: RouteContext): Zone {
-  const given = queryText(ctx, 'tz') ?? UTC
-  const zone = zoneNamed(given)
-  if (zone !== undefined) return zone
-  throw new BadRequestError(`tz: expected the IANA name of a time zone such as Europe/Berlin, got ${describe(given)}.`)
-}
-
-function readInstant(ctx: RouteContext, name: string, zone: Zone): Instant | undefined {
-  const given = queryText(ctx, name)
-  const at = given === undefined ? undefined : parseInZone(given, zone)
-  if (given === undefined || at !== undefined) return at
-  throw new BadRequestError(`${name}: expected 2026-01-31 or 2026-01-31T12:00:00Z, got ${describe(given)}.`)
 }
 
 /** The ends that were asked for; else whole buckets from the first entry to now, or to the last entry if that is later. */

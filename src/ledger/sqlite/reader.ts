@@ -23,6 +23,9 @@ import { toSeriesState } from './recorder.ts'
 import { type SeriesColumns, seriesOf } from './registry.ts'
 import type { Watch } from './trouble.ts'
 
+/** Before and after all instants there are. */
+const [EARLIEST, LATEST] = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
+
 /** Rows for `toGrowth`, of a hold and at most so many. */
 export const SELECT_GROWTHS = `SELECT holds.key AS hold_key, from_at, from_value, to_at, to_value,
     series.site, metric, project_id, project_name FROM held_growths
@@ -51,6 +54,8 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
       SELECT (entries.at - 1) / ${DAY} * ${DAY}, amount FROM series JOIN entries ON number = open_number
       WHERE project_name = ?1)
     WHERE day >= CAST(?2 AS INTEGER) / ${DAY} * ${DAY} GROUP BY day ORDER BY day`)
+  const listEntriesOf = prepare(`${SELECT_ENTRIES} WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2)
+    AND entries.at > ?4 AND entries.at <= ?5 ORDER BY number DESC LIMIT ?3`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
   const listHolds = prepare(`SELECT * FROM holds WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2)
@@ -81,8 +86,12 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
       const row = oneGroup(name)[0]
       return row === undefined ? undefined : { ...toGroupRow(row), series: groupSeries(name).map(toSeriesRow) }
     },
-    async entries(group, { before, limit }) {
-      return listEntries(group, before ?? null, limit).map(toEntry)
+    async entries(group, { before, after, upTo, limit }) {
+      const rows =
+        after === undefined && upTo === undefined
+          ? listEntries(group, before ?? null, limit)
+          : listEntriesOf(group, before ?? null, limit, after ?? EARLIEST, upTo ?? LATEST)
+      return rows.map(toEntry)
     },
     breakdown: createBreakdown(db),
     ...createHistory(db),

@@ -16,6 +16,12 @@ suite('A file that pages need', () => {
     expect(headers['content-type']).toMatch(/^(text\/css|text\/javascript|image\/svg\+xml); charset=utf-8$/)
   })
 
+  test.each(['uPlot.esm.js', 'uPlot.min.css'])('%s is that of its package', async (file) => {
+    await using face = await startFace()
+    const { status, text } = await face.get(assetAddress(file))
+    expect([status, text]).toEqual([200, readFileSync(join(root, 'node_modules/uplot/dist', file), 'utf8')])
+  })
+
   test('is compressed for whoever takes that, and not sent again to whoever has it', async () => {
     await using face = await startFace()
     const zipped = await fetch(face.url + assetAddress('style.css'), { headers: { 'Accept-Encoding': 'gzip' } })

@@ -231,6 +231,17 @@ export function readingContract(open: () => Promise<Ledger>): void {
   })
 
   suite('entries, notes and history', () => {
+    test('of a period are those that belong to it, newest first', async () => {
+      const points = Array.from({ length: 10 }, (_, hour) => [hour * 60, String(hour)] as const)
+      await follow(ledger, 'alpha', points)
+      const numbers = async (page: { after?: number; upTo?: number; before?: number; limit?: number }) =>
+        (await ledger.entries('alpha', { limit: 99, ...page })).map(({ number }) => number)
+      expect(await numbers({ after: T0 + 2 * HOUR, upTo: T0 + 5 * HOUR })).toEqual([5, 4, 3])
+      expect(await numbers({ after: T0 + 2 * HOUR, upTo: T0 + 5 * HOUR, before: 5, limit: 1 })).toEqual([4])
+      expect(await numbers({ upTo: T0 + 2 * HOUR })).toEqual([2, 1])
+      expect(await numbers({ after: T0 + 7 * HOUR })).toEqual([9, 8])
+    })
+
     test('come newest first and page by page', async () => {
       await follow(
         ledger,
