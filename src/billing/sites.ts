@@ -2,9 +2,10 @@
  * What a delivery says about a site as a whole, collected reading by reading: why series fell, whether they jumped together,
  * whether their clock is ahead of ours.
  */
-import { classify, type SiteVerdict, type Step } from '../core/classify.ts'
+import { classify, type SiteVerdict } from '../core/classify.ts'
 import { CLOCK_TOLERANCE } from '../core/decide.ts'
 import { findMerged, type Known } from '../core/merge.ts'
+import type { Step } from '../core/moves.ts'
 import { type Reading, type Series, seriesKey } from '../core/series.ts'
 import type { Instant } from '../core/time.ts'
 import type { StoredSeries } from '../ledger/ledger.ts'

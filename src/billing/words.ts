@@ -37,7 +37,7 @@ export function describeHold(
       const why =
         jump === undefined
           ? 'more than its meter allows'
-          : 'far beyond its pace and not as machines consume: check the weights and the start date of the exporter, and what the project started'
+          : 'which its pace does not explain: check the weights and the start date of the exporter, and what the project started'
       const reason = `${grew}, ${why}. This growth is not charged.`
       return { key: `${kind}/${seriesKey(series)}/${to.at}`, kind, site, group, reason }
     }

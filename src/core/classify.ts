@@ -6,16 +6,10 @@
  * whether growth is held; it never makes anything charged. Deliveries may be partial: that a series is absent proves nothing.
  */
 import type { Cause } from './causes.ts'
-import { isLagging, isSummationNoise, type JumpReason, type SeriesState } from './decide.ts'
-import { approximate, compare } from './decimals.ts'
-import { hours, isAtRest, JUMP_ALLOWANCE, lastChange, UNEXPLAINED } from './lines.ts'
-import { projectKey, type Reading } from './series.ts'
-
-/** A reading beside what was known of its series. */
-export interface Step {
-  readonly before: SeriesState
-  readonly reading: Reading
-}
+import type { JumpReason } from './decide.ts'
+import { UNEXPLAINED } from './lines.ts'
+import { type Move, type Moves, movesOf, noMoves, type Pair, pairsOf, projectOf, type Step } from './moves.ts'
+import { doubtful, isSmallSite } from './smallSite.ts'
 
 /** What happened to one metric of one site. */
 export interface SiteVerdict {
@@ -52,41 +46,11 @@ const SAME_FACTOR = 0.02
 const NEAR_ZERO = 0.01
 /** Growth beyond this many times the pace: a project that boots machines reaches it, several at one instant do not. */
 const BEYOND_BELIEF = 30
-/** In a site with fewer series nothing can be said by comparing them, and less is believed, */
-const SMALL_SITE = 10
-/** in one of one or two projects still less. */
-const UNLIKELY = 10
-/** In a small site: of the total, what both metrics of a project have to jump by. */
-const JUMP_OF_TOTAL = 0.05
 /** A machine with much of one thing and little of the other moves the two totals of a project by up to this. */
 const LOPSIDED = 20
 /** MiB in a GiB. */
 const UNIT_RATIO = 1_024
 const UNIT_TOLERANCE = 0.05
-
-/** What a total did, in approximate numbers. */
-interface Move {
-  readonly step: Step
-  /** The new total by the old one. */
-  readonly factor: number
-  /**
-   * Growth by what the pace explains, delays included; boundless for a series that never grew and was at rest; absent for a
-   * fall or if nothing is known of the pace.
-   */
-  readonly excess?: number
-}
-
-interface Moves {
-  /** Those of totals that changed. */
-  readonly all: readonly Move[]
-  readonly still: readonly Move[]
-  readonly fallen: readonly Move[]
-  /** Grew by more than `UNEXPLAINED` times what the pace explains. */
-  readonly jumped: readonly Move[]
-}
-
-/** The moves of a project in one metric and in another one. */
-type Pair = readonly [own: Move, other: Move]
 
 /** @param steps All readings of one site in one delivery whose series are known, by their metric. */
 export function classify(steps: ReadonlyMap<string, readonly Step[]>): ReadonlyMap<string, SiteVerdict> {
@@ -97,9 +61,10 @@ export function classify(steps: ReadonlyMap<string, readonly Step[]>): ReadonlyM
 }
 
 /** @param other What another metric of the site did meanwhile. */
-function verdict(own: Moves, other: Moves = nothing): SiteVerdict {
+function verdict(own: Moves, other: Moves = noMoves): SiteVerdict {
   const isOtherFalling = isMany(other.fallen, other.all) && !isMost(other.fallen.filter(isOldUnit), other.fallen)
-  if (own.fallen.length + own.jumped.length === 0 && !isOtherFalling) return { fall: 'unknown', ...switchedOnly(own) }
+  const isQuiet = own.fallen.length + own.jumped.length === 0 && !isOtherFalling
+  if (isQuiet && !isSmallSite(own)) return { fall: 'unknown', ...switchedOnly(own) }
   const pairs = pairsOf(own.all, other)
   const fall = fallCause(own, pairs)
   const cause = jumpCause(own, pairs)
@@ -109,13 +74,20 @@ function verdict(own: Moves, other: Moves = nothing): SiteVerdict {
   const isRecomputed = isOtherFalling || isSiteJump(jumpCause(other, []))
   if (isRecomputed && own.jumped.length > 0)
     return { fall, jump: { reason: 'site jump', cause: 're-weighted', least: 1 } }
-  const suspects = pairs.filter((pair) => isSuspect(pair, own.all.length, isOtherFalling))
-  if (suspects.length === 0) return { fall }
-  const only = new Set(suspects.map(([move]) => projectOf(move)))
-  return { fall, jump: { reason: 'implausible growth', cause: 'unknown', least: 1, only } }
+  const only = isSmallSite(own) ? doubtful(own, isOfUnit(other) ? noMoves : other) : suspects(pairs, isOtherFalling)
+  return only.size === 0 ? { fall } : { fall, jump: { reason: 'implausible growth', cause: 'unknown', least: 1, only } }
 }
 
-const nothing: Moves = { all: [], still: [], fallen: [], jumped: [] }
+/** Whether a metric moved only because another unit is counted. */
+function isOfUnit(moves: Moves): boolean {
+  return jumpCause(moves, []) === 'unit switched' || fallCause(moves, []) === 'unit switched'
+}
+
+/** The projects whose two totals say that they were recomputed, though the site was not. */
+function suspects(pairs: readonly Pair[], isOtherFalling: boolean): ReadonlySet<string> {
+  const isSuspect = ([own, other]: Pair) => own.factor > 1 && other.factor < 1 && isOtherFalling
+  return new Set(pairs.filter((pair) => isSuspect(pair) || isLopsided(pair)).map(([own]) => projectOf(own)))
+}
 
 function isSiteJump(cause: Cause | undefined): boolean {
   return cause !== undefined && cause !== 'unit switched'
@@ -127,42 +99,6 @@ function switchedOnly(moves: Moves): Pick<SiteVerdict, 'jump'> {
   // Behind a federation only the series of one of several exporters may be switched.
   const least = isMost(moves.all.filter(isNewUnit), moves.all) ? 1 : UNIT_RATIO / 2
   return { jump: { reason: 'unit switched', cause: 'unit switched', least } }
-}
-
-function movesOf(steps: readonly Step[]): Moves {
-  const [all, still]: [Move[], Move[]] = [[], []]
-  for (const step of steps) {
-    const { watermark, pace } = step.before
-    const { reading } = step
-    if (reading.at <= watermark.at || watermark.value.digits === 0n) continue
-    const difference = compare(reading.value, watermark.value)
-    const isStill = difference === 0 || (difference < 0 && isSummationNoise(watermark.value, reading.value))
-    if (isStill) still.push({ step, factor: 1 })
-    if (isStill || (difference < 0 && isLagging(step.before, reading))) continue
-    const total = approximate(watermark.value)
-    const value = approximate(reading.value)
-    const explained = pace * hours(reading.at - lastChange(step.before) + JUMP_ALLOWANCE)
-    const isExcess = difference > 0 && (explained > 0 || isAtRest(step.before))
-    all.push({ step, factor: value / total, ...(isExcess && { excess: (value - total) / explained }) })
-  }
-  return {
-    all,
-    still,
-    fallen: all.filter(({ factor }) => factor < 1),
-    jumped: all.filter(({ excess = 0 }) => excess > UNEXPLAINED),
-  }
-}
-
-function pairsOf(own: readonly Move[], other: Moves): Pair[] {
-  const others = new Map([...other.all, ...other.still].map((move) => [projectOf(move), move]))
-  return own.flatMap((move) => {
-    const partner = others.get(projectOf(move))
-    return partner === undefined ? [] : [[move, partner] as const]
-  })
-}
-
-function projectOf({ step }: Move): string {
-  return projectKey(step.reading.series)
 }
 
 function fallCause({ all, fallen, jumped }: Moves, pairs: readonly Pair[]): Cause {
@@ -203,27 +139,6 @@ function siteCause(moved: readonly Move[], pairs: readonly Pair[]): Cause {
 
 function movedAlike([first, second]: Pair): boolean {
   return Math.abs(first.factor - second.factor) <= SAME_FACTOR * Math.max(first.factor, second.factor)
-}
-
-/** Whether the two totals of a project say that it was recomputed, though nothing is known of the others of its site. */
-function isSuspect(pair: Pair, series: number, isOtherFalling: boolean): boolean {
-  const [own, other] = pair
-  if (own.factor > 1 && other.factor < 1 && isOtherFalling) return true
-  return isLopsided(pair) || (series < SMALL_SITE && jumpedTogether(pair, series < ENOUGH_SERIES))
-}
-
-/**
- * In a small site the others are no evidence. So that both totals of a project jump has to be enough: by the same part of
- * them, or both so much that few machines do.
- */
-function jumpedTogether([own, other]: Pair, isTiny: boolean): boolean {
-  const least = Math.min(own.excess ?? 0, other.excess ?? 0)
-  // A project that starts again may start the machines it had before.
-  if (least === Number.POSITIVE_INFINITY) return false
-  if (least > (isTiny ? UNLIKELY : BEYOND_BELIEF)) return true
-  const [one, two] = [own.factor - 1, other.factor - 1]
-  const isJump = least > UNEXPLAINED && Math.min(one, two) > JUMP_OF_TOTAL
-  return isJump && Math.abs(one - two) <= SAME_FACTOR * Math.max(one, two)
 }
 
 /** Machines always consume of both: a total that jumps while the other one of its project falls or goes on is recomputed. */

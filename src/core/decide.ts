@@ -239,15 +239,14 @@ function grew(state: SeriesState, to: Point, circumstances: Circumstances): Deci
 }
 
 /**
- * The state after a jump that was held. A total that was weighted anew or is in another unit also grows by as much faster, one
- * that took in another does not. Of a single project nothing is known of its pace from now on: if it was consumption after
- * all, what follows is charged.
+ * The state after a jump that was held. A total that was weighted anew or is in another unit also grows by as much faster. Of
+ * a single project, also of one that took in another, nothing is known of its pace from now on: what follows is charged.
  */
 function jumped(state: SeriesState, to: Point, jump: JumpReason): SeriesState {
   const next = leftLine(state, to, jump === 'unit switched' ? { isOtherUnit: true } : {})
-  if (jump === 'implausible growth') return { ...next, pace: 0 }
+  if (jump === 'implausible growth' || jump === 'series merged') return { ...next, pace: 0 }
   const factor = approximate(to.value) / approximate(state.watermark.value)
-  return jump === 'series merged' || !Number.isFinite(factor) ? next : { ...next, pace: next.pace * factor }
+  return Number.isFinite(factor) ? { ...next, pace: next.pace * factor } : next
 }
 
 function isInOtherUnit(lines: readonly FormerLine[]): boolean {

@@ -26,7 +26,7 @@ const LINE_MEMORY = 30 * DAY
 const LINES_KEPT = 8
 
 /** A pace is known to about so much. */
-const PACE_TOLERANCE = 1.25
+export const PACE_TOLERANCE = 1.25
 
 /** A series that stood still for so long does not grow at its last pace any more: exporters compute more often. */
 const AT_REST = 2 * UPDATE_ALLOWANCE
@@ -91,11 +91,20 @@ export function cautiousPace(state: SeriesState, to: Point): number {
 
 /**
  * How long the consumption between two changes of a value may have taken: an exporter computes before it is scraped, by less
- * than the time between two changes that were seen.
+ * than the time between two changes that were seen. Of two exporters, each computes at its own times.
  */
-function longestHours(state: SeriesState, to: Point): number {
+export function longestHours(state: SeriesState, to: Pick<Point, 'at' | 'origin'>): number {
   const elapsed = to.at - lastChange(state)
-  return hours(elapsed + Math.min(elapsed, UPDATE_ALLOWANCE))
+  return hours(
+    elapsed + (to.origin === state.watermark.origin ? Math.min(elapsed, UPDATE_ALLOWANCE) : UPDATE_ALLOWANCE),
+  )
+}
+
+/** How fast a series grew while it jumped, in units per hour, if that was held and it has not grown since. */
+export function paceAfterJump({ formerLines = [], ...state }: SeriesState): number | undefined {
+  const line = formerLines.at(-1)
+  if (line === undefined || compare(line.value, state.watermark.value) >= 0) return undefined
+  return approximate(subtract(state.watermark.value, line.value)) / hours(lastChange(state) - line.at)
 }
 
 /** The lines that still count. One that was left for another unit counts until that is decided. */

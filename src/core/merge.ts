@@ -3,10 +3,11 @@
  * gone, or stands still because its exporter goes on to show what it saw last. In a large site many totals are near each
  * other, so cpu and ram of the one have to match cpu and ram of the other.
  */
-import type { Step } from './classify.ts'
+
 import type { SeriesState } from './decide.ts'
 import { approximate, compare } from './decimals.ts'
 import { hours, JUMP_ALLOWANCE, lastChange, UNEXPLAINED } from './lines.ts'
+import type { Step } from './moves.ts'
 import { projectKey, type Series, seriesKey } from './series.ts'
 import { DAY, HOUR } from './time.ts'
 

@@ -111,7 +111,7 @@ suite('numbers that nobody can have used', () => {
         let good = 0
         for (const { value, at, format, minutes } of steps) {
           clock.pass(minutes * MINUTE)
-          good += 1
+          good += minutes
           await scrape([line('a', value, at), line('good', `${good}`), line('z', value)], format)
         }
         expect(await used('good')).toBe(BigInt(good) * 1_000_000n)
@@ -174,10 +174,10 @@ suite('timestamps far away', () => {
     expect([await used('p'), await used('new')]).toEqual([0n, undefined])
     // What comes after it is charged as if it had not been there.
     clock.pass(HOUR)
-    await scrape([line('p', '101'), line('new', '7')])
+    await scrape([line('p', '102'), line('new', '7')])
     clock.pass(HOUR)
-    await scrape([line('p', '102'), line('new', '9')])
-    expect([await used('p'), await used('new')]).toEqual([2_000_000n, 2_000_000n])
+    await scrape([line('p', '103'), line('new', '9')])
+    expect([await used('p'), await used('new')]).toEqual([3_000_000n, 2_000_000n])
     expect(await ledger.holds({ limit: 9 })).toEqual([])
     await ledger.close()
   })

@@ -1,6 +1,7 @@
 import { expect, suite, test } from 'vitest'
-import { classify, type Step } from '#src/core/classify.ts'
+import { classify } from '#src/core/classify.ts'
 import { decimal } from '#src/core/decimals.ts'
+import type { Step } from '#src/core/moves.ts'
 import { HOUR, MINUTE } from '#src/core/time.ts'
 import { cpu, ram, reading, T0 } from '../helpers/billing.ts'
 
@@ -179,21 +180,67 @@ suite('a site jumped', () => {
 })
 
 suite('a project of a small site is held', () => {
-  const small = (one: number, other: number, pace = 1) =>
-    judged([step(1_000, 1_000 * one, { pace })], [step(4_000, 4_000 * other, { pace: 4 * pace, metric: ram.metric })])
-  const isHeld = (...factors: Parameters<typeof small>) => small(...factors).cpu.jump?.only?.size === 1
-
-  test('when both metrics grew by the same part of their totals, far beyond their pace', () => {
-    expect(isHeld(1.5, 1.5, 50)).toBe(true)
-    expect(small(1.5, 1.5, 50).ram.jump).toMatchObject({ reason: 'implausible growth' })
+  /** How many projects are held in the first metric. */
+  const held = (steps: readonly Step[], others: readonly Step[] = []) => judged(steps, others).cpu.jump?.only?.size ?? 0
+  const rested = ({ before, reading: r }: Step, since: number): Step => ({
+    before: { ...before, stillSince: since },
+    reading: r,
   })
 
-  test('when both grew beyond belief', () => {
-    expect(isHeld(1.5, 1.4)).toBe(true)
+  test('in both metrics when one of them grew by more than its pace explains', () => {
+    const { cpu: own, ram: other } = judged([step(1_000, 1_002)], [step(4_000, 4_001, { metric: ram.metric })])
+    expect([own.jump?.only?.size, other.jump?.only?.size]).toEqual([1, 1])
+    expect(judged([step(1_000, 1_002)]).cpu.jump).toMatchObject({ reason: 'implausible growth', cause: 'unknown' })
   })
 
-  test('not when they grew by other parts, at their pace, or by little', () => {
-    expect([isHeld(1.5, 1.4, 50), isHeld(1.5, 1.5, 500), isHeld(1.04, 1.04, 10)]).toEqual([false, false, false])
+  test('not when its pace explains the growth, an exporter that computed ten minutes late included', () => {
+    expect(held([step(1_000, 1_001.4)])).toBe(0)
+    expect(held([step(1_000, 1_001.5)])).toBe(1)
+  })
+
+  test('not when nothing is known of its pace', () => {
+    expect(held([step(1_000, 2_000, { pace: 0 })])).toBe(0)
+  })
+
+  test('when it was at zero, at rest, or its site was not', () => {
+    const since = T0 - 6 * HOUR
+    expect(held([rested(step(0, 100, { pace: 0 }), since)])).toBe(1)
+    expect(held([rested(step(1_000, 1_100, { pace: 0 }), since)])).toBe(1)
+    expect(held([rested(step(1_000, 1_007), since), step(50, 51, { project: 'beta' })])).toBe(1)
+  })
+
+  test('not when all of its site stood still, and caught up with just that time', () => {
+    const since = T0 - 6 * HOUR
+    const site = (growth: number) => [
+      rested(step(1_000, 1_000 + growth), since),
+      rested(step(50, 57, { project: 'beta' }), since),
+    ]
+    expect(held(site(7))).toBe(0)
+    expect([held(site(2)), held(site(12))]).toEqual([1, 1])
+    const still = rested(step(4_000, 4_000, { metric: ram.metric }), since)
+    expect(held(site(7).slice(0, 1), [still])).toBe(1)
+  })
+
+  test('and others beside it, when they are not just at their pace', () => {
+    const beside = (growth: number) => held([step(1_000, 1_002), step(500, 500 + growth, { project: 'beta' })])
+    expect([beside(1.3), beside(1)]).toEqual([2, 1])
+  })
+
+  test('when another one fell in one metric and grew in the other', () => {
+    const torn = [
+      [step(1_000, 900), step(500, 501.3, { project: 'beta' })],
+      [step(4_000, 4_001, { metric: ram.metric })],
+    ] as const
+    expect(held(...torn)).toBe(1)
+  })
+
+  test('when it jumps again before its pace is known', () => {
+    const after = (value: number): Step => {
+      const { before, reading: r } = step(1_100, value, { pace: 0 })
+      const line = { at: T0 - HOUR, value: decimal('1000'), pace: 1, charged: decimal('0') }
+      return { before: { ...before, formerLines: [line] }, reading: r }
+    }
+    expect([held([after(1_200)]), held([after(9_000)])]).toEqual([0, 1])
   })
 })
 

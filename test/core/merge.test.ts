@@ -1,7 +1,7 @@
 import { expect, suite, test } from 'vitest'
-import type { Step } from '#src/core/classify.ts'
 import { decimal } from '#src/core/decimals.ts'
 import { findMerged, type Known } from '#src/core/merge.ts'
+import type { Step } from '#src/core/moves.ts'
 import { HOUR } from '#src/core/time.ts'
 import { cpu, ram, reading, T0 } from '../helpers/billing.ts'
 

@@ -99,8 +99,8 @@ suite('a hold', () => {
   test('goes on in the ledger: what comes after it is charged as before', async () => {
     const { face, used, decide } = await withHeldGrowth()
     await decide('accept', { reason: 'right' })
-    await face.record({ project: 'alpha', at: T0 + 3 * HOUR, value: '5000103.25' })
-    expect(await used()).toBe('5000003.25')
+    await face.record({ project: 'alpha', at: T0 + 3 * HOUR, value: '5000102.25' })
+    expect(await used()).toBe('5000002.25')
   })
 
   test.each([
