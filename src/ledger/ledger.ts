@@ -58,7 +58,7 @@ export interface SeriesChange {
 
 /** A remark that explains the ledger without changing an amount. */
 export interface Note {
-  readonly kind: 'opened' | 'rebased' | 'recovered' | 'conflict'
+  readonly kind: 'opened' | 'rebased' | 'redated' | 'recovered' | 'conflict'
   readonly series: Series
   readonly at: Instant
   readonly text: string

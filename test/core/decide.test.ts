@@ -281,8 +281,24 @@ suite('growth that was accepted', () => {
       pace: 1,
       formerLines: [line(0, '200'), line(10, '110'), line(60, '85')],
     }
-    const after = withAccepted(state, { at: at(20), value: decimal('50') }, decimal('30'))
+    const after = withAccepted(state, {
+      from: { at: at(20), value: decimal('50') },
+      to: { at: at(40), value: decimal('80') },
+    })
     expect(after.formerLines!.map(({ charged }) => formatDecimal(charged))).toEqual(['32', '32', '2'])
+  })
+
+  test('counts for lines within it what came after them', () => {
+    const state: SeriesState = {
+      watermark: { at: at(60), value: decimal('90') },
+      pace: 1,
+      formerLines: [line(20, '50'), line(30, '55'), line(40, '60'), line(50, '80')],
+    }
+    const after = withAccepted(state, {
+      from: { at: at(20), value: decimal('50') },
+      to: { at: at(50), value: decimal('80') },
+    })
+    expect(after.formerLines!.map(({ charged }) => formatDecimal(charged))).toEqual(['32', '27', '22', '2'])
   })
 })
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, suite, test } from 'vitest'
 import { decimal } from '#src/core/decimals.ts'
 import { MINUTE } from '#src/core/time.ts'
-import type { HeldGrowth, Hold, Ledger, Recording } from '#src/ledger/ledger.ts'
+import type { HeldGrowth, Hold, Ledger, Recording, StoredHold } from '#src/ledger/ledger.ts'
 import { cpu, ram, reading, T0 } from '../../helpers/billing.ts'
 import { follow } from '../../helpers/ledger.ts'
 
@@ -73,6 +73,15 @@ export function holdingContract(open: () => Promise<Ledger>): void {
       await record({ holds: [hold], heldGrowths: [growth([0, '100'], [1, '200'])] })
       await record({ withdrawn: [{ series, from: point(0, '100'), until: T0 + 5 * MINUTE }] })
       expect(await ledger.holds({ limit: 9 })).toEqual([])
+    })
+
+    test('stays as it was decided when the series comes back later', async () => {
+      await record({ holds: [hold], heldGrowths: [growth([0, '100'], [1, '200'])] })
+      await record({ holds: [hold], heldGrowths: [growth([1, '200'], [2, '300'])] })
+      const [{ id }] = (await ledger.holds({ limit: 1 })) as [StoredHold]
+      const decided = await held()
+      await record({ withdrawn: [{ series, from: point(1, '200'), until: T0 + 5 * MINUTE }] })
+      expect((await ledger.heldGrowths(id, 9)).map(({ from, to }) => [from, to])).toEqual(decided)
     })
 
     test('of the same reading that brought the series back is not withdrawn with the rest', async () => {
