@@ -22,6 +22,7 @@ import {
   type TotalRow,
 } from './rows.ts'
 import { type Mark, SeriesOracle, seriesOf } from './seriesOracle.ts'
+import { StepOracle } from './stepOracle.ts'
 import type { Verdict } from './story.ts'
 
 const MICRO = 1_000_000
@@ -33,6 +34,7 @@ export class LedgerOracle {
   readonly #precision: number
   readonly #verdict: Verdict
   readonly #seriesOracle: SeriesOracle
+  readonly #stepOracle: StepOracle
   #db: DatabaseSync | undefined
   #statements: Statements | undefined
   readonly #marks = new Map<bigint, Mark[]>()
@@ -41,6 +43,9 @@ export class LedgerOracle {
   /** Of the entries of each group, and of the charges of each group at each site. */
   readonly #sums = new Map<string, bigint>()
   #open = new Set<bigint>()
+  #lastNote = 0n
+  /** The charges that were there when watermarks of their series went back in time. */
+  readonly #redated = new Map<bigint, bigint[]>()
 
   constructor(parts: {
     path: string
@@ -48,6 +53,8 @@ export class LedgerOracle {
     configuration: Configuration
     prices: Prices
     verdict: Verdict
+    /** The worker's clock, right or wrong. */
+    clock: { now(): number }
   }) {
     this.#path = parts.path
     this.#cloud = parts.cloud
@@ -55,6 +62,7 @@ export class LedgerOracle {
     this.#precision = parts.configuration.precision
     this.#verdict = parts.verdict
     this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict, parts.configuration)
+    this.#stepOracle = new StepOracle(parts.verdict, parts.clock)
   }
 
   get size(): number {
@@ -87,28 +95,55 @@ export class LedgerOracle {
   look(): void {
     const statements = this.#prepared()
     if (statements === undefined) return
+    const notes = statements.newNotes.all(this.#lastNote) as unknown as NoteRow[]
+    this.#lastNote = notes.at(-1)?.id ?? this.#lastNote
+    this.#stepOracle.begin(statements.held.all() as unknown as HeldRow[], notes)
     const wasOpen = this.#open
-    this.#open = new Set()
-    for (const row of statements.series.all() as unknown as SeriesRow[]) this.#lookAtSeries(row)
+    const rows = statements.series.all() as unknown as SeriesRow[]
+    const moved = rows.filter((row) => this.#hasMoved(row))
+    this.#open = new Set(rows.flatMap(({ open_number }) => (open_number === null ? [] : [open_number])))
+    for (const row of moved) this.#series.set(row.id, row)
     const changed = statements.changed.all(BigInt(this.#entries.size), JSON.stringify([...wasOpen].map(Number)))
     for (const row of changed as unknown as EntryRow[]) this.#lookAtEntry(row, wasOpen)
+    for (const row of moved) this.#lookAtStep(row, notes)
     this.#lookAtTotals(statements)
   }
 
-  #lookAtSeries(row: SeriesRow): void {
+  #hasMoved(row: SeriesRow): boolean {
     const known = this.#series.get(row.id)
-    this.#series.set(row.id, row)
-    if (row.open_number !== null) this.#open.add(row.open_number)
-    if (known?.at === row.at && known.value === row.value) return
+    return known?.at !== row.at || known.value !== row.value || known.carry !== row.carry
+  }
+
+  #lookAtStep(row: SeriesRow, notes: readonly NoteRow[]): void {
     const key = keyOf(seriesOf(row))
-    const marks = this.#marks.get(row.id) ?? []
+    const marks = this.#marks.get(row.id) ?? this.#opened(row, notes)
     this.#marks.set(row.id, marks)
     const last = marks.at(-1)
+    if (last?.at === row.at && last.value === row.value) return
     const name = () => `${key}: ${last?.value} at ${last?.at} → ${row.value} at ${row.at}`
-    this.#verdict.check(last === undefined || row.at > last.at, 'a watermark only moves forward', name)
-    const said = this.#said(key, row, last)
+    const isRedated = last !== undefined && this.#stepOracle.isRedated(row.id, last, row)
+    if (isRedated) this.#redated.set(row.id, [...(this.#redated.get(row.id) ?? []), BigInt(this.#entries.size)])
+    this.#verdict.check(
+      last === undefined || row.at > last.at || isRedated,
+      'a watermark only moves forward, but for a clock that was ahead',
+      name,
+    )
+    const said = isRedated ? last?.said : this.#said(key, row, last)
     this.#verdict.check(said !== undefined, 'a watermark was said by an exporter', name)
+    if (last !== undefined) this.#stepOracle.step(row.id, last, row, key)
     marks.push({ at: row.at, value: row.value, said })
+  }
+
+  /** A delivery may bring several readings of a new series: the first one is known by its note. */
+  #opened(row: SeriesRow, notes: readonly NoteRow[]): Mark[] {
+    const opened = notes.find(({ kind, series_id }) => kind === 'opened' && series_id === row.id)
+    const value = /^First reading: (\S+) at/.exec(opened?.text ?? '')?.[1]
+    const key = keyOf(seriesOf(row))
+    this.#verdict.check(value !== undefined, 'a series begins with a note', () => key)
+    if (value === undefined) return []
+    const said = this.#cloud.behind(key, Number(opened!.at), value)
+    this.#verdict.check(said !== undefined, 'a watermark was said by an exporter', () => `${key}: ${value}`)
+    return [{ at: opened!.at, value, said }]
   }
 
   /** A fall by the noise of a sum of doubles leaves the value as it was. */
@@ -122,6 +157,7 @@ export class LedgerOracle {
     const before = this.#entries.get(row.number)
     this.#entries.set(row.number, row)
     this.#addUp(row, before)
+    this.#stepOracle.charged(row, before)
     const what = () => describe(row)
     if (before !== undefined) {
       if (isSame(before, row)) return
@@ -219,7 +255,14 @@ export class LedgerOracle {
     this.#verdict.check(behind.length === 0, 'the ledger knows the last total', () => behind.join('\n'))
     for (const [id, row] of this.#series) {
       const of = <Row>(rows: Map<bigint, Row[]>) => rows.get(id) ?? []
-      const all = { charges: of(charges), held: of(held), notes: of(notes) }
+      const redated = this.#redated.get(id) ?? []
+      const all = {
+        charges: of(charges),
+        held: of(held),
+        notes: of(notes),
+        redated,
+        withdrawn: this.#stepOracle.withdrawn(id),
+      }
       this.#seriesOracle.rest(row, this.#marks.get(id)!, all)
     }
   }

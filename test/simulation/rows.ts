@@ -33,7 +33,9 @@ export interface SeriesRow {
 
 /** Growth that is or was held back. */
 export interface HeldRow {
+  readonly hold_id: bigint
   readonly series_id: bigint
+  readonly from_at: bigint
   readonly from_value: string
   readonly to_value: string
   readonly to_at: bigint
@@ -85,6 +87,7 @@ export interface AccountRow {
 }
 
 export interface NoteRow {
+  readonly id: bigint
   readonly kind: string
   readonly series_id: bigint
   readonly at: bigint
@@ -108,9 +111,10 @@ export function prepare(db: DatabaseSync) {
     totals: statement(`SELECT name, used, dirty, published, coalesce((SELECT sum(charged) FROM accounts
       WHERE group_name = name AND contact <> 'active'), 0) AS apart FROM groups`),
     accounts: statement('SELECT group_name, site, charged FROM accounts'),
-    held: statement(`SELECT series_id, from_value, to_value, to_at, withdrawn,
+    held: statement(`SELECT hold_id, series_id, from_at, from_value, to_value, to_at, withdrawn,
       coalesce(closed_why LIKE 'Accepted by%', 0) AS isAccepted FROM held_growths JOIN holds ON holds.id = hold_id`),
     published: statement('SELECT published FROM groups WHERE name = ?'),
-    notes: statement('SELECT kind, series_id, at, text FROM notes ORDER BY id'),
+    notes: statement('SELECT id, kind, series_id, at, text FROM notes ORDER BY id'),
+    newNotes: statement('SELECT id, kind, series_id, at, text FROM notes WHERE id > ? ORDER BY id'),
   }
 }

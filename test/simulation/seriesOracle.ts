@@ -18,6 +18,10 @@ interface Rows {
   readonly charges: readonly EntryRow[]
   readonly held: readonly HeldRow[]
   readonly notes: readonly NoteRow[]
+  /** How many entries there were each time its watermark was set back, because a clock had been ahead. */
+  readonly redated: readonly bigint[]
+  /** What was held and taken back, because the series came back to a line it had left. */
+  readonly withdrawn: Big
 }
 
 export class SeriesOracle {
@@ -32,12 +36,10 @@ export class SeriesOracle {
     this.#isCut = faults.crash + faults.killsPerHour + faults.disk + faults.diskWindowsPerHour > 0
   }
 
-  rest(row: SeriesRow, seen: readonly Mark[], { charges, held, notes }: Rows): void {
+  rest(row: SeriesRow, marks: readonly Mark[], { charges, held, notes, redated, withdrawn }: Rows): void {
     const series = this.#cloud.find(keyOf(seriesOf(row)))!
-    const marks = this.#withOpening(series, seen, notes)
     this.#chain(series, row, charges)
-    this.#apart(series, charges)
-    this.#covered(series, marks, charges, held, notes)
+    for (const each of epochs(charges, redated)) this.#apart(series, each)
     if (marks.some(({ said }) => said === undefined)) return
     const charged = sum(charges.filter(({ actor }) => actor === null))
     const accepted = sum(charges.filter(({ actor }) => actor !== null))
@@ -56,7 +58,7 @@ export class SeriesOracle {
       return
     }
     this.#upperBound(marks, charged, what)
-    this.#lowerBound(marks, notes, charged.plus(accepted).plus(waiting), what)
+    this.#lowerBound(marks, notes, charged.plus(accepted).plus(waiting).plus(withdrawn), what)
   }
 
   /** What an operator accepted is charged, unless the series came back to its line before. */
@@ -68,17 +70,6 @@ export class SeriesOracle {
       'what is accepted is charged, and nothing else is',
       () => `${nameOf(series)}: accepted ${least} to ${sum(all)}, charged ${charged}`,
     )
-  }
-
-  /** A delivery may have brought several readings of a new series: the first one is known by its note only. */
-  #withOpening(series: SimulatedSeries, marks: readonly Mark[], notes: readonly NoteRow[]): Mark[] {
-    const opened = notes.find(({ kind }) => kind === 'opened')
-    const value = /^First reading: (\S+) at/.exec(opened?.text ?? '')?.[1]
-    this.#verdict.check(value !== undefined, 'a series begins with a note', () => nameOf(series))
-    if (value === undefined || opened!.at === marks[0]!.at) return [...marks]
-    const said = this.#cloud.behind(keyOf(series), Number(opened!.at), value)
-    this.#verdict.check(said !== undefined, 'a watermark was said by an exporter', () => `${nameOf(series)}: ${value}`)
-    return [{ at: opened!.at, value, said }, ...marks]
   }
 
   /** What one charge leaves over is what the next one begins with. */
@@ -107,40 +98,13 @@ export class SeriesOracle {
     }
   }
 
-  /** Whatever a value did between two watermarks is charged, held or noted. */
-  #covered(
-    series: SimulatedSeries,
-    marks: readonly Mark[],
-    charges: readonly EntryRow[],
-    held: readonly HeldRow[],
-    notes: readonly NoteRow[],
-  ): void {
-    for (const [index, mark] of marks.entries()) {
-      const before = marks[index - 1]
-      if (before === undefined) continue
-      const change = new Big(mark.value).cmp(before.value)
-      const isWithin = (at: bigint) => at > before.at && at <= mark.at
-      const isNoted = notes.some(({ kind, at }) => isWithin(at) && (kind === 'recovered' || kind === 'rebased'))
-      const isCharged = charges.some((charge) => charge.from_at! < mark.at && charge.at > before.at)
-      const isHeld = held.some((growth) => isWithin(growth.to_at))
-      const isSo = change === 0 || isNoted || isHeld || (change > 0 && isCharged)
-      const what = () =>
-        `${nameOf(series)}: ${before.value} → ${mark.value} at ${new Date(Number(mark.at)).toISOString()}`
-      this.#verdict.check(isSo, 'every step of a series is charged, held or noted', () =>
-        [what(), ...lifeOf(marks, charges, held, notes)].join('\n'),
-      )
-    }
-  }
-
   /** Never more than what was consumed and what distortions brought in; a dip that comes back brings nothing. */
   #upperBound(marks: readonly Mark[], charged: Big, what: () => string): void {
-    if (returnsPartly(marks) && knownBugs.has('a dip that returns in steps')) return
     const [first, last] = [marks[0]!.said!, marks.at(-1)!.said!]
     const jumped =
       this.#isCut && knownBugs.has('a site jump that is recorded in part') ? last.jumped - first.jumped : 0n
     const consumed = last.truth - first.truth + (last.added - first.added) + jumped
-    const lagging = knownBugs.has('a dip that returns in steps') ? laggingFalls(marks) : 0n
-    const most = units(consumed + hiddenReturns(marks) + lagging)
+    const most = units(consumed + hiddenReturns(marks))
     this.#verdict.check(
       charged.lte(most),
       'nothing is charged that was not consumed',
@@ -150,7 +114,6 @@ export class SeriesOracle {
 
   /** All that was consumed where nothing was distorted: in steps without a fall, without a return and without a jump. */
   #lowerBound(marks: readonly Mark[], notes: readonly NoteRow[], accounted: Big, what: () => string): void {
-    if (returnsPartly(marks) && knownBugs.has('a dip that returns in steps')) return
     let plain = 0n
     for (const [index, mark] of marks.entries()) {
       const before = marks[index - 1]
@@ -172,47 +135,34 @@ function heightOf({ offset, added, jumped }: Said): bigint {
   return offset - added - jumped
 }
 
-/** Whether a value rose, for another reason than growth, to a height where it had not been before. */
-function returnsPartly(marks: readonly Mark[]): boolean {
-  const heights = new Set<bigint>()
-  return marks.some(({ said }, index) => {
-    const before = marks[index - 1]?.said
-    const height = heightOf(said!)
-    const isRise = before !== undefined && height > heightOf(before)
-    const isNew = isRise && !heights.has(height)
-    heights.add(height)
-    return isNew
-  })
-}
-
 /**
- * A step that returns from a dip by less than a tenth of what it grew cannot be told from growth (`whereabouts` in
- * `src/core/decide.ts`).
+ * LOUD: what totals do not tell apart from consumption (`docs/CLASSIFIER.md`): a step that also returns from a dip, and grows
+ * by no more than three times what the project consumes in its time and 15 minutes. So it is with totals that are hours old;
+ * machines that ran for days come back with more. And less than a tenth of any step; and whatever the first growth is of a
+ * series that begins in a dip, because nothing is known of its pace.
  */
 function hiddenReturns(marks: readonly Mark[]): bigint {
   let hidden = 0n
   for (const [index, mark] of marks.entries()) {
-    const before = marks[index - 1]?.said
+    const { at, said } = mark
+    const before = marks[index - 1]
     if (before === undefined) continue
-    const returned = heightOf(mark.said!) - heightOf(before)
-    const grown = mark.said!.truth + mark.said!.offset - before.truth - before.offset
-    if (returned > 0n && returned * 10n <= grown) hidden += returned
+    const returned = heightOf(said!) - heightOf(before.said!)
+    const consumed = said!.truth - before.said!.truth
+    const grown = consumed + said!.offset - before.said!.offset
+    const elapsed = at - before.at
+    const isLikeConsumption = grown * elapsed <= 3n * consumed * (elapsed + 900_000n)
+    const isFirst = before.value === marks[0]!.value && mark.value !== before.value
+    if (returned > 0n && (isFirst || returned * 10n <= grown || isLikeConsumption)) hidden += returned
   }
   return hidden
 }
 
-/**
- * An exporter that lags behind counts as a fall when the one that is ahead is silent for ten minutes. What it says next is
- * still behind: a return in steps.
- */
-function laggingFalls(marks: readonly Mark[]): bigint {
-  let fallen = 0n
-  for (const [index, mark] of marks.entries()) {
-    const before = marks[index - 1]
-    if (before === undefined || mark.at - before.at <= 600_000n) continue
-    if (mark.said!.truth < before.said!.truth) fallen += before.said!.truth - mark.said!.truth
-  }
-  return fallen
+/** Charges between two corrections of a wrong clock: only across such a one may two of them overlap in time. */
+function epochs(charges: readonly EntryRow[], redated: readonly bigint[]): EntryRow[][] {
+  // Held growth of before may be accepted after it.
+  const own = redated.length === 0 ? charges : charges.filter(({ actor }) => actor === null)
+  return [...Map.groupBy(own, ({ number }) => redated.filter((last) => number > last).length).values()]
 }
 
 /** What happened to a series: where it began and ended, left its line or came back, and what was made of that. */

@@ -14,6 +14,7 @@ import { pino } from 'pino'
 import { loadSettings } from '#src/config/settings.ts'
 import { HOUR, MINUTE, SECOND } from '#src/core/time.ts'
 import { createMetrics } from '#src/telemetry/metrics.ts'
+import { verifyLedger } from '#src/verify/verify.ts'
 import { assembleWorker, type Worker } from '#src/worker.ts'
 import { Cloud } from './cloud.ts'
 import { type Configuration, configurationOf, QUIET } from './configuration.ts'
@@ -114,7 +115,14 @@ class Simulation {
     })
     this.#people = new People({ perun: this.#perun, cloud: this.#cloud, random: random.branch('people'), story })
     const verdict = this.#verdict
-    this.#ledgerOracle = new LedgerOracle({ path, cloud: this.#cloud, configuration, prices: this.#prices, verdict })
+    this.#ledgerOracle = new LedgerOracle({
+      path,
+      cloud: this.#cloud,
+      configuration,
+      prices: this.#prices,
+      verdict,
+      clock: this.#clock,
+    })
     this.#perunOracle = new PerunOracle({ perun: this.#perun, configuration, story, verdict })
     this.#perun.published = (group) => this.#ledgerOracle.published(group)
     this.#restore = this.#timeline.install(random.branch('dice').next)
@@ -184,6 +192,8 @@ class Simulation {
     const db = new DatabaseSync(this.#path, { readOnly: true })
     this.#perunOracle.rest(db)
     db.close()
+    const { problems } = verifyLedger(this.#path, { precision: this.#configuration.precision })
+    this.#verdict.check(problems.length === 0, 'the check of the ledger is content', () => JSON.stringify(problems))
     this.#story.tell(`at rest: ${this.#ledgerOracle.size} entries`)
     this.#story.count('entries', this.#ledgerOracle.size)
   }
