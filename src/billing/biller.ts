@@ -241,6 +241,7 @@ function jumpOf(
 ): Jump | undefined {
   const jump = verdict?.jump
   if (jump === undefined || state === undefined) return undefined
+  if (jump.begun !== undefined && state.watermark.at >= jump.begun.at) return undefined
   if (jump.only !== undefined) return jump.only.has(projectKey(series)) ? jump : undefined
   return approximate(value) >= jump.least * approximate(state.watermark.value) ? jump : undefined
 }

@@ -17,7 +17,7 @@ import { createSeriesLimit } from './seriesLimit.ts'
 import { agreeingClocks, createJudge, unitKeys, type Verdicts } from './sites.ts'
 
 export interface IntakeOptions {
-  readonly ledger: Pick<Ledger, 'record' | 'stored' | 'openedBy' | 'seriesOf' | 'openHolds'>
+  readonly ledger: Pick<Ledger, 'record' | 'stored' | 'openedBy' | 'seriesOf' | 'openHolds' | 'latestJump'>
   /** How many series a target may open. */
   readonly maxSeries: number
   readonly meters: Meters
@@ -118,7 +118,7 @@ export function createIntake({
     }
     const { surplus, holds, released } = limit.outcome()
     const agreeing = agreeingClocks(admitted, clock.now(), source)
-    const verdicts = await judge.verdicts(({ site, metric }) => ledger.seriesOf(site, metric))
+    const verdicts = await judge.verdicts(ledger)
     return { readings: admitted, verdicts, surplus, holds, released: [...agreeing, ...released] }
   }
 

@@ -8,7 +8,8 @@
 import type { Cause } from './causes.ts'
 import { isLagging, isSummationNoise, type JumpReason, type SeriesState } from './decide.ts'
 import { approximate, compare } from './decimals.ts'
-import { hours, isAtRest, JUMP_ALLOWANCE, lastChange, UNEXPLAINED } from './lines.ts'
+import type { HeldJump } from './interrupted.ts'
+import { explainedGrowth, isAtRest, UNEXPLAINED } from './lines.ts'
 import { projectKey, type Reading } from './series.ts'
 
 /** A reading beside what was known of its series. */
@@ -34,6 +35,8 @@ export interface Jump {
   readonly only?: ReadonlySet<string>
   /** The project whose total the series took in. */
   readonly other?: string
+  /** The jump of the site that this is the rest of. */
+  readonly begun?: HeldJump
 }
 
 /** From this many series on, what all of them do is no coincidence. */
@@ -132,7 +135,7 @@ function switchedOnly(moves: Moves): Pick<SiteVerdict, 'jump'> {
 function movesOf(steps: readonly Step[]): Moves {
   const [all, still]: [Move[], Move[]] = [[], []]
   for (const step of steps) {
-    const { watermark, pace } = step.before
+    const { watermark } = step.before
     const { reading } = step
     if (reading.at <= watermark.at || watermark.value.digits === 0n) continue
     const difference = compare(reading.value, watermark.value)
@@ -141,7 +144,7 @@ function movesOf(steps: readonly Step[]): Moves {
     if (isStill || (difference < 0 && isLagging(step.before, reading))) continue
     const total = approximate(watermark.value)
     const value = approximate(reading.value)
-    const explained = pace * hours(reading.at - lastChange(step.before) + JUMP_ALLOWANCE)
+    const explained = explainedGrowth(step.before, reading.at)
     const isExcess = difference > 0 && (explained > 0 || isAtRest(step.before))
     all.push({ step, factor: value / total, ...(isExcess && { excess: (value - total) / explained }) })
   }

@@ -157,6 +157,11 @@ export function lastChange({ stillSince, watermark }: SeriesState): Instant {
   return stillSince ?? watermark.at
 }
 
+/** What the pace explains of the growth since a value last changed, delays included. */
+export function explainedGrowth(state: SeriesState, at: Instant): number {
+  return state.pace * hours(at - lastChange(state) + JUMP_ALLOWANCE)
+}
+
 export function hours(ms: number): number {
   return ms / HOUR
 }

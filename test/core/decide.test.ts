@@ -325,6 +325,17 @@ suite('another unit', () => {
     expect(back).toMatchObject({ kind: 'recovered', from: { value: decimal('400') }, to: { value: decimal('412') } })
   })
 
+  test('is what a series comes to late that was absent at the jump, while the hold is open', () => {
+    const late = decided(before, 3, '413696', { isUnitHeld: true })
+    expect(late).toMatchObject({
+      kind: 'held',
+      reason: 'unit switched',
+      state: { formerLines: [{ isOtherUnit: true }] },
+    })
+    expect(decided(before, 3, '800', { isUnitHeld: true }).kind).toBe('charged')
+    expect(decided(before, 3, '413696').kind).toBe('charged')
+  })
+
   test('is where a series begins that is new while the hold is open', () => {
     const opened = decided(undefined, 1, '1024', { isUnitHeld: true })
     expect(decided(stateOf(opened), 2, '2048', { isUnitHeld: true }).kind).toBe('held')

@@ -61,7 +61,7 @@ export class LedgerOracle {
     this.#prices = parts.prices
     this.#precision = parts.configuration.precision
     this.#verdict = parts.verdict
-    this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict, parts.configuration)
+    this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict)
     this.#stepOracle = new StepOracle(parts.verdict, parts.clock)
   }
 

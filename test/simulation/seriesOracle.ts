@@ -1,8 +1,6 @@
 /** What must be true of a series from its first reading to its last one, when nothing happens any more. */
 import Big from 'big.js'
 import { type Cloud, formatUnits, keyOf, nameOf, type Said, type SimulatedSeries } from './cloud.ts'
-import type { Configuration } from './configuration.ts'
-import { knownBugs } from './knownBugs.ts'
 import { describe, type EntryRow, type HeldRow, type NoteRow, type SeriesRow } from './rows.ts'
 import type { Verdict } from './story.ts'
 
@@ -27,13 +25,10 @@ interface Rows {
 export class SeriesOracle {
   readonly #cloud: Cloud
   readonly #verdict: Verdict
-  /** Whether deliveries may have been recorded in part: the process died, or the disk failed. */
-  readonly #isCut: boolean
 
-  constructor(cloud: Cloud, verdict: Verdict, { faults }: Configuration) {
+  constructor(cloud: Cloud, verdict: Verdict) {
     this.#cloud = cloud
     this.#verdict = verdict
-    this.#isCut = faults.crash + faults.killsPerHour + faults.disk + faults.diskWindowsPerHour > 0
   }
 
   rest(row: SeriesRow, marks: readonly Mark[], { charges, held, notes, redated, withdrawn }: Rows): void {
@@ -101,9 +96,7 @@ export class SeriesOracle {
   /** Never more than what was consumed and what distortions brought in; a dip that comes back brings nothing. */
   #upperBound(marks: readonly Mark[], charged: Big, what: () => string): void {
     const [first, last] = [marks[0]!.said!, marks.at(-1)!.said!]
-    const jumped =
-      this.#isCut && knownBugs.has('a site jump that is recorded in part') ? last.jumped - first.jumped : 0n
-    const consumed = last.truth - first.truth + (last.added - first.added) + jumped
+    const consumed = last.truth - first.truth + (last.added - first.added)
     const most = units(consumed + hiddenReturns(marks))
     this.#verdict.check(
       charged.lte(most),

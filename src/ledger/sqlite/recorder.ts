@@ -4,6 +4,7 @@ import { type Credits, LARGEST_TOTAL } from '../../core/credits.ts'
 import type { FormerLine, SeriesState } from '../../core/decide.ts'
 import { decimal, formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
+import type { HeldJump } from '../../core/interrupted.ts'
 import type { Series } from '../../core/series.ts'
 import {
   type HeldGrowth,
@@ -26,6 +27,7 @@ export interface Recorder {
   load(series: readonly Series[]): (StoredSeries | undefined)[]
   seriesOf(site: string, metric: string): { series: Series; state: SeriesState }[]
   openHolds(keys: readonly string[]): ReadonlySet<string>
+  latestJump(site: string): HeldJump | undefined
   /** Writes it all; the caller has begun a transaction. */
   write(recording: Recording): Recorded
 }
@@ -92,6 +94,8 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   const selectOpenHolds = db.prepare(
     'SELECT holds.key FROM json_each(?) AS wanted JOIN holds ON holds.key = wanted.value WHERE closed_at IS NULL',
   )
+  const selectJump = db.prepare(`SELECT key, reason, min(to_at) AS at FROM held_growths JOIN holds ON holds.id = hold_id
+    WHERE hold_id = (SELECT max(id) FROM holds WHERE kind = 'site jump' AND site = ?) GROUP BY hold_id`)
   const saveHold = createHoldWriter(db)
   const releaseHold = db.prepare(RELEASE_HOLD)
   const days = createDays(db)
@@ -233,7 +237,13 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     return new Set((selectOpenHolds.all(JSON.stringify(keys)) as unknown as { key: string }[]).map(({ key }) => key))
   }
 
-  return { load, seriesOf: ofSite, openHolds, write }
+  return {
+    load,
+    seriesOf: ofSite,
+    openHolds,
+    latestJump: (site) => selectJump.get(site) as HeldJump | undefined,
+    write,
+  }
 }
 
 export const RELEASE_HOLD = 'UPDATE holds SET closed_at = ?, closed_why = ? WHERE key = ? AND closed_at IS NULL'

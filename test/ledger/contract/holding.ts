@@ -99,6 +99,20 @@ export function holdingContract(open: () => Promise<Ledger>): void {
     expect(await ledger.openHolds(['unit', 'other'])).toEqual(new Set())
   })
 
+  test('tells the latest jump of a site that was held, whether or not it is decided', async () => {
+    expect(await ledger.latestJump('8676')).toBeUndefined()
+    const jump: Hold = { key: 'unit', kind: 'site jump', site: '8676', reason: 'Jumped.' }
+    await record({ holds: [jump], heldGrowths: [growth([0, '100'], [1, '200'])] })
+    await record({ holds: [jump], heldGrowths: [growth([3, '250'], [4, '300'])] })
+    const latest = { key: 'unit', reason: 'Jumped.', at: T0 + MINUTE }
+    expect(await ledger.latestJump('8676')).toEqual(latest)
+    expect(await ledger.latestJump('1')).toBeUndefined()
+    await held()
+    expect(await ledger.latestJump('8676')).toEqual(latest)
+    await record({ holds: [jump], heldGrowths: [growth([6, '300'], [7, '400'])] })
+    expect(await ledger.latestJump('8676')).toMatchObject({ at: T0 + 7 * MINUTE })
+  })
+
   test('tells all series of the metric of a site', async () => {
     await follow(ledger, 'beta', [[0, '5']])
     await follow(ledger, 'gamma', [[0, '5']], { site: '1' })
