@@ -118,7 +118,9 @@ function compareSeries(row: SeriesRow, book: SeriesBook, problems: Problems): vo
   const key = `${row.id}`
   problems.compare('series', key, 'head', book.head, row.head)
   problems.compare('series', key, 'carry', book.carry, row.carry)
-  if (book.until > row.at) problems.add('series', key, 'at', `not before its last charge, ${book.until}`, row.at)
+  const isBack = book.redated.some((at) => at <= row.at)
+  if (book.until > row.at && !isBack)
+    problems.add('series', key, 'at', `not before its last charge, ${book.until}`, row.at)
   const { open_number, open_window, open_price, open_base } = row
   if (open_number === null) {
     for (const open of [open_window, open_price, open_base]) {

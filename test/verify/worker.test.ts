@@ -138,6 +138,7 @@ suite('the check is content', () => {
     await read(60, '1')
     await happen({ kind: 'clock', minutes: -120 }, 0)
     await read(10, '0.125')
+    expect(verifyLedger(path).problems).toEqual([])
     await read(100, '1')
     await read(10, '0.125')
     const { watermark } = (await ledger.stored([reading({ project: 'alpha', at: T0, value: '0' }).series]))[0]!.state
