@@ -7,7 +7,8 @@ import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import Big from 'big.js'
 import { type Cloud, formatUnits, keyOf, nameOf, type Said } from './cloud.ts'
-import type { Configuration } from './configuration.ts'
+import { type Configuration, MANY_SERIES } from './configuration.ts'
+import { NoticeOracle } from './noticeOracle.ts'
 import type { Prices } from './prices.ts'
 import {
   type AccountRow,
@@ -16,6 +17,7 @@ import {
   type HeldRow,
   isSame,
   type NoteRow,
+  type NoticeRow,
   prepare,
   type SeriesRow,
   type Statements,
@@ -33,8 +35,10 @@ export class LedgerOracle {
   readonly #prices: Prices
   readonly #precision: number
   readonly #verdict: Verdict
+  readonly #maxSeries: number
   readonly #seriesOracle: SeriesOracle
   readonly #stepOracle: StepOracle
+  readonly #noticeOracle: NoticeOracle
   #db: DatabaseSync | undefined
   #statements: Statements | undefined
   readonly #marks = new Map<bigint, Mark[]>()
@@ -61,8 +65,10 @@ export class LedgerOracle {
     this.#prices = parts.prices
     this.#precision = parts.configuration.precision
     this.#verdict = parts.verdict
+    this.#maxSeries = parts.configuration.maxSeries
     this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict)
     this.#stepOracle = new StepOracle(parts.verdict, parts.clock)
+    this.#noticeOracle = new NoticeOracle(parts.verdict)
   }
 
   get size(): number {
@@ -85,7 +91,7 @@ export class LedgerOracle {
     if (this.#statements !== undefined) return this.#statements
     if (!existsSync(this.#path)) return undefined
     this.#db ??= new DatabaseSync(this.#path, { readOnly: true })
-    const tables = this.#db.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'held_growths'").get()!
+    const tables = this.#db.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'watched_lines'").get()!
     if (tables.n === 0) return undefined
     this.#statements = prepare(this.#db)
     return this.#statements
@@ -200,7 +206,10 @@ export class LedgerOracle {
   }
 
   #lookAtTotals(statements: Statements): void {
-    for (const row of statements.totals.all() as unknown as TotalRow[]) {
+    const totals = statements.totals.all() as unknown as TotalRow[]
+    const notices = statements.newNotices.all(this.#noticeOracle.last) as unknown as NoticeRow[]
+    this.#noticeOracle.look(notices, totals)
+    for (const row of totals) {
       const { name, used } = row
       this.#lookAtMark(row)
       const sum = this.#sums.get(name) ?? 0n
@@ -210,7 +219,7 @@ export class LedgerOracle {
       const sum = this.#sums.get(accountKey(group, site)) ?? 0n
       this.#verdict.check(
         charged === sum,
-        'an account is the sum of its charges',
+        'an account is the sum of its charges and their corrections',
         () => `${group} at ${site}: ${charged} is not ${sum}`,
       )
     }
@@ -230,7 +239,8 @@ export class LedgerOracle {
   /** As charges never fall and no entry is deleted, a total can only fall by an adjustment. */
   #addUp(row: EntryRow, before: EntryRow | undefined): void {
     const growth = row.amount - (before?.amount ?? 0n)
-    const keys = row.kind === 'charge' ? [row.group_name, accountKey(row.group_name, row.site!)] : [row.group_name]
+    // What a charge was corrected by belongs to its site, as the charge does.
+    const keys = row.series_id === null ? [row.group_name] : [row.group_name, accountKey(row.group_name, row.site!)]
     for (const key of keys) this.#sums.set(key, (this.#sums.get(key) ?? 0n) + growth)
   }
 
@@ -251,6 +261,14 @@ export class LedgerOracle {
     )
     const held = Map.groupBy(statements.held.all() as unknown as HeldRow[], (row) => row.series_id)
     const notes = Map.groupBy(statements.notes.all() as unknown as NoteRow[], (row) => row.series_id)
+    for (const [target, opened] of Map.groupBy(this.#series.values(), ({ opened_by }) => opened_by)) {
+      const count = opened.length
+      this.#verdict.check(
+        count <= this.#maxSeries,
+        'a target opens no more series than it may',
+        () => `${target}: ${count}`,
+      )
+    }
     const behind = this.#behind()
     this.#verdict.check(behind.length === 0, 'the ledger knows the last total', () => behind.join('\n'))
     for (const [id, row] of this.#series) {
@@ -272,6 +290,7 @@ export class LedgerOracle {
     const known = new Map([...this.#series.values()].map((row) => [keyOf(seriesOf(row)), row.value]))
     return this.#cloud.siteNames
       .flatMap((site) => this.#cloud.shown(site))
+      .filter(({ series }) => known.has(keyOf(series)) || this.#maxSeries === MANY_SERIES)
       .filter(({ series, value }) => !isNearly(known.get(keyOf(series)), formatUnits(value)))
       .map(({ series, value }) => `${nameOf(series)}: ${known.get(keyOf(series))} instead of ${formatUnits(value)}`)
   }

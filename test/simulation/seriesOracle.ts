@@ -97,7 +97,7 @@ export class SeriesOracle {
   #upperBound(marks: readonly Mark[], charged: Big, what: () => string): void {
     const [first, last] = [marks[0]!.said!, marks.at(-1)!.said!]
     const consumed = last.truth - first.truth + (last.added - first.added)
-    const most = units(consumed + hiddenReturns(marks))
+    const most = units(consumed + hiddenReturns(marks) + lateFalls(marks))
     this.#verdict.check(
       charged.lte(most),
       'nothing is charged that was not consumed',
@@ -132,10 +132,12 @@ function heightOf({ offset, added, jumped }: Said): bigint {
  * LOUD: what totals do not tell apart from consumption (`docs/CLASSIFIER.md`): a step that also returns from a dip, and grows
  * by no more than three times what the project consumes in its time and 15 minutes. So it is with totals that are hours old;
  * machines that ran for days come back with more. And less than a tenth of any step; and whatever the first growth is of a
- * series that begins in a dip, because nothing is known of its pace.
+ * series that begins in a dip, because nothing is known of its pace; and within an hour after a jump that was taken for growth,
+ * because that counts for its pace.
  */
 function hiddenReturns(marks: readonly Mark[]): bigint {
   let hidden = 0n
+  let jumpedAt = -3_600_001n
   for (const [index, mark] of marks.entries()) {
     const { at, said } = mark
     const before = marks[index - 1]
@@ -146,9 +148,26 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
     const elapsed = at - before.at
     const isLikeConsumption = grown * elapsed <= 3n * consumed * (elapsed + 900_000n)
     const isFirst = before.value === marks[0]!.value && mark.value !== before.value
-    if (returned > 0n && (isFirst || returned * 10n <= grown || isLikeConsumption)) hidden += returned
+    if (mark.said!.added > before.said!.added) jumpedAt = at
+    const isAfterJump = at - jumpedAt <= 3_600_000n
+    if (returned > 0n && (isFirst || isAfterJump || returned * 10n <= grown || isLikeConsumption)) hidden += returned
   }
   return hidden
+}
+
+/**
+ * LOUD: of two exporters one lags behind. When a clock that was wrong dates what the first one said by more than ten minutes
+ * otherwise, or it is silent for so long, what the second one says counts as a fall; the way back up is growth if it is less
+ * than a tenth of a step.
+ */
+function lateFalls(marks: readonly Mark[]): bigint {
+  let fallen = 0n
+  for (const [index, { at, said }] of marks.entries()) {
+    const before = marks[index - 1]
+    if (before === undefined || at - before.at <= 600_000n) continue
+    if (said!.truth < before.said!.truth) fallen += before.said!.truth - said!.truth
+  }
+  return fallen
 }
 
 /** Charges between two corrections of a wrong clock: only across such a one may two of them overlap in time. */
