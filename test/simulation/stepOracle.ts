@@ -18,7 +18,8 @@ interface Doings {
   held: Big
   /** Whether held growth was taken back. */
   isWithdrawn: boolean
-  readonly lines: string[]
+  /** To be told of only if something is wrong. */
+  readonly rows: (EntryRow | HeldRow)[]
   readonly notes: NoteRow[]
 }
 
@@ -45,7 +46,7 @@ export class StepOracle {
   #of(series: bigint): Doings {
     const known = this.#doings.get(series)
     if (known !== undefined) return known
-    const doings = { charged: new Big(0), held: new Big(0), isWithdrawn: false, lines: [], notes: [] }
+    const doings = { charged: new Big(0), held: new Big(0), isWithdrawn: false, rows: [], notes: [] }
     this.#doings.set(series, doings)
     return doings
   }
@@ -57,7 +58,7 @@ export class StepOracle {
     this.#held.set(key, row)
     const doings = this.#of(row.series_id)
     const growth = new Big(row.to_value).minus(before?.to_value ?? row.from_value)
-    doings.lines.push(`held ${row.from_value} → ${row.to_value}${row.withdrawn === 1n ? ', withdrawn' : ''}`)
+    doings.rows.push(row)
     const isTaken = row.withdrawn !== (before?.withdrawn ?? 0n)
     if (growth.lt(0) || isTaken) doings.isWithdrawn = true
     if (growth.gt(0)) doings.held = doings.held.plus(growth)
@@ -79,17 +80,17 @@ export class StepOracle {
     if (row.kind !== 'charge' || row.actor !== null) return
     const doings = this.#of(row.series_id!)
     doings.charged = doings.charged.plus(row.to_value!).minus(before?.to_value ?? row.from_value!)
-    doings.lines.push(describe(row))
+    doings.rows.push(row)
   }
 
   /** @param before The watermark before the commit, or the first reading of a new series. */
   step(series: bigint, before: Pick<Mark, 'at' | 'value'>, after: Pick<Mark, 'at' | 'value'>, name: string): void {
-    const { charged, held, isWithdrawn, lines, notes } = this.#of(series)
+    const { charged, held, isWithdrawn, rows, notes } = this.#of(series)
     const grown = new Big(after.value).minus(before.value)
     const isNoted = notes.some(({ kind }) => kind === 'recovered' || kind === 'rebased')
     const isSo = isNoted || (isWithdrawn && held.gt(0)) || charged.plus(held).eq(grown)
     this.#verdict.check(isSo, 'every step of a series is charged, held or noted', () =>
-      [`${name}: ${before.value} → ${after.value}`, ...lines].join('\n    '),
+      [`${name}: ${before.value} → ${after.value}`, ...rows.map(lineOf)].join('\n    '),
     )
   }
 
@@ -104,4 +105,9 @@ export class StepOracle {
       this.#of(series).notes.some((note) => note.kind === 'redated' && note.at === now && note.text.startsWith(says))
     )
   }
+}
+
+function lineOf(row: EntryRow | HeldRow): string {
+  if ('kind' in row) return describe(row)
+  return `held ${row.from_value} → ${row.to_value}${row.withdrawn === 1n ? ', withdrawn' : ''}`
 }
