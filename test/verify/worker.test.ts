@@ -1,6 +1,7 @@
 /** Ledgers of workers that lived through something: the check has nothing to say against them. */
 import fc from 'fast-check'
 import { expect, onTestFinished, suite, test } from 'vitest'
+import { createCorrectionDesk } from '#src/billing/corrections.ts'
 import { createHoldDesk } from '#src/billing/holds.ts'
 import { createIntake } from '#src/billing/intake.ts'
 import { noRejections } from '#src/core/admit.ts'
@@ -125,6 +126,24 @@ suite('the check is content', () => {
     expect(accepted).toBeGreaterThan(5)
     expect(recovered).toBeGreaterThan(5)
     expect(redated).toBeGreaterThan(5)
+  })
+
+  test('with a re-pricing of nothing, after which charges go on to grow', async () => {
+    const path = `${temporaryFolder()}/credits.db`
+    const { ledger, happen } = startLife(path)
+    const read = (step: string) =>
+      happen({ kind: 'reading', minutes: 10, project: 'alpha', origin: 'a', step } as Happening, 0)
+    await read('0')
+    await read('1')
+    const clock = { now: () => T0 + 25 * MINUTE }
+    const desk = createCorrectionDesk({ ledger, clock, logger: silent, onChanged: () => {} })
+    const meter = meters.get('project_vcpu_usage')!
+    const request = { meter, period: { from: 0, to: T0 + 25 * MINUTE }, perUnit: meter.prices[0]!.perUnit }
+    const { id } = await desk.preview({ ...request, actor: 'erika', reason: 'a rehearsal' })
+    await desk.apply(id, { actor: 'erika' })
+    await read('1')
+    await ledger.close()
+    expect(verifyLedger(path)).toMatchObject({ problems: [], entries: 1 })
   })
 
   test('with a clock that was ahead, so that a change of price was passed twice', async () => {
