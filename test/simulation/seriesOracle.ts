@@ -131,12 +131,13 @@ function heightOf({ offset, added, jumped }: Said): bigint {
 /**
  * LOUD: what totals do not tell apart from consumption (`docs/CLASSIFIER.md`): a step that also returns from a dip, and grows
  * by no more than three times what the project consumes in its time and 15 minutes. So it is with totals that are hours old;
- * machines that ran for days come back with more. And less than a tenth of any step; and whatever the first growth is of a
- * series that begins in a dip, because nothing is known of its pace; and within an hour after a jump that was taken for growth,
- * because that counts for its pace.
+ * machines that ran for days come back with more. And less than a tenth of any step; and within an hour after a jump that was
+ * taken for growth, because that counts for its pace; and the way up to a height at which the series was never read, because
+ * its dip began before it was opened: to the worker that is a jump of one project, as `added` is.
  */
 function hiddenReturns(marks: readonly Mark[]): bigint {
   let hidden = 0n
+  let highest = heightOf(marks[0]!.said!)
   let jumpedAt = -3_600_001n
   for (const [index, mark] of marks.entries()) {
     const { at, said } = mark
@@ -147,10 +148,12 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
     const grown = consumed + said!.offset - before.said!.offset
     const elapsed = at - before.at
     const isLikeConsumption = grown * elapsed <= 3n * consumed * (elapsed + 900_000n)
-    const isFirst = before.value === marks[0]!.value && mark.value !== before.value
+    const unseen = heightOf(said!) - (highest > heightOf(before.said!) ? highest : heightOf(before.said!))
+    if (heightOf(said!) > highest) highest = heightOf(said!)
     if (mark.said!.added > before.said!.added) jumpedAt = at
     const isAfterJump = at - jumpedAt <= 3_600_000n
-    if (returned > 0n && (isFirst || isAfterJump || returned * 10n <= grown || isLikeConsumption)) hidden += returned
+    if (returned > 0n && (isAfterJump || returned * 10n <= grown || isLikeConsumption)) hidden += returned
+    else if (unseen > 0n) hidden += unseen
   }
   return hidden
 }

@@ -404,13 +404,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a notice is not recorded in the transaction of its entry',
     file: 'ledger/sqlite/notices.ts',
-    text: '      insert({ ...facts, line,',
-    instead: '      queueMicrotask(() => insert({ ...facts, line,',
-    also: {
-      file: 'ledger/sqlite/notices.ts',
-      text: "isTold ? 'waiting' : 'passed')",
-      instead: "isTold ? 'waiting' : 'passed'))",
-    },
+    text: "insert({ ...facts, line, ...(entry !== undefined && { entry }) }, isTold ? 'waiting' : 'passed')",
+    instead:
+      "queueMicrotask(() => insert({ ...facts, line, ...(entry !== undefined && { entry }) }, isTold ? 'waiting' : 'passed'))",
   },
   {
     name: 'who is adjusted twice pays twice',
@@ -441,7 +437,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a target opens as many series as it likes',
     file: 'billing/seriesLimit.ts',
     text: 'if (opening.size < room) {',
-    instead: 'if (opening.size <= room + most) {',
+    instead: 'if (opening.size >= 0) {',
   },
   {
     name: 'a target that failed is not scraped again',
