@@ -185,6 +185,7 @@ function buildIntake(
   return createIntake({
     ledger,
     maxSeries: settings.maxSeries,
+    smallSites: settings.smallSites,
     meters: settings.meters,
     clock,
     logger: logging.logger('billing'),

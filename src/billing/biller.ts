@@ -79,7 +79,7 @@ export function accept(
     if (meter === undefined) throw new RangeError(`Nothing is charged for ${series.metric} any more`)
     draft.open = undefined
     if (!charge(draft, { from, to }, meter, now)) throw new RangeError('The growth is more than a ledger can sum up')
-    draft.state = withAccepted(draft.state!, from, subtract(to.value, from.value))
+    draft.state = withAccepted(draft.state!, { from, to })
   }
   for (const draft of drafts.values()) {
     draft.open = undefined
@@ -188,8 +188,8 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
   const isUnitBack = verdict?.fall === 'unit switched'
   const decision = decide(draft.state, reading, { meter, now, jump: jump?.reason, isUnitHeld, isUnitBack })
   const withdraw = (from: Point) => collected.withdrawn.push({ series: draft.series, from, until: reading.at })
-  const note = (kind: Note['kind'], text: string) =>
-    collected.notes.push({ kind, series: draft.series, at: reading.at, text })
+  const note = (kind: Note['kind'], text: string, at = reading.at) =>
+    collected.notes.push({ kind, series: draft.series, at, text })
   switch (decision.kind) {
     case 'stale':
       if (decision.conflict)
@@ -209,8 +209,9 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
     case 'redated':
       draft.open = undefined
       note(
-        'rebased',
+        'redated',
         `The watermark ${describePoint(decision.from)} was later than our clock, which was wrong then or is now: it counts as of ${formatInstant(decision.to.at)}.`,
+        decision.to.at,
       )
       break
     case 'recovered':
@@ -240,6 +241,7 @@ function jumpOf(
 ): Jump | undefined {
   const jump = verdict?.jump
   if (jump === undefined || state === undefined) return undefined
+  if (jump.begun !== undefined && state.watermark.at >= jump.begun.at) return undefined
   if (jump.only !== undefined) return jump.only.has(projectKey(series)) ? jump : undefined
   return approximate(value) >= jump.least * approximate(state.watermark.value) ? jump : undefined
 }

@@ -8,6 +8,7 @@ import PQueue from 'p-queue'
 import type { Rejections } from '../core/admit.ts'
 import type { Meters } from '../core/meters.ts'
 import type { Reading } from '../core/series.ts'
+import type { SmallSites } from '../core/smallSite.ts'
 import type { Clock } from '../core/time.ts'
 import { type Hold, type Ledger, type Recorded, TotalTooLargeError } from '../ledger/ledger.ts'
 import type { Delivery } from '../sources/source.ts'
@@ -17,9 +18,11 @@ import { createSeriesLimit } from './seriesLimit.ts'
 import { agreeingClocks, createJudge, unitKeys, type Verdicts } from './sites.ts'
 
 export interface IntakeOptions {
-  readonly ledger: Pick<Ledger, 'record' | 'stored' | 'openedBy' | 'seriesOf' | 'openHolds'>
+  readonly ledger: Pick<Ledger, 'record' | 'stored' | 'openedBy' | 'seriesOf' | 'openHolds' | 'latestJump'>
   /** How many series a target may open. */
   readonly maxSeries: number
+  /** What is done with growth that no pace explains in a small site; `hold` if not given. */
+  readonly smallSites?: SmallSites
   readonly meters: Meters
   readonly clock: Clock
   readonly logger: Logger
@@ -68,6 +71,7 @@ const PLAUSIBLE_RATIO = { least: 0.05, most: 512 }
 export function createIntake({
   ledger,
   maxSeries,
+  smallSites,
   meters,
   clock,
   logger,
@@ -108,7 +112,7 @@ export function createIntake({
 
   /** What the delivery as a whole says, before any of it is recorded. */
   async function look({ source, readings }: Delivery): Promise<Look> {
-    const judge = createJudge()
+    const judge = createJudge(smallSites)
     const limit = createSeriesLimit(source, maxSeries, await ledger.openedBy(source))
     const admitted: Reading[] = []
     for (const part of parts(readings.toSorted(byGroupAndTime), size)) {
@@ -118,7 +122,7 @@ export function createIntake({
     }
     const { surplus, holds, released } = limit.outcome()
     const agreeing = agreeingClocks(admitted, clock.now(), source)
-    const verdicts = await judge.verdicts(({ site, metric }) => ledger.seriesOf(site, metric))
+    const verdicts = await judge.verdicts(ledger)
     return { readings: admitted, verdicts, surplus, holds, released: [...agreeing, ...released] }
   }
 

@@ -4,11 +4,13 @@
  */
 import { classify, type SiteVerdict } from '../core/classify.ts'
 import { CLOCK_TOLERANCE } from '../core/decide.ts'
-import { findMerged, type Known } from '../core/merge.ts'
+import { type HeldJump, isRestOfJump, isUnexplained } from '../core/interrupted.ts'
+import { findMerged } from '../core/merge.ts'
 import type { Step } from '../core/moves.ts'
 import { type Reading, type Series, seriesKey } from '../core/series.ts'
+import type { SmallSites } from '../core/smallSite.ts'
 import type { Instant } from '../core/time.ts'
-import type { StoredSeries } from '../ledger/ledger.ts'
+import type { Ledger, StoredSeries } from '../ledger/ledger.ts'
 
 /** What a delivery says about the site and metric of a series, found before it is recorded in parts. */
 export type Verdicts = (series: Series) => SiteVerdict | undefined
@@ -16,12 +18,12 @@ export type Verdicts = (series: Series) => SiteVerdict | undefined
 export interface Judge {
   /** Takes some readings of a delivery and what is stored of the series of each. */
   look(readings: readonly Reading[], stored: readonly (StoredSeries | undefined)[]): void
-  /** @param known All series of a site's metric, also those that are not in the delivery. Asked for only if one jumped. */
-  verdicts(known: (of: SiteMetric) => Promise<readonly Known[]>): Promise<Verdicts>
+  /** @param ledger Asked only about sites of which a series grew by more than its pace. */
+  verdicts(ledger: Pick<Ledger, 'seriesOf' | 'latestJump'>): Promise<Verdicts>
 }
 
 /** Looks at all readings of a delivery together; see `core/classify.ts`. */
-export function createJudge(): Judge {
+export function createJudge(smallSites: SmallSites = 'hold'): Judge {
   const steps = new SiteMap<{ site: string; metric: string; steps: Step[] }>((of) => ({ ...of, steps: [] }))
   return {
     look(readings, stored) {
@@ -30,22 +32,35 @@ export function createJudge(): Judge {
         if (before !== undefined) steps.of(reading.series).steps.push({ before, reading })
       }
     },
-    async verdicts(known) {
+    async verdicts(ledger) {
       const ofSites = new Map<string, ReadonlyMap<string, SiteVerdict>>()
       const merged = new Map<string, string>()
+      const rests = new Map<string, HeldJump>()
       for (const [site, own] of Map.groupBy(steps.all(), ({ site }) => site)) {
         const byMetric = new Map(own.map((each) => [each.metric, each.steps]))
-        const verdicts = classify(byMetric)
+        const begun = own.some((each) => each.steps.some(isUnexplained)) ? await ledger.latestJump(site) : undefined
+        const isRest = (step: Step) => begun !== undefined && isRestOfJump(step, begun)
+        for (const { reading } of own.flatMap((each) => each.steps.filter(isRest)))
+          rests.set(seriesKey(reading.series), begun!)
+        // The rest of one jump is no second one.
+        const verdicts = classify(
+          new Map(own.map(({ metric, steps }) => [metric, steps.filter((step) => !isRest(step))])),
+          smallSites,
+        )
         ofSites.set(site, verdicts)
         // When all of a site jumped, that its totals match each other is no wonder.
         if ([...verdicts.values()].some(({ jump }) => jump !== undefined && jump.only === undefined)) continue
-        for (const [key, other] of await findMerged(byMetric, (metric) => known({ site, metric })))
+        for (const [key, other] of await findMerged(byMetric, (metric) => ledger.seriesOf(site, metric)))
           merged.set(key, other)
       }
       return (series) => {
         const verdict = ofSites.get(series.site)?.get(series.metric)
-        const other = verdict === undefined || merged.size === 0 ? undefined : merged.get(seriesKey(series))
-        if (verdict === undefined || other === undefined) return verdict
+        if (verdict === undefined || merged.size + rests.size === 0) return verdict
+        const key = seriesKey(series)
+        const begun = rests.get(key)
+        if (begun !== undefined) return { ...verdict, jump: { reason: 'site jump', cause: 'unknown', least: 1, begun } }
+        const other = merged.get(key)
+        if (other === undefined) return verdict
         return { ...verdict, jump: { reason: 'series merged', cause: 'series merged', least: 1, other } }
       }
     },

@@ -22,6 +22,7 @@ export function describeHold(
       return { key: unitKey(series), kind, site, reason }
     }
     case 'site jump': {
+      if (jump?.begun !== undefined) return { key: jump.begun.key, kind, site, reason: jump.begun.reason }
       const reason = `Projects of site ${site} jumped together (${metric}, about ${formatInstant(to.at)}). ${describeJump(jump?.cause ?? 'unknown')} What they jumped by is not charged; what they grow by from there is.`
       return { key: `${kind}/${site}/${metric}/${to.at}`, kind, site, reason }
     }

@@ -22,6 +22,7 @@ import {
   presence,
   quoteAddress,
   semicolons,
+  smallSites,
   text,
   webhookSecret,
   wholeNumber,
@@ -81,6 +82,11 @@ export const declarations = {
     fallback: '250000',
     unit: 'series',
     parse: wholeNumber({ min: 1, max: 100_000_000 }),
+  },
+  OS_CREDITS_SMALL_SITES: {
+    doc: 'What is done with growth that its pace does not explain at a site where fewer than ten totals change at a time, as nothing confirms it there: hold or charge.',
+    fallback: 'hold',
+    parse: smallSites,
   },
   OS_CREDITS_LEDGER: {
     doc: 'Where the ledger is kept.',

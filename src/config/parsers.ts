@@ -2,8 +2,10 @@
  * How the texts of settings and files are read. A parser gives the value or throws `Unexpected`, which says what was
  * expected; who calls it knows the name of the setting and what to show of the text.
  */
+
 import { type Decimal, isNegative, isZero, parseDecimal } from '../core/decimals.ts'
 import { readMailAddress } from '../core/mailAddress.ts'
+import type { SmallSites } from '../core/smallSite.ts'
 import { DAY, HOUR, type Instant, MINUTE, parseInstant, SECOND } from '../core/time.ts'
 
 /** @throws {Unexpected} if the text is not in its notation. */
@@ -159,6 +161,12 @@ export const onOrOff: Parser<boolean> = (given) => {
   const text = given.toLowerCase()
   if (text !== 'on' && text !== 'off') throw new Unexpected('on or off')
   return text === 'on'
+}
+
+export const smallSites: Parser<SmallSites> = (given) => {
+  const text = given.toLowerCase()
+  if (text !== 'hold' && text !== 'charge') throw new Unexpected('hold or charge')
+  return text
 }
 
 /** The levels of the log, as `telemetry` names them. */

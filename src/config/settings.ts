@@ -5,6 +5,7 @@
  * message, neither is a login that stands in an address.
  */
 import type { Meters } from '../core/meters.ts'
+import type { SmallSites } from '../core/smallSite.ts'
 import { type Declaration, declarations, type Name, type Values } from './declarations.ts'
 import { type Effective, type Environment, type Files, type Given, readNamed, readValues } from './environment.ts'
 import { type LogLevel, quoteAddress } from './parsers.ts'
@@ -25,6 +26,8 @@ export interface Settings {
   readonly whitelist?: ReadonlySet<string>
   /** How many series a target may open. */
   readonly maxSeries: number
+  /** What is done with growth that no pace explains in a small site. */
+  readonly smallSites: SmallSites
   readonly ledger: { readonly path: string }
   /** Without it nothing is published. */
   readonly perun?: PerunSettings
@@ -228,6 +231,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
       ...defined({ token: values.USAGE_EXPORTER_TOKEN }),
     },
     maxSeries: values.OS_CREDITS_MAX_SERIES,
+    smallSites: values.OS_CREDITS_SMALL_SITES,
     ledger: values.OS_CREDITS_LEDGER,
     workers: values.OS_CREDITS_WORKERS,
     precision: values.OS_CREDITS_PRECISION,

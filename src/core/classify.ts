@@ -7,9 +7,10 @@
  */
 import type { Cause } from './causes.ts'
 import type { JumpReason } from './decide.ts'
+import type { HeldJump } from './interrupted.ts'
 import { UNEXPLAINED } from './lines.ts'
 import { type Move, type Moves, movesOf, noMoves, type Pair, pairsOf, projectOf, type Step } from './moves.ts'
-import { doubtful, isSmallSite } from './smallSite.ts'
+import { doubtful, isSmallSite, type SmallSites } from './smallSite.ts'
 
 /** What happened to one metric of one site. */
 export interface SiteVerdict {
@@ -28,6 +29,8 @@ export interface Jump {
   readonly only?: ReadonlySet<string>
   /** The project whose total the series took in. */
   readonly other?: string
+  /** The jump of the site that this is the rest of. */
+  readonly begun?: HeldJump
 }
 
 /** From this many series on, what all of them do is no coincidence. */
@@ -53,18 +56,27 @@ const UNIT_RATIO = 1_024
 const UNIT_TOLERANCE = 0.05
 
 /** @param steps All readings of one site in one delivery whose series are known, by their metric. */
-export function classify(steps: ReadonlyMap<string, readonly Step[]>): ReadonlyMap<string, SiteVerdict> {
+export function classify(
+  steps: ReadonlyMap<string, readonly Step[]>,
+  smallSites: SmallSites = 'hold',
+): ReadonlyMap<string, SiteVerdict> {
   const moves = new Map([...steps].map(([metric, own]) => [metric, movesOf(own)]))
   return new Map(
-    [...moves].map(([metric, own]) => [metric, verdict(own, [...moves].find(([name]) => name !== metric)?.[1])]),
+    [...moves].map(([metric, own]) => {
+      const other = [...moves].find(([name]) => name !== metric)?.[1] ?? noMoves
+      return [metric, verdict(own, other, smallSites === 'hold' && isSmallSite(own))]
+    }),
   )
 }
 
-/** @param other What another metric of the site did meanwhile. */
-function verdict(own: Moves, other: Moves = noMoves): SiteVerdict {
+/**
+ * @param other What another metric of the site did meanwhile.
+ * @param isStrict Whether only what a pace explains is believed.
+ */
+function verdict(own: Moves, other: Moves, isStrict: boolean): SiteVerdict {
   const isOtherFalling = isMany(other.fallen, other.all) && !isMost(other.fallen.filter(isOldUnit), other.fallen)
   const isQuiet = own.fallen.length + own.jumped.length === 0 && !isOtherFalling
-  if (isQuiet && !isSmallSite(own)) return { fall: 'unknown', ...switchedOnly(own) }
+  if (isQuiet && !isStrict) return { fall: 'unknown', ...switchedOnly(own) }
   const pairs = pairsOf(own.all, other)
   const fall = fallCause(own, pairs)
   const cause = jumpCause(own, pairs)
@@ -74,7 +86,7 @@ function verdict(own: Moves, other: Moves = noMoves): SiteVerdict {
   const isRecomputed = isOtherFalling || isSiteJump(jumpCause(other, []))
   if (isRecomputed && own.jumped.length > 0)
     return { fall, jump: { reason: 'site jump', cause: 're-weighted', least: 1 } }
-  const only = isSmallSite(own) ? doubtful(own, isOfUnit(other) ? noMoves : other) : suspects(pairs, isOtherFalling)
+  const only = isStrict ? doubtful(own, isOfUnit(other) ? noMoves : other) : suspects(pairs, isOtherFalling)
   return only.size === 0 ? { fall } : { fall, jump: { reason: 'implausible growth', cause: 'unknown', least: 1, only } }
 }
 

@@ -148,8 +148,8 @@ export const CLOCK_TOLERANCE = 5 * MINUTE
 /** Sums of doubles differ in their last digits when they are added up in another order; such a fall is none. */
 const SUMMATION_NOISE = decimal('1e-10')
 
-/** Of MiB and GiB: a total that falls by less than this is still in the other unit. */
-const UNIT_FALL = decimal('512')
+/** Of MiB and GiB: a total that falls or grows by less than this is still in the same unit. */
+const UNIT_FACTOR = decimal('512')
 
 export function decide(state: SeriesState | undefined, reading: Reading, circumstances: Circumstances): Decision {
   const { at, value, origin } = reading
@@ -194,7 +194,7 @@ function fell(state: SeriesState, to: Point, circumstances: Circumstances): Deci
   const lines = rememberedLines(state, to.at)
   const line = lines.find((each) => whereabouts(each, state, to) === 'on the former line')
   if (line !== undefined) return recovered(state, line, to, circumstances)
-  const isUnitBack = circumstances.isUnitBack === true && compare(multiply(to.value, UNIT_FALL), from.value) < 0
+  const isUnitBack = circumstances.isUnitBack === true && compare(multiply(to.value, UNIT_FACTOR), from.value) < 0
   const switched = isUnitBack ? lines.find(({ isOtherUnit }) => isOtherUnit) : undefined
   if (switched === undefined) return { kind: 'rebased', from, to, state: leftLine(state, to) }
   const next = withLines({ watermark: to, pace: switched.pace }, lines.slice(0, lines.indexOf(switched)))
@@ -226,6 +226,7 @@ function grew(state: SeriesState, to: Point, circumstances: Circumstances): Deci
   const reached = above[places.indexOf('on the former line')]
   if (reached !== undefined) return recovered(state, reached, to, circumstances)
   if (isUnitHeld === true && isInOtherUnit(lines)) return held('unit switched', moved(state, to))
+  if (isUnitHeld === true && isSwitch(from, to)) return held('unit switched', jumped(state, to, 'unit switched'))
   if (places.includes('above the former line') || isPartialReturn(state, above, to)) {
     return held('unclear after a fall', { ...leftLine(state, to), pace: cautiousPace(state, to) })
   }
@@ -247,6 +248,11 @@ function jumped(state: SeriesState, to: Point, jump: JumpReason): SeriesState {
   if (jump === 'implausible growth' || jump === 'series merged') return { ...next, pace: 0 }
   const factor = approximate(to.value) / approximate(state.watermark.value)
   return Number.isFinite(factor) ? { ...next, pace: next.pace * factor } : next
+}
+
+/** A series that comes late to a switch of its site: it was absent, or the delivery was recorded in part. */
+function isSwitch(from: Point, to: Point): boolean {
+  return from.value.digits > 0n && compare(to.value, multiply(from.value, UNIT_FACTOR)) >= 0
 }
 
 function isInOtherUnit(lines: readonly FormerLine[]): boolean {

@@ -129,7 +129,7 @@ function keepMost(lines: readonly FormerLine[]): readonly FormerLine[] {
 }
 
 export function chargedSince(lines: readonly FormerLine[], growth: Decimal): readonly FormerLine[] {
-  return lines.map((line) => ({ ...line, charged: add(line.charged, growth) }))
+  return chargedEach(lines, () => growth)
 }
 
 export function withLines({ watermark, pace }: SeriesState, lines: readonly FormerLine[]): SeriesState {
@@ -137,14 +137,23 @@ export function withLines({ watermark, pace }: SeriesState, lines: readonly Form
 }
 
 /**
- * The state after held growth that began at `from` was charged after all: a series that comes back to any line it had left by
- * then is not charged for it again.
+ * The state after held growth was charged after all: a series that comes back to any line it had left by then is not charged
+ * for it again. What was held step by step is one growth, and each step left a line: of those within it, what came after counts.
  */
-export function withAccepted(state: SeriesState, from: Point, growth: Decimal): SeriesState {
-  const lines = (state.formerLines ?? []).map((line) =>
-    line.at <= from.at ? { ...line, charged: add(line.charged, growth) } : line,
-  )
+export function withAccepted(
+  state: SeriesState,
+  { from, to }: { readonly from: Point; readonly to: Point },
+): SeriesState {
+  const chargedAfter = (line: FormerLine): Decimal => {
+    if (line.at <= from.at) return subtract(to.value, from.value)
+    return line.at < to.at && compare(line.value, to.value) < 0 ? subtract(to.value, line.value) : zero
+  }
+  const lines = chargedEach(state.formerLines ?? [], chargedAfter)
   return { ...state, ...(lines.length > 0 && { formerLines: lines }) }
+}
+
+function chargedEach(lines: readonly FormerLine[], growth: (line: FormerLine) => Decimal): readonly FormerLine[] {
+  return lines.map((line) => ({ ...line, charged: add(line.charged, growth(line)) }))
 }
 
 /** Whether a series stood still for longer than an exporter takes to compute. */
@@ -155,6 +164,11 @@ export function isAtRest(state: SeriesState): boolean {
 /** Since when the value is what it is. */
 export function lastChange({ stillSince, watermark }: SeriesState): Instant {
   return stillSince ?? watermark.at
+}
+
+/** What the pace explains of the growth since a value last changed, delays included. */
+export function explainedGrowth(state: SeriesState, at: Instant): number {
+  return state.pace * hours(at - lastChange(state) + JUMP_ALLOWANCE)
 }
 
 export function hours(ms: number): number {

@@ -10,6 +10,12 @@ import { hours, isAtRest, lastChange, longestHours, PACE_TOLERANCE, paceAfterJum
 import { type Move, type Moves, pairsOf, projectOf, type Step } from './moves.ts'
 import type { Instant } from './time.ts'
 
+/**
+ * What is done with growth that no pace explains in a small site: `hold` charges nothing that could be wrong, and asks a person
+ * whenever a project starts more machines; `charge` believes the project, up to the limit of the meter.
+ */
+export type SmallSites = 'hold' | 'charge'
+
 /** In a site with fewer changed totals nothing can be said by comparing them. */
 const SMALL_SITE = 10
 

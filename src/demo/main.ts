@@ -111,6 +111,7 @@ function startWorker(exporter: Exporter, perun: PerunSimulator, port: number): C
         OS_CREDITS_PERUN_PASSWORD: 'secret',
         OS_CREDITS_PERUN_VO_ID: String(perun.voId),
         OS_CREDITS_PERUN_MAX_AGE: '1s',
+        OS_CREDITS_SMALL_SITES: 'charge',
         CREDITS_PORT: String(port),
         LOG_LEVEL: 'debug',
       },

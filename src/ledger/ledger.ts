@@ -12,6 +12,7 @@ import type { Credits } from '../core/credits.ts'
 import type { Point, SeriesState } from '../core/decide.ts'
 import type { Decimal } from '../core/decimals.ts'
 import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
+import type { HeldJump } from '../core/interrupted.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
 import type { CorrectionLedger } from './corrections.ts'
@@ -63,7 +64,7 @@ export interface SeriesChange {
 
 /** A remark that explains the ledger without changing an amount. */
 export interface Note {
-  readonly kind: 'opened' | 'rebased' | 'recovered' | 'conflict'
+  readonly kind: 'opened' | 'rebased' | 'redated' | 'recovered' | 'conflict'
   readonly series: Series
   readonly at: Instant
   readonly text: string
@@ -396,6 +397,8 @@ export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger, Me
   seriesOf(site: string, metric: string): Promise<{ readonly series: Series; readonly state: SeriesState }[]>
   /** Which of these keys name an open hold. */
   openHolds(keys: readonly string[]): Promise<ReadonlySet<string>>
+  /** The latest jump of a site of which growth was held, whether or not it is decided. */
+  latestJump(site: string): Promise<HeldJump | undefined>
   /** What is stored of each series, in the same order. */
   stored(series: readonly Series[]): Promise<(StoredSeries | undefined)[]>
   /** How many series began with a recording of this source. */

@@ -16,6 +16,8 @@ export interface SeriesBook extends SeriesNames {
   latest?: { readonly number: bigint; readonly at: bigint; readonly price: string | null; readonly base: string }
   /** Until when it is charged, what people accepted aside. */
   until: bigint
+  /** The instants to which its watermark was set back, because a clock had been ahead. */
+  readonly redated: bigint[]
 }
 
 export interface GroupBook {
@@ -53,10 +55,14 @@ export function openBooks(db: DatabaseSync, problems: Problems): Books {
   const series = new Map<bigint, SeriesBook>()
   const names = 'SELECT id, site, metric, project_id, project_name FROM series ORDER BY id'
   for (const { id, ...rest } of rows<SeriesNames & { id: bigint }>(db, names)) {
-    series.set(id, { ...rest, head: '', carry: '0', until: 0n })
+    series.set(id, { ...rest, head: '', carry: '0', until: 0n, redated: [] })
     const account = groups.get(rest.project_name)?.sites.get(rest.site)
     if (account === undefined) problems.add('series', `${id}`, 'the account of its group at its site', 'one', null)
     else account.hasSeries = true
+  }
+  const redated = "SELECT series_id, at FROM notes WHERE kind = 'redated' ORDER BY id"
+  for (const { series_id, at } of rows<{ series_id: bigint; at: bigint }>(db, redated)) {
+    series.get(series_id)?.redated.push(at)
   }
   for (const { name, sites } of groups.values()) {
     if (sites.size === 0) problems.add('groups', name, 'accounts', 'at least one', null)
@@ -112,7 +118,9 @@ function compareSeries(row: SeriesRow, book: SeriesBook, problems: Problems): vo
   const key = `${row.id}`
   problems.compare('series', key, 'head', book.head, row.head)
   problems.compare('series', key, 'carry', book.carry, row.carry)
-  if (book.until > row.at) problems.add('series', key, 'at', `not before its last charge, ${book.until}`, row.at)
+  const isBack = book.redated.some((at) => at <= row.at)
+  if (book.until > row.at && !isBack)
+    problems.add('series', key, 'at', `not before its last charge, ${book.until}`, row.at)
   const { open_number, open_window, open_price, open_base } = row
   if (open_number === null) {
     for (const open of [open_window, open_price, open_base]) {

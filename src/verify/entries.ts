@@ -61,7 +61,7 @@ export function checkEntries(db: DatabaseSync, { books, accepted, problems, onEn
     }
     compare(row, 'group_name', series.project_name)
     compare(row, 'site', series.site)
-    compare(row, 'id', `charge/${keyOf(series)}/${row.from_at}`)
+    if (!idsOf(row, series).includes(row.id)) compare(row, 'id', `charge/${keyOf(series)}/${row.from_at}`)
     compare(row, 'corrects', null)
     compare(row, 'corrects_to', null)
     checkAmount(row, series)
@@ -74,6 +74,12 @@ export function checkEntries(db: DatabaseSync, { books, accepted, problems, onEn
     series.latest = { number: row.number, at: row.at, price: row.price_version, base }
     addTo(row, series.site)
     return base
+  }
+
+  /** A series whose watermark was set back passes an instant again. */
+  function idsOf({ from_at }: EntryRow, series: SeriesBook): string[] {
+    const id = `charge/${keyOf(series)}/${from_at}`
+    return [id, ...series.redated.map((_, index) => `${id}/${index + 1}`)]
   }
 
   /** `amount + carry_out = (to_value − from_value) × per_unit × 10⁶ + carry_in`, with a carry of less than 1. */
@@ -103,7 +109,8 @@ export function checkEntries(db: DatabaseSync, { books, accepted, problems, onEn
   function checkPeriod(row: EntryRow, series: SeriesBook): void {
     if (row.from_at === null || row.from_at >= row.at) complain(row, 'from_at', `before ${row.at}`, row.from_at)
     if (row.actor !== null) return
-    if (row.from_at !== null && row.from_at < series.until) {
+    const isOverlapping = row.from_at !== null && row.from_at < series.until
+    if (isOverlapping && !series.redated.some((at) => at <= row.from_at! && at < series.until)) {
       complain(row, 'from_at', `not before ${series.until}, until when its series is charged already`, row.from_at)
     }
     series.until = row.at

@@ -39,6 +39,7 @@ suite('The settings of a worker', () => {
       targets: [{ url: 'http://exporter:8080/metrics', labels: {} }],
       scrape: { interval: 60_000, timeout: 10_000 },
       maxSeries: 250_000,
+      smallSites: 'hold',
       ledger: { path: 'data/credits.db' },
       workers: 10,
       precision: 2,

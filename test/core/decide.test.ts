@@ -281,8 +281,24 @@ suite('growth that was accepted', () => {
       pace: 1,
       formerLines: [line(0, '200'), line(10, '110'), line(60, '85')],
     }
-    const after = withAccepted(state, { at: at(20), value: decimal('50') }, decimal('30'))
+    const after = withAccepted(state, {
+      from: { at: at(20), value: decimal('50') },
+      to: { at: at(40), value: decimal('80') },
+    })
     expect(after.formerLines!.map(({ charged }) => formatDecimal(charged))).toEqual(['32', '32', '2'])
+  })
+
+  test('counts for lines within it what came after them', () => {
+    const state: SeriesState = {
+      watermark: { at: at(60), value: decimal('90') },
+      pace: 1,
+      formerLines: [line(20, '50'), line(30, '55'), line(40, '60'), line(50, '80')],
+    }
+    const after = withAccepted(state, {
+      from: { at: at(20), value: decimal('50') },
+      to: { at: at(50), value: decimal('80') },
+    })
+    expect(after.formerLines!.map(({ charged }) => formatDecimal(charged))).toEqual(['32', '27', '22', '2'])
   })
 })
 
@@ -307,6 +323,17 @@ suite('another unit', () => {
   test('ends with the old unit: charged is what was consumed meanwhile', () => {
     const back = decided(stateOf(switched), 3, '412', { isUnitHeld: true, isUnitBack: true })
     expect(back).toMatchObject({ kind: 'recovered', from: { value: decimal('400') }, to: { value: decimal('412') } })
+  })
+
+  test('is what a series comes to late that was absent at the jump, while the hold is open', () => {
+    const late = decided(before, 3, '413696', { isUnitHeld: true })
+    expect(late).toMatchObject({
+      kind: 'held',
+      reason: 'unit switched',
+      state: { formerLines: [{ isOtherUnit: true }] },
+    })
+    expect(decided(before, 3, '800', { isUnitHeld: true }).kind).toBe('charged')
+    expect(decided(before, 3, '413696').kind).toBe('charged')
   })
 
   test('is where a series begins that is new while the hold is open', () => {

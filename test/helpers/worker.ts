@@ -28,7 +28,12 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
   const publishing =
     perun === undefined ? {} : { ...login, OS_CREDITS_PERUN_URL: perun.url, OS_CREDITS_PERUN_VO_ID: `${perun.voId}` }
   // Tests ask again and again until something is so.
-  const defaults = { CREDITS_PORT: '0', OS_CREDITS_RATE_LIMIT: '0', OS_CREDITS_LEDGER: `sqlite:${folder}/credits.db` }
+  const defaults = {
+    CREDITS_PORT: '0',
+    OS_CREDITS_RATE_LIMIT: '0',
+    OS_CREDITS_SMALL_SITES: 'charge',
+    OS_CREDITS_LEDGER: `sqlite:${folder}/credits.db`,
+  }
   const { settings } = loadSettings({ ...defaults, ...publishing, ...env }, (path) => files[path] ?? '')
   const start = () =>
     startService({

@@ -42,6 +42,7 @@ export function workerSettings(folder: string, exporterUrl: string): Record<stri
     CREDITS_PORT: '0',
     // Tests ask again and again until something is so.
     OS_CREDITS_RATE_LIMIT: '0',
+    OS_CREDITS_SMALL_SITES: 'charge',
     LOG_LEVEL: 'debug',
   }
 }

@@ -57,7 +57,13 @@ export const rejections = namesOf<Rejection>({
 
 export const entryKinds = namesOf<Entry['kind']>({ charge: true, adjustment: true, opening: true })
 
-export const noteKinds = namesOf<Note['kind']>({ opened: true, rebased: true, recovered: true, conflict: true })
+export const noteKinds = namesOf<Note['kind']>({
+  opened: true,
+  rebased: true,
+  redated: true,
+  recovered: true,
+  conflict: true,
+})
 
 export const noticeStates = namesOf<NoticeState>({
   waiting: true,

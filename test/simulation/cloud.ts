@@ -95,7 +95,7 @@ export class Cloud {
   }
 
   #newSeries(of: Pick<SimulatedSeries, 'site' | 'metric' | 'projectId' | 'projectName' | 'domain'>): SimulatedSeries {
-    const { isWeightedAnew } = this.#configuration
+    const { isWeightedAnew, twin, faults } = this.#configuration
     return {
       ...of,
       rate: this.#random.chance(0.1) && !isWeightedAnew ? 0n : BigInt(this.#random.whole(1, 40)) * 2_777n,
@@ -107,7 +107,9 @@ export class Cloud {
       since: this.#timeline.now,
       isListed: this.#random.chance(0.9) || isWeightedAnew,
       // A second exporter that lags behind looks like a fall when the first one is silent for long.
-      isDistorted: of.site === FIRST_SITE && this.#configuration.twin === 'lagging',
+      // So does a second way to the first one, when clocks are wrong.
+      isDistorted:
+        of.site === FIRST_SITE && (twin === 'lagging' || (twin === 'federated' && faults.clockStepsPerHour > 0)),
     }
   }
 

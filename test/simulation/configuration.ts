@@ -17,6 +17,8 @@ export interface Configuration {
   readonly precision: number
   /** Units per hour beyond which growth is held; a tight one is met now and then. */
   readonly maxGrowth: number
+  /** Series that each target may open: seldom fewer than there are. */
+  readonly maxSeries: number
   readonly changesPrice: boolean
   /** A second target for the first site: a Prometheus that federates it, or a second exporter that lags behind. */
   readonly twin: 'none' | 'federated' | 'lagging'
@@ -89,7 +91,15 @@ export function configurationOf(seed: number): Configuration {
   const usual = usualConfiguration(seed)
   if (seed % 20 !== 9) return usual
   const faults = { ...none, scrape: usual.faults.scrape, perun: usual.faults.perun }
-  return { ...usual, projects: 5, maxGrowth: 1_000_000_000, twin: 'none', isWeightedAnew: true, faults }
+  return {
+    ...usual,
+    projects: 5,
+    maxGrowth: 1_000_000_000,
+    maxSeries: MANY_SERIES,
+    twin: 'none',
+    isWeightedAnew: true,
+    faults,
+  }
 }
 
 function usualConfiguration(seed: number): Configuration {
@@ -106,6 +116,7 @@ function usualConfiguration(seed: number): Configuration {
     workers: random.pick([1, 2, 4, 12]),
     precision: random.pick([0, 2, 2, 4, 6]),
     maxGrowth: random.pick([1_000_000, 1_000_000, 10_000, 60]),
+    maxSeries: random.pick([MANY_SERIES, MANY_SERIES, MANY_SERIES, 7]),
     changesPrice: random.chance(0.5),
     twin: random.pick(['none', 'none', 'federated', 'lagging'] as const),
     federated: random.chance(0.4),
@@ -115,6 +126,8 @@ function usualConfiguration(seed: number): Configuration {
     faults: faultsOf(random),
   }
 }
+
+export const MANY_SERIES = 250_000
 
 /** Each fault is there or not; in one seed of ten none is, so that plain arithmetic is looked at for itself. */
 function faultsOf(random: Random): Faults {

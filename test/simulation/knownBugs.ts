@@ -5,6 +5,4 @@
 export const knownBugs: ReadonlySet<string> = new Set([
   // A group whose total stands still is never read again, so an edit of it is seen at its next growth only.
   'an edit of an idle group is not looked for',
-  // When the process dies between two parts of a delivery in which all of a site jumped, the rest of them is judged alone.
-  'a site jump that is recorded in part',
 ])

@@ -7,7 +7,8 @@ import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import Big from 'big.js'
 import { type Cloud, formatUnits, keyOf, nameOf, type Said } from './cloud.ts'
-import type { Configuration } from './configuration.ts'
+import { type Configuration, MANY_SERIES } from './configuration.ts'
+import { NoticeOracle } from './noticeOracle.ts'
 import type { Prices } from './prices.ts'
 import {
   type AccountRow,
@@ -16,12 +17,14 @@ import {
   type HeldRow,
   isSame,
   type NoteRow,
+  type NoticeRow,
   prepare,
   type SeriesRow,
   type Statements,
   type TotalRow,
 } from './rows.ts'
 import { type Mark, SeriesOracle, seriesOf } from './seriesOracle.ts'
+import { StepOracle } from './stepOracle.ts'
 import type { Verdict } from './story.ts'
 
 const MICRO = 1_000_000
@@ -32,7 +35,10 @@ export class LedgerOracle {
   readonly #prices: Prices
   readonly #precision: number
   readonly #verdict: Verdict
+  readonly #maxSeries: number
   readonly #seriesOracle: SeriesOracle
+  readonly #stepOracle: StepOracle
+  readonly #noticeOracle: NoticeOracle
   #db: DatabaseSync | undefined
   #statements: Statements | undefined
   readonly #marks = new Map<bigint, Mark[]>()
@@ -41,6 +47,9 @@ export class LedgerOracle {
   /** Of the entries of each group, and of the charges of each group at each site. */
   readonly #sums = new Map<string, bigint>()
   #open = new Set<bigint>()
+  #lastNote = 0n
+  /** The charges that were there when watermarks of their series went back in time. */
+  readonly #redated = new Map<bigint, bigint[]>()
 
   constructor(parts: {
     path: string
@@ -48,13 +57,18 @@ export class LedgerOracle {
     configuration: Configuration
     prices: Prices
     verdict: Verdict
+    /** The worker's clock, right or wrong. */
+    clock: { now(): number }
   }) {
     this.#path = parts.path
     this.#cloud = parts.cloud
     this.#prices = parts.prices
     this.#precision = parts.configuration.precision
     this.#verdict = parts.verdict
-    this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict, parts.configuration)
+    this.#maxSeries = parts.configuration.maxSeries
+    this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict)
+    this.#stepOracle = new StepOracle(parts.verdict, parts.clock)
+    this.#noticeOracle = new NoticeOracle(parts.verdict)
   }
 
   get size(): number {
@@ -77,7 +91,7 @@ export class LedgerOracle {
     if (this.#statements !== undefined) return this.#statements
     if (!existsSync(this.#path)) return undefined
     this.#db ??= new DatabaseSync(this.#path, { readOnly: true })
-    const tables = this.#db.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'held_growths'").get()!
+    const tables = this.#db.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'watched_lines'").get()!
     if (tables.n === 0) return undefined
     this.#statements = prepare(this.#db)
     return this.#statements
@@ -87,28 +101,55 @@ export class LedgerOracle {
   look(): void {
     const statements = this.#prepared()
     if (statements === undefined) return
+    const notes = statements.newNotes.all(this.#lastNote) as unknown as NoteRow[]
+    this.#lastNote = notes.at(-1)?.id ?? this.#lastNote
+    this.#stepOracle.begin(statements.held.all() as unknown as HeldRow[], notes)
     const wasOpen = this.#open
-    this.#open = new Set()
-    for (const row of statements.series.all() as unknown as SeriesRow[]) this.#lookAtSeries(row)
+    const rows = statements.series.all() as unknown as SeriesRow[]
+    const moved = rows.filter((row) => this.#hasMoved(row))
+    this.#open = new Set(rows.flatMap(({ open_number }) => (open_number === null ? [] : [open_number])))
+    for (const row of moved) this.#series.set(row.id, row)
     const changed = statements.changed.all(BigInt(this.#entries.size), JSON.stringify([...wasOpen].map(Number)))
     for (const row of changed as unknown as EntryRow[]) this.#lookAtEntry(row, wasOpen)
+    for (const row of moved) this.#lookAtStep(row, notes)
     this.#lookAtTotals(statements)
   }
 
-  #lookAtSeries(row: SeriesRow): void {
+  #hasMoved(row: SeriesRow): boolean {
     const known = this.#series.get(row.id)
-    this.#series.set(row.id, row)
-    if (row.open_number !== null) this.#open.add(row.open_number)
-    if (known?.at === row.at && known.value === row.value) return
+    return known?.at !== row.at || known.value !== row.value || known.carry !== row.carry
+  }
+
+  #lookAtStep(row: SeriesRow, notes: readonly NoteRow[]): void {
     const key = keyOf(seriesOf(row))
-    const marks = this.#marks.get(row.id) ?? []
+    const marks = this.#marks.get(row.id) ?? this.#opened(row, notes)
     this.#marks.set(row.id, marks)
     const last = marks.at(-1)
+    if (last?.at === row.at && last.value === row.value) return
     const name = () => `${key}: ${last?.value} at ${last?.at} → ${row.value} at ${row.at}`
-    this.#verdict.check(last === undefined || row.at > last.at, 'a watermark only moves forward', name)
-    const said = this.#said(key, row, last)
+    const isRedated = last !== undefined && this.#stepOracle.isRedated(row.id, last, row)
+    if (isRedated) this.#redated.set(row.id, [...(this.#redated.get(row.id) ?? []), BigInt(this.#entries.size)])
+    this.#verdict.check(
+      last === undefined || row.at > last.at || isRedated,
+      'a watermark only moves forward, but for a clock that was ahead',
+      name,
+    )
+    const said = isRedated ? last?.said : this.#said(key, row, last)
     this.#verdict.check(said !== undefined, 'a watermark was said by an exporter', name)
+    if (last !== undefined) this.#stepOracle.step(row.id, last, row, key)
     marks.push({ at: row.at, value: row.value, said })
+  }
+
+  /** A delivery may bring several readings of a new series: the first one is known by its note. */
+  #opened(row: SeriesRow, notes: readonly NoteRow[]): Mark[] {
+    const opened = notes.find(({ kind, series_id }) => kind === 'opened' && series_id === row.id)
+    const value = /^First reading: (\S+) at/.exec(opened?.text ?? '')?.[1]
+    const key = keyOf(seriesOf(row))
+    this.#verdict.check(value !== undefined, 'a series begins with a note', () => key)
+    if (value === undefined) return []
+    const said = this.#cloud.behind(key, Number(opened!.at), value)
+    this.#verdict.check(said !== undefined, 'a watermark was said by an exporter', () => `${key}: ${value}`)
+    return [{ at: opened!.at, value, said }]
   }
 
   /** A fall by the noise of a sum of doubles leaves the value as it was. */
@@ -122,6 +163,7 @@ export class LedgerOracle {
     const before = this.#entries.get(row.number)
     this.#entries.set(row.number, row)
     this.#addUp(row, before)
+    this.#stepOracle.charged(row, before)
     const what = () => describe(row)
     if (before !== undefined) {
       if (isSame(before, row)) return
@@ -164,7 +206,10 @@ export class LedgerOracle {
   }
 
   #lookAtTotals(statements: Statements): void {
-    for (const row of statements.totals.all() as unknown as TotalRow[]) {
+    const totals = statements.totals.all() as unknown as TotalRow[]
+    const notices = statements.newNotices.all(this.#noticeOracle.last) as unknown as NoticeRow[]
+    this.#noticeOracle.look(notices, totals)
+    for (const row of totals) {
       const { name, used } = row
       this.#lookAtMark(row)
       const sum = this.#sums.get(name) ?? 0n
@@ -174,7 +219,7 @@ export class LedgerOracle {
       const sum = this.#sums.get(accountKey(group, site)) ?? 0n
       this.#verdict.check(
         charged === sum,
-        'an account is the sum of its charges',
+        'an account is the sum of its charges and their corrections',
         () => `${group} at ${site}: ${charged} is not ${sum}`,
       )
     }
@@ -194,7 +239,8 @@ export class LedgerOracle {
   /** As charges never fall and no entry is deleted, a total can only fall by an adjustment. */
   #addUp(row: EntryRow, before: EntryRow | undefined): void {
     const growth = row.amount - (before?.amount ?? 0n)
-    const keys = row.kind === 'charge' ? [row.group_name, accountKey(row.group_name, row.site!)] : [row.group_name]
+    // What a charge was corrected by belongs to its site, as the charge does.
+    const keys = row.series_id === null ? [row.group_name] : [row.group_name, accountKey(row.group_name, row.site!)]
     for (const key of keys) this.#sums.set(key, (this.#sums.get(key) ?? 0n) + growth)
   }
 
@@ -215,11 +261,26 @@ export class LedgerOracle {
     )
     const held = Map.groupBy(statements.held.all() as unknown as HeldRow[], (row) => row.series_id)
     const notes = Map.groupBy(statements.notes.all() as unknown as NoteRow[], (row) => row.series_id)
+    for (const [target, opened] of Map.groupBy(this.#series.values(), ({ opened_by }) => opened_by)) {
+      const count = opened.length
+      this.#verdict.check(
+        count <= this.#maxSeries,
+        'a target opens no more series than it may',
+        () => `${target}: ${count}`,
+      )
+    }
     const behind = this.#behind()
     this.#verdict.check(behind.length === 0, 'the ledger knows the last total', () => behind.join('\n'))
     for (const [id, row] of this.#series) {
       const of = <Row>(rows: Map<bigint, Row[]>) => rows.get(id) ?? []
-      const all = { charges: of(charges), held: of(held), notes: of(notes) }
+      const redated = this.#redated.get(id) ?? []
+      const all = {
+        charges: of(charges),
+        held: of(held),
+        notes: of(notes),
+        redated,
+        withdrawn: this.#stepOracle.withdrawn(id),
+      }
       this.#seriesOracle.rest(row, this.#marks.get(id)!, all)
     }
   }
@@ -229,6 +290,7 @@ export class LedgerOracle {
     const known = new Map([...this.#series.values()].map((row) => [keyOf(seriesOf(row)), row.value]))
     return this.#cloud.siteNames
       .flatMap((site) => this.#cloud.shown(site))
+      .filter(({ series }) => known.has(keyOf(series)) || this.#maxSeries === MANY_SERIES)
       .filter(({ series, value }) => !isNearly(known.get(keyOf(series)), formatUnits(value)))
       .map(({ series, value }) => `${nameOf(series)}: ${known.get(keyOf(series))} instead of ${formatUnits(value)}`)
   }

@@ -4,6 +4,9 @@ import type { SimulatedPerun } from './perun.ts'
 import type { Random } from './random.ts'
 import type { Story } from './story.ts'
 
+/** Some are used up now and then. */
+const grants = ['100000', '1500', '300', '60.5', '5']
+
 export class People {
   readonly #perun: SimulatedPerun
   readonly #cloud: Cloud
@@ -33,7 +36,7 @@ export class People {
   #found(name: string): void {
     const { world } = this.#perun
     const resources = this.#cloud.siteNames.filter(() => this.#random.chance(0.85)).map(Number)
-    const granted = this.#random.chance(0.9) ? '100000' : null
+    const granted = this.#random.chance(0.9) ? this.#random.pick(grants) : null
     world.addGroup({ name, resources, granted })
     if (this.#random.chance(0.2)) {
       // Another service has charged it until an hour ago.
@@ -117,7 +120,11 @@ export class People {
       else world.assign(name, site)
     } else {
       this.#story.fault('grant changes', name)
-      world.edit(name, { granted: granted === null ? '5000' : null }, 'admin')
+      world.edit(
+        name,
+        { granted: granted === null || this.#random.chance(0.5) ? this.#random.pick(grants) : null },
+        'admin',
+      )
     }
   }
 

@@ -68,10 +68,11 @@ export class PerunOracle {
     for (const row of adjustments as unknown as AdjustmentRow[]) this.#reason(row)
   }
 
-  /** Only what was measured while a group could not be charged is given back. */
+  /** Only what was measured while a group could not be charged is given back; for corrections see `correctionOracle.ts`. */
   #reason({ id, group_name: group, site }: AdjustmentRow): void {
     const isSo =
-      id.startsWith('drift/') || (id.startsWith('before contact/') && this.#perun.away.has(`${site}/${group}`))
+      /^(drift|adjustment|repricing)\//.test(id) ||
+      (id.startsWith('before contact/') && this.#perun.away.has(`${site}/${group}`))
     this.#verdict.check(isSo, 'an adjustment has a reason that is so', () => id)
   }
 

@@ -34,11 +34,12 @@ export function describeSummary({ seeds, failed, counts }: Tally, seconds: numbe
 }
 
 /** What is counted and is no fault. */
-const others = new Set(['commits', 'entries', 'stopped', 'hold accepted', 'hold dismissed'])
+const others = new Set(['commits', 'entries', 'stopped', 'hold accepted', 'hold dismissed', 'adjustment asked for'])
 
 function faultsOf(counts: Tally['counts']): number {
   return [...counts].reduce(
-    (sum, [kind, count]) => (others.has(kind) || kind.startsWith('edits ') ? sum : sum + count),
+    (sum, [kind, count]) =>
+      others.has(kind) || kind.startsWith('edits ') || kind.startsWith('repricing ') ? sum : sum + count,
     0,
   )
 }

@@ -29,11 +29,14 @@ export interface SeriesRow {
   readonly value: string
   readonly carry: string
   readonly open_number: bigint | null
+  readonly opened_by: string
 }
 
 /** Growth that is or was held back. */
 export interface HeldRow {
+  readonly hold_id: bigint
   readonly series_id: bigint
+  readonly from_at: bigint
   readonly from_value: string
   readonly to_value: string
   readonly to_at: bigint
@@ -76,6 +79,16 @@ export interface TotalRow {
   readonly apart: bigint
   readonly dirty: bigint
   readonly published: bigint | null
+  readonly opened: bigint
+  readonly granted: string | null
+}
+
+export interface NoticeRow {
+  readonly id: bigint
+  readonly group_name: string
+  readonly line: bigint
+  readonly granted: string
+  readonly used: bigint
 }
 
 export interface AccountRow {
@@ -85,6 +98,7 @@ export interface AccountRow {
 }
 
 export interface NoteRow {
+  readonly id: bigint
   readonly kind: string
   readonly series_id: bigint
   readonly at: bigint
@@ -101,16 +115,21 @@ export function prepare(db: DatabaseSync) {
   }
   const entryColumns = columns.join(', ')
   return {
-    series: statement('SELECT id, site, metric, project_id, project_name, at, value, carry, open_number FROM series'),
+    series: statement(
+      'SELECT id, site, metric, project_id, project_name, at, value, carry, open_number, opened_by FROM series',
+    ),
     entries: statement(`SELECT ${entryColumns} FROM entries ORDER BY number`),
     changed: statement(`SELECT ${entryColumns} FROM entries
       WHERE number > ?1 OR number IN (SELECT value FROM json_each(?2)) ORDER BY number`),
-    totals: statement(`SELECT name, used, dirty, published, coalesce((SELECT sum(charged) FROM accounts
+    totals: statement(`SELECT name, used, dirty, published, opened, granted, coalesce((SELECT sum(charged) FROM accounts
       WHERE group_name = name AND contact <> 'active'), 0) AS apart FROM groups`),
     accounts: statement('SELECT group_name, site, charged FROM accounts'),
-    held: statement(`SELECT series_id, from_value, to_value, to_at, withdrawn,
+    held: statement(`SELECT hold_id, series_id, from_at, from_value, to_value, to_at, withdrawn,
       coalesce(closed_why LIKE 'Accepted by%', 0) AS isAccepted FROM held_growths JOIN holds ON holds.id = hold_id`),
+    newNotices: statement(`SELECT id, group_name, line, granted, used FROM notices
+      WHERE kind = 'threshold' AND id > ? ORDER BY id`),
     published: statement('SELECT published FROM groups WHERE name = ?'),
-    notes: statement('SELECT kind, series_id, at, text FROM notes ORDER BY id'),
+    notes: statement('SELECT id, kind, series_id, at, text FROM notes ORDER BY id'),
+    newNotes: statement('SELECT id, kind, series_id, at, text FROM notes WHERE id > ? ORDER BY id'),
   }
 }

@@ -1,8 +1,6 @@
 /** What must be true of a series from its first reading to its last one, when nothing happens any more. */
 import Big from 'big.js'
 import { type Cloud, formatUnits, keyOf, nameOf, type Said, type SimulatedSeries } from './cloud.ts'
-import type { Configuration } from './configuration.ts'
-import { knownBugs } from './knownBugs.ts'
 import { describe, type EntryRow, type HeldRow, type NoteRow, type SeriesRow } from './rows.ts'
 import type { Verdict } from './story.ts'
 
@@ -18,26 +16,25 @@ interface Rows {
   readonly charges: readonly EntryRow[]
   readonly held: readonly HeldRow[]
   readonly notes: readonly NoteRow[]
+  /** How many entries there were each time its watermark was set back, because a clock had been ahead. */
+  readonly redated: readonly bigint[]
+  /** What was held and taken back, because the series came back to a line it had left. */
+  readonly withdrawn: Big
 }
 
 export class SeriesOracle {
   readonly #cloud: Cloud
   readonly #verdict: Verdict
-  /** Whether deliveries may have been recorded in part: the process died, or the disk failed. */
-  readonly #isCut: boolean
 
-  constructor(cloud: Cloud, verdict: Verdict, { faults }: Configuration) {
+  constructor(cloud: Cloud, verdict: Verdict) {
     this.#cloud = cloud
     this.#verdict = verdict
-    this.#isCut = faults.crash + faults.killsPerHour + faults.disk + faults.diskWindowsPerHour > 0
   }
 
-  rest(row: SeriesRow, seen: readonly Mark[], { charges, held, notes }: Rows): void {
+  rest(row: SeriesRow, marks: readonly Mark[], { charges, held, notes, redated, withdrawn }: Rows): void {
     const series = this.#cloud.find(keyOf(seriesOf(row)))!
-    const marks = this.#withOpening(series, seen, notes)
     this.#chain(series, row, charges)
-    this.#apart(series, charges)
-    this.#covered(series, marks, charges, held, notes)
+    for (const each of epochs(charges, redated)) this.#apart(series, each)
     if (marks.some(({ said }) => said === undefined)) return
     const charged = sum(charges.filter(({ actor }) => actor === null))
     const accepted = sum(charges.filter(({ actor }) => actor !== null))
@@ -56,7 +53,7 @@ export class SeriesOracle {
       return
     }
     this.#upperBound(marks, charged, what)
-    this.#lowerBound(marks, notes, charged.plus(accepted).plus(waiting), what)
+    this.#lowerBound(marks, notes, charged.plus(accepted).plus(waiting).plus(withdrawn), what)
   }
 
   /** What an operator accepted is charged, unless the series came back to its line before. */
@@ -68,17 +65,6 @@ export class SeriesOracle {
       'what is accepted is charged, and nothing else is',
       () => `${nameOf(series)}: accepted ${least} to ${sum(all)}, charged ${charged}`,
     )
-  }
-
-  /** A delivery may have brought several readings of a new series: the first one is known by its note only. */
-  #withOpening(series: SimulatedSeries, marks: readonly Mark[], notes: readonly NoteRow[]): Mark[] {
-    const opened = notes.find(({ kind }) => kind === 'opened')
-    const value = /^First reading: (\S+) at/.exec(opened?.text ?? '')?.[1]
-    this.#verdict.check(value !== undefined, 'a series begins with a note', () => nameOf(series))
-    if (value === undefined || opened!.at === marks[0]!.at) return [...marks]
-    const said = this.#cloud.behind(keyOf(series), Number(opened!.at), value)
-    this.#verdict.check(said !== undefined, 'a watermark was said by an exporter', () => `${nameOf(series)}: ${value}`)
-    return [{ at: opened!.at, value, said }, ...marks]
   }
 
   /** What one charge leaves over is what the next one begins with. */
@@ -107,40 +93,11 @@ export class SeriesOracle {
     }
   }
 
-  /** Whatever a value did between two watermarks is charged, held or noted. */
-  #covered(
-    series: SimulatedSeries,
-    marks: readonly Mark[],
-    charges: readonly EntryRow[],
-    held: readonly HeldRow[],
-    notes: readonly NoteRow[],
-  ): void {
-    for (const [index, mark] of marks.entries()) {
-      const before = marks[index - 1]
-      if (before === undefined) continue
-      const change = new Big(mark.value).cmp(before.value)
-      const isWithin = (at: bigint) => at > before.at && at <= mark.at
-      const isNoted = notes.some(({ kind, at }) => isWithin(at) && (kind === 'recovered' || kind === 'rebased'))
-      const isCharged = charges.some((charge) => charge.from_at! < mark.at && charge.at > before.at)
-      const isHeld = held.some((growth) => isWithin(growth.to_at))
-      const isSo = change === 0 || isNoted || isHeld || (change > 0 && isCharged)
-      const what = () =>
-        `${nameOf(series)}: ${before.value} → ${mark.value} at ${new Date(Number(mark.at)).toISOString()}`
-      this.#verdict.check(isSo, 'every step of a series is charged, held or noted', () =>
-        [what(), ...lifeOf(marks, charges, held, notes)].join('\n'),
-      )
-    }
-  }
-
   /** Never more than what was consumed and what distortions brought in; a dip that comes back brings nothing. */
   #upperBound(marks: readonly Mark[], charged: Big, what: () => string): void {
-    if (returnsPartly(marks) && knownBugs.has('a dip that returns in steps')) return
     const [first, last] = [marks[0]!.said!, marks.at(-1)!.said!]
-    const jumped =
-      this.#isCut && knownBugs.has('a site jump that is recorded in part') ? last.jumped - first.jumped : 0n
-    const consumed = last.truth - first.truth + (last.added - first.added) + jumped
-    const lagging = knownBugs.has('a dip that returns in steps') ? laggingFalls(marks) : 0n
-    const most = units(consumed + hiddenReturns(marks) + lagging)
+    const consumed = last.truth - first.truth + (last.added - first.added)
+    const most = units(consumed + hiddenReturns(marks) + lateFalls(marks))
     this.#verdict.check(
       charged.lte(most),
       'nothing is charged that was not consumed',
@@ -150,7 +107,6 @@ export class SeriesOracle {
 
   /** All that was consumed where nothing was distorted: in steps without a fall, without a return and without a jump. */
   #lowerBound(marks: readonly Mark[], notes: readonly NoteRow[], accounted: Big, what: () => string): void {
-    if (returnsPartly(marks) && knownBugs.has('a dip that returns in steps')) return
     let plain = 0n
     for (const [index, mark] of marks.entries()) {
       const before = marks[index - 1]
@@ -172,47 +128,56 @@ function heightOf({ offset, added, jumped }: Said): bigint {
   return offset - added - jumped
 }
 
-/** Whether a value rose, for another reason than growth, to a height where it had not been before. */
-function returnsPartly(marks: readonly Mark[]): boolean {
-  const heights = new Set<bigint>()
-  return marks.some(({ said }, index) => {
-    const before = marks[index - 1]?.said
-    const height = heightOf(said!)
-    const isRise = before !== undefined && height > heightOf(before)
-    const isNew = isRise && !heights.has(height)
-    heights.add(height)
-    return isNew
-  })
-}
-
 /**
- * A step that returns from a dip by less than a tenth of what it grew cannot be told from growth (`whereabouts` in
- * `src/core/decide.ts`).
+ * LOUD: what totals do not tell apart from consumption (`docs/CLASSIFIER.md`): a step that also returns from a dip, and grows
+ * by no more than three times what the project consumes in its time and 15 minutes. So it is with totals that are hours old;
+ * machines that ran for days come back with more. And less than a tenth of any step; and within an hour after a jump that was
+ * taken for growth, because that counts for its pace; and the way up to a height at which the series was never read, because
+ * its dip began before it was opened: to the worker that is a jump of one project, as `added` is.
  */
 function hiddenReturns(marks: readonly Mark[]): bigint {
   let hidden = 0n
+  let highest = heightOf(marks[0]!.said!)
+  let jumpedAt = -3_600_001n
   for (const [index, mark] of marks.entries()) {
-    const before = marks[index - 1]?.said
+    const { at, said } = mark
+    const before = marks[index - 1]
     if (before === undefined) continue
-    const returned = heightOf(mark.said!) - heightOf(before)
-    const grown = mark.said!.truth + mark.said!.offset - before.truth - before.offset
-    if (returned > 0n && returned * 10n <= grown) hidden += returned
+    const returned = heightOf(said!) - heightOf(before.said!)
+    const consumed = said!.truth - before.said!.truth
+    const grown = consumed + said!.offset - before.said!.offset
+    const elapsed = at - before.at
+    const isLikeConsumption = grown * elapsed <= 3n * consumed * (elapsed + 900_000n)
+    const unseen = heightOf(said!) - (highest > heightOf(before.said!) ? highest : heightOf(before.said!))
+    if (heightOf(said!) > highest) highest = heightOf(said!)
+    if (mark.said!.added > before.said!.added) jumpedAt = at
+    const isAfterJump = at - jumpedAt <= 3_600_000n
+    if (returned > 0n && (isAfterJump || returned * 10n <= grown || isLikeConsumption)) hidden += returned
+    else if (unseen > 0n) hidden += unseen
   }
   return hidden
 }
 
 /**
- * An exporter that lags behind counts as a fall when the one that is ahead is silent for ten minutes. What it says next is
- * still behind: a return in steps.
+ * LOUD: of two exporters one lags behind. When a clock that was wrong dates what the first one said by more than ten minutes
+ * otherwise, or it is silent for so long, what the second one says counts as a fall; the way back up is growth if it is less
+ * than a tenth of a step.
  */
-function laggingFalls(marks: readonly Mark[]): bigint {
+function lateFalls(marks: readonly Mark[]): bigint {
   let fallen = 0n
-  for (const [index, mark] of marks.entries()) {
+  for (const [index, { at, said }] of marks.entries()) {
     const before = marks[index - 1]
-    if (before === undefined || mark.at - before.at <= 600_000n) continue
-    if (mark.said!.truth < before.said!.truth) fallen += before.said!.truth - mark.said!.truth
+    if (before === undefined || at - before.at <= 600_000n) continue
+    if (said!.truth < before.said!.truth) fallen += before.said!.truth - said!.truth
   }
   return fallen
+}
+
+/** Charges between two corrections of a wrong clock: only across such a one may two of them overlap in time. */
+function epochs(charges: readonly EntryRow[], redated: readonly bigint[]): EntryRow[][] {
+  // Held growth of before may be accepted after it.
+  const own = redated.length === 0 ? charges : charges.filter(({ actor }) => actor === null)
+  return [...Map.groupBy(own, ({ number }) => redated.filter((last) => number > last).length).values()]
 }
 
 /** What happened to a series: where it began and ended, left its line or came back, and what was made of that. */

@@ -12,13 +12,17 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pino } from 'pino'
 import { loadSettings } from '#src/config/settings.ts'
+import type { Meter } from '#src/core/meters.ts'
 import { HOUR, MINUTE, SECOND } from '#src/core/time.ts'
 import { createMetrics } from '#src/telemetry/metrics.ts'
+import { verifyLedger } from '#src/verify/verify.ts'
 import { assembleWorker, type Worker } from '#src/worker.ts'
 import { Cloud } from './cloud.ts'
 import { type Configuration, configurationOf, QUIET } from './configuration.ts'
+import { checkCorrections } from './correctionOracle.ts'
 import { Disk, type DiskFaults, type SqliteFault } from './disk.ts'
 import { LedgerOracle } from './ledgerOracle.ts'
+import { Operators } from './operators.ts'
 import { People } from './people.ts'
 import { SimulatedPerun, TIMEOUT, VO } from './perun.ts'
 import { MAX_AGE, PerunOracle } from './perunOracle.ts'
@@ -75,6 +79,7 @@ class Simulation {
   readonly #scrapes: Scrapes
   readonly #perun: SimulatedPerun
   readonly #people: People
+  readonly #operators: Operators
   readonly #ledgerOracle: LedgerOracle
   readonly #perunOracle: PerunOracle
   readonly #path: string
@@ -87,6 +92,7 @@ class Simulation {
   #life: Life = { number: 0, isDead: true }
   #disk: Disk | undefined
   #worker: Worker | undefined
+  #meters: readonly Meter[] = []
 
   constructor(configuration: Configuration, path: string, print: boolean) {
     this.#configuration = configuration
@@ -114,7 +120,21 @@ class Simulation {
     })
     this.#people = new People({ perun: this.#perun, cloud: this.#cloud, random: random.branch('people'), story })
     const verdict = this.#verdict
-    this.#ledgerOracle = new LedgerOracle({ path, cloud: this.#cloud, configuration, prices: this.#prices, verdict })
+    this.#operators = new Operators({
+      random: random.branch('operators'),
+      story,
+      verdict,
+      groups: this.#cloud.projectNames,
+      start: START,
+    })
+    this.#ledgerOracle = new LedgerOracle({
+      path,
+      cloud: this.#cloud,
+      configuration,
+      prices: this.#prices,
+      verdict,
+      clock: this.#clock,
+    })
     this.#perunOracle = new PerunOracle({ perun: this.#perun, configuration, story, verdict })
     this.#perun.published = (group) => this.#ledgerOracle.published(group)
     this.#restore = this.#timeline.install(random.branch('dice').next)
@@ -183,7 +203,10 @@ class Simulation {
     this.#ledgerOracle.rest()
     const db = new DatabaseSync(this.#path, { readOnly: true })
     this.#perunOracle.rest(db)
+    checkCorrections(db, this.#operators.asked, this.#verdict)
     db.close()
+    const { problems } = verifyLedger(this.#path, { precision: this.#configuration.precision })
+    this.#verdict.check(problems.length === 0, 'the check of the ledger is content', () => JSON.stringify(problems))
     this.#story.tell(`at rest: ${this.#ledgerOracle.size} entries`)
     this.#story.count('entries', this.#ledgerOracle.size)
   }
@@ -233,7 +256,7 @@ class Simulation {
   }
 
   #assemble(life: Life, disk: Disk): Worker {
-    const { workers, precision, part, interval, maxGrowth } = this.#configuration
+    const { workers, precision, part, interval, maxGrowth, maxSeries } = this.#configuration
     const files: Record<string, string> = {
       targets: JSON.stringify(
         this.#scrapes.targets.map(({ url, site }) => ({ targets: [url], labels: { location_id: site } })),
@@ -252,11 +275,14 @@ class Simulation {
         OS_CREDITS_PERUN_VO_ID: `${VO}`,
         OS_CREDITS_PERUN_MAX_AGE: `${MAX_AGE / SECOND}s`,
         OS_CREDITS_PERUN_TIMEOUT: `${TIMEOUT / SECOND}s`,
+        OS_CREDITS_MAX_SERIES: `${maxSeries}`,
+        OS_CREDITS_SMALL_SITES: 'charge',
         OS_CREDITS_WORKERS: `${workers}`,
         OS_CREDITS_PRECISION: `${precision}`,
       },
       (path) => files[path]!,
     )
+    this.#meters = [...settings.meters.values()]
     const lines = { write: (line: string) => this.#logged(line) }
     const logging = { logger: (name: string) => pino({ name, level: 'warn', base: null, timestamp: false }, lines) }
     return assembleWorker(
@@ -367,7 +393,7 @@ class Simulation {
     if (isWeightedAnew) later(0.7 * duration, () => this.#cloud.weightAnew())
     else this.#often(6, () => this.#cloud.live())
     this.#often(faults.clockStepsPerHour, () => this.#stepClock())
-    this.#often(faults.decisionsPerHour, () => this.#decide())
+    this.#often(faults.decisionsPerHour, () => this.#operate())
     const badDisk = () => {
       this.#story.fault('disk trouble')
       this.#isDiskBad = true
@@ -381,26 +407,14 @@ class Simulation {
   }
 
   #stepClock(): void {
-    this.#skew = this.#random.pick([0, -2 * MINUTE, 4 * MINUTE, -20 * MINUTE, 20 * MINUTE])
+    this.#skew = this.#random.pick([0, -2 * MINUTE, 4 * MINUTE, -20 * MINUTE, 20 * MINUTE, 3 * HOUR])
     this.#story.fault('clock step', `${this.#skew / SECOND} s off`)
   }
 
-  /** An operator decides about a hold. */
-  #decide(): void {
+  #operate(): void {
     const [life, worker] = [this.#life, this.#worker]
     if (life.isDead || worker === undefined) return
-    const verdict = this.#random.pick(['accept', 'dismiss'] as const)
-    const which = this.#random.next()
-    live(life, async () => {
-      const holds = await worker.ledger.holds({ limit: 100 })
-      const open = holds.filter(({ kind }) => decidable.has(kind))
-      const hold = open[Math.floor(which * open.length)]
-      if (hold === undefined) return
-      this.#story.tell(`operator: ${verdict} hold ${hold.id} (${hold.kind} of ${hold.group ?? hold.site})`)
-      this.#story.count(`hold ${verdict}ed`.replace('eed', 'ed'))
-      await worker.decideHold(hold.id, { verdict, actor: 'olga', reason: 'seen' })
-      // Its caller is told when that failed; the hold is still there.
-    }).catch((error: unknown) => this.#story.tell(`operator: it failed (${String(error)})`))
+    live(life, () => void this.#operators.act(worker, this.#meters, this.#clock.now()))
   }
 
   #mend(): void {
@@ -428,8 +442,6 @@ class Simulation {
     })
   }
 }
-
-const decidable = new Set(['implausible growth', 'unclear after a fall', 'site jump'])
 
 /** Whether an error is only the echo of a process's death. */
 function isDeath(error: unknown): boolean {

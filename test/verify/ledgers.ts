@@ -91,6 +91,7 @@ export async function writeVariedLedger(path: string): Promise<void> {
 async function deliver(ledger: Ledger, now: number, ...measured: Measured[]): Promise<void> {
   const intake = createIntake({
     ...{ ledger, meters, clock: { now: () => now }, logger: silent, onChanged: () => {}, maxSeries: 1_000 },
+    smallSites: 'charge',
   })
   const rejected = noRejections()
   await intake.take({ id: 'd', source: 'test', receivedAt: now, readings: measured.map(reading), rejected })

@@ -1,9 +1,11 @@
 /** Ledgers of workers that lived through something: the check has nothing to say against them. */
 import fc from 'fast-check'
 import { expect, onTestFinished, suite, test } from 'vitest'
+import { createCorrectionDesk } from '#src/billing/corrections.ts'
 import { createHoldDesk } from '#src/billing/holds.ts'
 import { createIntake } from '#src/billing/intake.ts'
 import { noRejections } from '#src/core/admit.ts'
+import { decimal } from '#src/core/decimals.ts'
 import { MINUTE } from '#src/core/time.ts'
 import { startPerun } from '#src/demo/perun/simulator.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
@@ -16,7 +18,7 @@ import { meters, temporaryFolder } from './ledgers.ts'
 
 const projects = ['alpha', 'beta', 'gamma', 'delta']
 
-/** What may happen next: some projects show new totals, people decide about a hold, or add something. */
+/** What may happen next: projects show new totals, people decide about a hold or add something, our clock is set. */
 const happenings = fc.array(
   fc.oneof(
     {
@@ -43,6 +45,13 @@ const happenings = fc.array(
     {
       weight: 1,
       arbitrary: fc.record({
+        kind: fc.constant('clock' as const),
+        minutes: fc.constantFrom<number>(-90, -30, -2, 30, 90),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
         kind: fc.constant('gift' as const),
         project: fc.constantFrom(...projects),
         amount: fc.bigInt({ min: -1_000_000n, max: 1_000_000n }),
@@ -59,7 +68,7 @@ function startLife(path: string) {
   let now = T0
   const ledger = openSqliteLedger(path)
   const shared = { ledger, meters, clock: { now: () => now }, logger: silent, onChanged: () => {} }
-  const intake = createIntake({ ...shared, maxSeries: 1_000 })
+  const intake = createIntake({ ...shared, maxSeries: 1_000, smallSites: 'charge' })
   const decide = createHoldDesk(shared)
   const totals = new Map<string, number>()
 
@@ -67,7 +76,7 @@ function startLife(path: string) {
     now += minutes * MINUTE
     const total = Math.max(0, (totals.get(project) ?? 100) + Number(step))
     totals.set(project, total)
-    const readings = [{ ...reading({ project, at: now, value: `${total}` }), origin }]
+    const readings = [{ ...reading({ project, at: now, value: `${total}` }), origin, isOfNow: origin === 'a' }]
     await intake.take({ id: 'd', source: 'test', receivedAt: now, rejected: noRejections(), readings })
   }
 
@@ -82,6 +91,10 @@ function startLife(path: string) {
     async happen(happening: Happening, index: number): Promise<void> {
       if (happening.kind === 'reading') return read(happening)
       if (happening.kind === 'gift') return give(happening, `gift ${index}`)
+      if (happening.kind === 'clock') {
+        now += happening.minutes * MINUTE
+        return
+      }
       const [hold] = await ledger.holds({ limit: 1 })
       if (hold !== undefined) await decide(hold.id, { verdict: happening.kind, actor: 'erika', reason: 'looked at' })
     },
@@ -92,6 +105,7 @@ suite('the check is content', () => {
   test('with whatever readings, holds and people made of a ledger', async () => {
     let accepted = 0
     let recovered = 0
+    let redated = 0
     await fc.assert(
       fc.asyncProperty(happenings, async (list) => {
         const path = `${temporaryFolder()}/credits.db`
@@ -102,6 +116,7 @@ suite('the check is content', () => {
           accepted += entries.filter((entry) => entry.kind === 'charge' && entry.accepted !== undefined).length
           const notes = await ledger.notes(project, 100)
           recovered += notes.filter(({ kind }) => kind === 'recovered').length
+          redated += notes.filter(({ kind }) => kind === 'redated').length
         }
         await ledger.close()
         expect(verifyLedger(path).problems).toEqual([])
@@ -110,6 +125,45 @@ suite('the check is content', () => {
     )
     expect(accepted).toBeGreaterThan(5)
     expect(recovered).toBeGreaterThan(5)
+    expect(redated).toBeGreaterThan(5)
+  })
+
+  test('with a re-pricing of nothing, after which charges go on to grow', async () => {
+    const path = `${temporaryFolder()}/credits.db`
+    const { ledger, happen } = startLife(path)
+    const read = (step: string) =>
+      happen({ kind: 'reading', minutes: 10, project: 'alpha', origin: 'a', step } as Happening, 0)
+    await read('0')
+    await read('1')
+    const clock = { now: () => T0 + 25 * MINUTE }
+    const desk = createCorrectionDesk({ ledger, clock, logger: silent, onChanged: () => {} })
+    const meter = meters.get('project_vcpu_usage')!
+    const request = { meter, period: { from: 0, to: T0 + 25 * MINUTE }, perUnit: meter.prices[0]!.perUnit }
+    const { id } = await desk.preview({ ...request, actor: 'erika', reason: 'a rehearsal' })
+    await desk.apply(id, { actor: 'erika' })
+    await read('1')
+    await ledger.close()
+    expect(verifyLedger(path)).toMatchObject({ problems: [], entries: 1 })
+  })
+
+  test('with a clock that was ahead, so that a change of price was passed twice', async () => {
+    const path = `${temporaryFolder()}/credits.db`
+    const { ledger, happen } = startLife(path)
+    const read = (minutes: number, step: string) =>
+      happen({ kind: 'reading', minutes, project: 'alpha', origin: 'a', step } as Happening, 0)
+    await read(0, '0')
+    await happen({ kind: 'clock', minutes: 120 }, 0)
+    await read(10, '0.125')
+    await read(60, '1')
+    await happen({ kind: 'clock', minutes: -120 }, 0)
+    await read(10, '0.125')
+    expect(verifyLedger(path).problems).toEqual([])
+    await read(100, '1')
+    await read(10, '0.125')
+    const { watermark } = (await ledger.stored([reading({ project: 'alpha', at: T0, value: '0' }).series]))[0]!.state
+    expect(watermark).toMatchObject({ at: T0 + 190 * MINUTE, value: decimal('102.375') })
+    await ledger.close()
+    expect(verifyLedger(path)).toMatchObject({ problems: [], entries: 5 })
   })
 
   test('with a worker that publishes, is edited and goes on', async () => {

@@ -95,6 +95,7 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
     stored: async (series) => watch.read(() => recorder.load(series)),
     openedBy: async (source) => registry.openedBy(source),
     seriesOf: async (site, metric) => watch.read(() => recorder.seriesOf(site, metric)),
+    latestJump: async (site) => watch.read(() => recorder.latestJump(site)),
     openHolds: async (keys) => watch.read(() => recorder.openHolds(keys)),
     async dirtyGroups() {
       settler.flush()

@@ -4,6 +4,7 @@ import { type Credits, LARGEST_TOTAL } from '../../core/credits.ts'
 import type { FormerLine, SeriesState } from '../../core/decide.ts'
 import { decimal, formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
+import type { HeldJump } from '../../core/interrupted.ts'
 import type { Series } from '../../core/series.ts'
 import {
   type HeldGrowth,
@@ -26,6 +27,7 @@ export interface Recorder {
   load(series: readonly Series[]): (StoredSeries | undefined)[]
   seriesOf(site: string, metric: string): { series: Series; state: SeriesState }[]
   openHolds(keys: readonly string[]): ReadonlySet<string>
+  latestJump(site: string): HeldJump | undefined
   /** Writes it all; the caller has begun a transaction. */
   write(recording: Recording): Recorded
 }
@@ -69,6 +71,8 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   const extendEntry = db.prepare(
     "UPDATE entries SET at = ?, to_value = ?, amount = amount + ?, carry_out = ?, hash = ? WHERE number = ? AND kind = 'charge'",
   )
+  const selectEntry = db.prepare('SELECT 1 FROM entries WHERE id = ?')
+  const countRedated = db.prepare("SELECT count(*) AS times FROM notes WHERE series_id = ? AND kind = 'redated'")
   const insertNote = db.prepare('INSERT INTO notes (kind, series_id, at, text) VALUES (?, ?, ?, ?)')
   const insertGrowth = db.prepare(`INSERT OR IGNORE INTO held_growths
     (hold_id, series_id, from_at, from_value, to_at, to_value)
@@ -81,7 +85,8 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     'UPDATE held_growths SET withdrawn = 1 WHERE series_id = ? AND from_at >= ? AND to_at < ?',
   )
   const cutGrowths = db.prepare(`UPDATE held_growths SET to_at = ?1, to_value = ?2
-    WHERE series_id = ?3 AND withdrawn = 0 AND from_at < ?1 AND to_at > ?1 AND to_at < ?4`)
+    WHERE series_id = ?3 AND withdrawn = 0 AND from_at < ?1 AND to_at > ?1 AND to_at < ?4
+    AND hold_id IN (SELECT id FROM holds WHERE closed_at IS NULL)`)
   const closeEmptied = db.prepare(`UPDATE holds SET closed_at = ?, closed_why = 'The totals came back.'
     WHERE closed_at IS NULL AND id IN (SELECT hold_id FROM held_growths WHERE series_id = ?)
     AND NOT EXISTS (SELECT 1 FROM held_growths WHERE hold_id = holds.id AND withdrawn = 0)`)
@@ -89,6 +94,8 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   const selectOpenHolds = db.prepare(
     'SELECT holds.key FROM json_each(?) AS wanted JOIN holds ON holds.key = wanted.value WHERE closed_at IS NULL',
   )
+  const selectJump = db.prepare(`SELECT key, reason, min(to_at) AS at FROM held_growths JOIN holds ON holds.id = hold_id
+    WHERE hold_id = (SELECT max(id) FROM holds WHERE kind = 'site jump' AND site = ?) GROUP BY hold_id`)
   const saveHold = createHoldWriter(db)
   const releaseHold = db.prepare(RELEASE_HOLD)
   const days = createDays(db)
@@ -132,10 +139,11 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     let open = before?.open
     for (const posting of postings) {
       if (posting.kind === 'append') {
-        openBase = chargeBase(head, posting.entry)
-        head = chargeHash(openBase, posting.entry.to, posting.entry.carryOut)
+        const entry = { ...posting.entry, id: freeId(posting.entry.id, id) }
+        openBase = chargeBase(head, entry)
+        head = chargeHash(openBase, entry.to, entry.carryOut)
         if (open !== undefined) days.add(open.number)
-        open = append(posting.entry, id, head)
+        open = append(entry, id, head)
       } else {
         head = chargeHash(openBase!, posting.to, posting.carryOut)
         extend(posting, head)
@@ -149,6 +157,17 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
       head,
     ]
     updateSeries.run(...columns, sealOf([...identityOf(series), openedBy, ...columns]), id)
+  }
+
+  /**
+   * A charge is named by where it begins, which no other charge of its series does; only a wrong clock that was set right makes
+   * a series pass an instant again. Anything else that begins twice is a mistake, and refused.
+   */
+  function freeId(id: string, seriesId: number): string {
+    if (selectEntry.get(id) === undefined) return id
+    const { times } = countRedated.get(seriesId) as { times: number }
+    const others = Array.from({ length: times }, (_, index) => `${id}/${index + 1}`)
+    return others.find((each) => selectEntry.get(each) === undefined) ?? id
   }
 
   function extend({ to, amount, carryOut, number }: Extract<Posting, { kind: 'extend' }>, hash: Hash): void {
@@ -218,7 +237,13 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     return new Set((selectOpenHolds.all(JSON.stringify(keys)) as unknown as { key: string }[]).map(({ key }) => key))
   }
 
-  return { load, seriesOf: ofSite, openHolds, write }
+  return {
+    load,
+    seriesOf: ofSite,
+    openHolds,
+    latestJump: (site) => selectJump.get(site) as HeldJump | undefined,
+    write,
+  }
 }
 
 export const RELEASE_HOLD = 'UPDATE holds SET closed_at = ?, closed_why = ? WHERE key = ? AND closed_at IS NULL'

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, suite, test } from 'vitest'
 import { decimal } from '#src/core/decimals.ts'
 import { MINUTE } from '#src/core/time.ts'
-import type { HeldGrowth, Hold, Ledger, Recording } from '#src/ledger/ledger.ts'
+import type { HeldGrowth, Hold, Ledger, Recording, StoredHold } from '#src/ledger/ledger.ts'
 import { cpu, ram, reading, T0 } from '../../helpers/billing.ts'
 import { follow } from '../../helpers/ledger.ts'
 
@@ -75,6 +75,15 @@ export function holdingContract(open: () => Promise<Ledger>): void {
       expect(await ledger.holds({ limit: 9 })).toEqual([])
     })
 
+    test('stays as it was decided when the series comes back later', async () => {
+      await record({ holds: [hold], heldGrowths: [growth([0, '100'], [1, '200'])] })
+      await record({ holds: [hold], heldGrowths: [growth([1, '200'], [2, '300'])] })
+      const [{ id }] = (await ledger.holds({ limit: 1 })) as [StoredHold]
+      const decided = await held()
+      await record({ withdrawn: [{ series, from: point(1, '200'), until: T0 + 5 * MINUTE }] })
+      expect((await ledger.heldGrowths(id, 9)).map(({ from, to }) => [from, to])).toEqual(decided)
+    })
+
     test('of the same reading that brought the series back is not withdrawn with the rest', async () => {
       await record({ holds: [hold], heldGrowths: [growth([0, '100'], [1, '200'])] })
       const back = { series, from: point(0, '100'), until: T0 + 2 * MINUTE }
@@ -88,6 +97,20 @@ export function holdingContract(open: () => Promise<Ledger>): void {
     expect(await ledger.openHolds(['unit', 'other'])).toEqual(new Set(['unit']))
     await held()
     expect(await ledger.openHolds(['unit', 'other'])).toEqual(new Set())
+  })
+
+  test('tells the latest jump of a site that was held, whether or not it is decided', async () => {
+    expect(await ledger.latestJump('8676')).toBeUndefined()
+    const jump: Hold = { key: 'unit', kind: 'site jump', site: '8676', reason: 'Jumped.' }
+    await record({ holds: [jump], heldGrowths: [growth([0, '100'], [1, '200'])] })
+    await record({ holds: [jump], heldGrowths: [growth([3, '250'], [4, '300'])] })
+    const latest = { key: 'unit', reason: 'Jumped.', at: T0 + MINUTE }
+    expect(await ledger.latestJump('8676')).toEqual(latest)
+    expect(await ledger.latestJump('1')).toBeUndefined()
+    await held()
+    expect(await ledger.latestJump('8676')).toEqual(latest)
+    await record({ holds: [jump], heldGrowths: [growth([6, '300'], [7, '400'])] })
+    expect(await ledger.latestJump('8676')).toMatchObject({ at: T0 + 7 * MINUTE })
   })
 
   test('tells all series of the metric of a site', async () => {

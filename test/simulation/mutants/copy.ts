@@ -8,8 +8,8 @@ import type { Mutant, Replacement } from './list.ts'
 const root = join(import.meta.dirname, '../../..')
 
 /** The text of a file with the replacement. @throws {Error} if the text is not there exactly once. */
-export function mutated({ file, text, instead }: Replacement): string {
-  const before = readFileSync(join(root, 'src', file), 'utf8')
+export function mutated({ file, text, instead }: Replacement, folder = root): string {
+  const before = readFileSync(join(folder, 'src', file), 'utf8')
   const count = before.split(text).length - 1
   if (count !== 1) throw new Error(`A mutant does not fit src/${file} any more: ${text.trim()} occurs ${count} times`)
   return before.replace(text, () => instead)
@@ -34,7 +34,7 @@ export async function find(mutant: Mutant, from: number, to: number): Promise<Fo
     }
     cpSync(join(root, 'package.json'), join(folder, 'package.json'))
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-    for (const each of replacementsOf(mutant)) writeFileSync(join(folder, 'src', each.file), mutated(each))
+    for (const each of replacementsOf(mutant)) writeFileSync(join(folder, 'src', each.file), mutated(each, folder))
     return await firstFailure(folder, from, to)
   } finally {
     rmSync(folder, { recursive: true, force: true })

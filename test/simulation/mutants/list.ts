@@ -39,8 +39,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a fall is a reset to zero',
     file: 'core/decide.ts',
-    text: "    ? { kind: 'rebased', from, to, state: leftLine(state, to) }",
-    instead: "    ? { kind: 'charged', from: { at: from.at, value: zero }, to, state: leftLine(state, to) }",
+    text: "if (switched === undefined) return { kind: 'rebased', from, to, state: leftLine(state, to) }",
+    instead: `if (switched === undefined)\n    return { kind: 'charged', from: { at: from.at, value: zero }, to, state: leftLine(state, to) }`,
   },
   {
     name: 'two exporters of a site take turns in falling',
@@ -57,8 +57,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'series are joined by name across domains',
     file: 'core/series.ts',
-    text: '${projectId.length} ${projectId} ',
-    instead: '${projectId.slice(0, 1)} ',
+    text: 'return `${site} ${metric} ${projectId.length} ${projectId} ',
+    instead: 'return `${site} ${metric} ${projectId.slice(0, 1)} ',
   },
   {
     name: 'credits and timestamps are written one after the other',
@@ -79,23 +79,39 @@ export const mutants: readonly Mutant[] = [
     instead: "      lane.again ||= lane.state === 'working'\n",
   },
   {
+    name: 'two publishes of a group at once are not noticed',
+    file: 'billing/lanes.ts',
+    text: `      lane.again ||= lane.state === 'working'\n      return\n`,
+    instead: `      lane.again ||= lane.state === 'working'\n`,
+    also: {
+      file: 'publish/perun/publisher.ts',
+      text: 'if ((await ledger.newestIntention(group)) !== newest)',
+      instead: 'if (newest < 0)',
+    },
+  },
+  {
     name: 'a value that is about to be written is not recorded',
     file: 'publish/perun/plan.ts',
-    text: '    ...(writes.length > 0 && { intended: shown }),\n',
-    instead: '',
+    text: 'intended: writes.map(',
+    instead: 'intended: [] && writes.slice(writes.length).map(',
+    also: {
+      file: 'publish/perun/publisher.ts',
+      text: 'if ((await ledger.newestIntention(group)) !== newest)',
+      instead: 'if (newest < 0)',
+    },
   },
   {
     name: 'a value that was about to be written is not remembered',
-    file: 'publish/perun/plan.ts',
-    text: ' && !openIntentions(account, now).includes(shown)) {',
-    instead: ') {',
+    file: 'publish/perun/drift.ts',
+    text: ' && !isOurs(account, shown))',
+    instead: ')',
+    also: { file: 'publish/perun/drift.ts', text: '(arrived ?? account.published)', instead: 'account.published' },
   },
   {
     name: 'what is about to be written counts as written',
     file: 'publish/perun/publisher.ts',
-    text: '    await ledger.settle(settlement)\n    for (const write of writes)',
-    instead:
-      '    await ledger.settle({ ...settlement, ...done, published: { used: shown, sites: [] } })\n    for (const write of writes)',
+    text: '    await ledger.settle({ ...settlement, resolved:',
+    instead: '    await ledger.settle({ ...settlement, published: { used: plan.shown, sites: [] }, resolved:',
   },
   {
     name: 'our own write is not noted in what was read',
@@ -106,32 +122,43 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what was read never grows old',
     file: 'publish/perun/groups.ts',
-    text: '    if (isWithin(maxAge, known.readAt)) return known\n',
-    instead: '    if (known.readAt > 0) return known\n',
+    text: 'if (isWithin(maxAge, known.readAt)) return checked(known)',
+    instead: 'if (known.readAt > 0) return checked(known)',
+    also: {
+      file: 'publish/perun/publisher.ts',
+      text: 'return age > options.maxAge || age < 0',
+      instead: 'return age > 1e12',
+    },
+  },
+  {
+    name: 'the age of what was read is not checked before a write',
+    file: 'publish/perun/publisher.ts',
+    text: 'return age > options.maxAge || age < 0',
+    instead: 'return age > 1e12',
   },
   {
     name: 'used credits that vanished are overwritten',
-    file: 'publish/perun/plan.ts',
-    text: '  if (shown === undefined && weHavePublished)',
-    instead: '  if (shown === undefined && weHavePublished && now < 0)',
+    file: 'publish/perun/drift.ts',
+    text: 'if (shown === undefined && weHavePublished) {',
+    instead: "if (shown === undefined && weHavePublished && account.group === '') {",
   },
   {
     name: 'an edit in Perun is overwritten',
-    file: 'publish/perun/plan.ts',
-    text: '  } else if (shown !== undefined && shown !== (expected ?? 0n) &&',
-    instead: '  } else if (now < 0 && shown !== undefined && shown !== (expected ?? 0n) &&',
+    file: 'publish/perun/drift.ts',
+    text: 'else if (shown !== undefined && shown !== (expected ?? 0n)',
+    instead: 'else if (shown !== undefined && shown < -1n && shown !== (expected ?? 0n)',
   },
   {
     name: 'an edit is added to the total instead of replacing what was shown',
-    file: 'publish/perun/plan.ts',
-    text: '      amount: shown - (expected ?? 0n),',
-    instead: '      amount: shown,',
+    file: 'publish/perun/drift.ts',
+    text: 'amount: shown - (facts.expected ?? 0n),',
+    instead: 'amount: shown,',
   },
   {
     name: 'the first contact ignores what another service charged',
-    file: 'publish/perun/plan.ts',
-    text: 'amount: shown ?? 0n, reason })',
-    instead: 'amount: 0n, reason })',
+    file: 'publish/perun/contact.ts',
+    text: 'amount: shown ?? 0n, recordedAt',
+    instead: 'amount: 0n, recordedAt',
   },
   {
     name: 'a group that is not charged at a site pays for it',
@@ -152,6 +179,12 @@ export const mutants: readonly Mutant[] = [
     instead: '',
   },
   {
+    name: 'groups with a write without an answer are not watched',
+    file: 'publish/outbox.ts',
+    text: 'const inDoubt = watch(await ledger.doubtfulGroups())',
+    instead: 'const inDoubt = watch([])',
+  },
+  {
     name: 'a pause never ends',
     file: 'publish/outbox.ts',
     text: '    lanes().resume()\n',
@@ -165,14 +198,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a hold is looked at once a week',
-    file: 'publish/perun/plan.ts',
+    file: 'publish/perun/draft.ts',
     text: 'export const HOLD_RETRY = 5 * MINUTE',
     instead: 'export const HOLD_RETRY = 10_000 * MINUTE',
   },
   {
     name: 'a hold does not end',
-    file: 'publish/perun/plan.ts',
-    text: "  for (const kind of ['unknown group', 'not assigned', 'no grant', 'refused'] as const) release(draft, site, kind)\n",
+    file: 'publish/perun/contact.ts',
+    text: `  for (const kind of ['unknown group', 'not assigned', 'no grant', 'refused'] as const) release(draft, site, kind)\n`,
     instead: '',
   },
   {
@@ -223,10 +256,22 @@ export const mutants: readonly Mutant[] = [
     instead: '',
   },
   {
-    name: 'the line that a series left is not remembered',
+    name: 'a watermark later than our clock stays',
     file: 'core/decide.ts',
-    text: '[...rememberedLines(state, to.at), left].slice(-LINES_KEPT)',
+    text: 'if (reading.isOfNow === true && from.at >',
+    instead: 'if (reading.isOfNow === true && from.at < 0 && from.at >',
+  },
+  {
+    name: 'the line that a series left is not remembered',
+    file: 'core/lines.ts',
+    text: 'keepMost([...rememberedLines(state, to.at), left])',
     instead: '[left].slice(1)',
+  },
+  {
+    name: 'only the last line that a series left is remembered',
+    file: 'core/lines.ts',
+    text: 'keepMost([...rememberedLines(state, to.at), left])',
+    instead: '[left]',
   },
   {
     name: 'a return from a dip is charged from its bottom',
@@ -244,20 +289,32 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a site that was weighted anew is charged',
     file: 'core/decide.ts',
-    text: "  if (siteJumped === true) return held('site jump')\n",
-    instead: '',
+    text: 'if (jump !== undefined) return held(jump, jumped(state, to, jump))',
+    instead: "if (jump !== undefined && jump !== 'site jump') return held(jump, jumped(state, to, jump))",
+  },
+  {
+    name: 'the rest of a jump that was recorded in part is charged',
+    file: 'core/interrupted.ts',
+    text: 'return step.before.watermark.at < jump.at && ',
+    instead: 'return jump.at < 0 && ',
   },
   {
     name: 'growth that is held is forgotten',
     file: 'billing/biller.ts',
-    text: '  heldGrowths.push({ holdKey: key, series, from, to })\n',
+    text: '  heldGrowths.push({ holdKey: made.key, series, from, to })\n',
     instead: '',
   },
   {
     name: 'growth that is held is charged as well',
     file: 'billing/biller.ts',
-    text: "    case 'held':\n      return hold(",
-    instead: "    case 'held':\n      charge(draft, decision, meter, now)\n      return hold(",
+    text: '      return hold(draft, decision.reason,',
+    instead: '      charge(draft, decision, meter, now)\n      return hold(draft, decision.reason,',
+  },
+  {
+    name: 'what a person decided about is cut off later',
+    file: 'ledger/sqlite/recorder.ts',
+    text: '\n    AND hold_id IN (SELECT id FROM holds WHERE closed_at IS NULL)`)',
+    instead: '`)',
   },
   {
     name: 'an accepted hold charges nothing',
@@ -292,8 +349,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a watermark is not written in the transaction of its charge',
     file: 'ledger/sqlite/recorder.ts',
-    text: '    else if (appended === undefined) updateSeries.run(...columnsOf(change), id)\n',
-    instead: '    else if (appended === undefined) queueMicrotask(() => updateSeries.run(...columnsOf(change), id))\n',
+    text: '    updateSeries.run(...columns, sealOf(',
+    instead:
+      '    const run = (...row: Parameters<typeof updateSeries.run>) => queueMicrotask(() => updateSeries.run(...row))\n    run(...columns, sealOf(',
+  },
+  {
+    name: 'an instant that a wrong clock passed twice has one name',
+    file: 'ledger/sqlite/recorder.ts',
+    text: 'id: freeId(posting.entry.id, id) }',
+    instead: 'id: posting.entry.id }',
   },
   {
     name: 'an extended entry takes the amount of its last part',
@@ -310,8 +374,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an account is not kept',
     file: 'ledger/sqlite/recorder.ts',
-    text: '      addToAccount.run(amount, group, site)\n',
-    instead: '',
+    text: 'const isAdded = addToAccount.run(amount, group, site, room).changes !== 0',
+    instead: 'const isAdded = addToAccount.run(0n * amount, group, site, room).changes !== 0',
   },
   {
     name: 'a group whose total moved is not marked',
@@ -333,9 +397,23 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an adjustment does not move the total',
-    file: 'ledger/sqlite/accounts.ts',
-    text: '      if (changes !== 0) addToGroup',
-    instead: "      if (changes !== 0 && entry.kind === 'opening') addToGroup",
+    file: 'ledger/sqlite/remarks.ts',
+    text: "addToGroup.run(amount, kind === 'opening' ? 1 : 0,",
+    instead: "addToGroup.run(kind === 'opening' ? amount : 0n, kind === 'opening' ? 1 : 0,",
+  },
+  {
+    name: 'a notice is not recorded in the transaction of its entry',
+    file: 'ledger/sqlite/notices.ts',
+    text: "insert({ ...facts, line, ...(entry !== undefined && { entry }) }, isTold ? 'waiting' : 'passed')",
+    instead:
+      "queueMicrotask(() => insert({ ...facts, line, ...(entry !== undefined && { entry }) }, isTold ? 'waiting' : 'passed'))",
+  },
+  {
+    name: 'who is adjusted twice pays twice',
+    file: 'billing/corrections.ts',
+    text: 'if (known !== undefined) return { entries: [] }',
+    instead:
+      'if (known !== undefined) return { entries: [{ kind: `adjustment`, id: `${id} again`, group, amount, recordedAt: now, reason, actor }] }',
   },
   {
     name: 'series of a transaction that failed are remembered',
@@ -354,6 +432,12 @@ export const mutants: readonly Mutant[] = [
     file: 'ledger/sqlite/settler.ts',
     text: '      for (const each of batch) writeAlone(each)\n',
     instead: '      for (const each of batch) each.resolve()\n',
+  },
+  {
+    name: 'a target opens as many series as it likes',
+    file: 'billing/seriesLimit.ts',
+    text: 'if (opening.size < room) {',
+    instead: 'if (opening.size >= 0) {',
   },
   {
     name: 'a target that failed is not scraped again',
