@@ -155,8 +155,16 @@ suite('explain', () => {
 
 test('history shows how used credits grew', async () => {
   const { stdout } = await ask('history', 'bio', '--from', '2026-01-01')
-  expect(stdout).toMatch(/^time \(UTC\) +used +by\n2026-01-01 01:00:00 +12\.50? +cpu\n$/)
+  expect(stdout).toMatch(/^time \(UTC\) +used +by\n2026-01-01 01:00:00 +12\.50 +cpu\n$/)
   expect((await ask('history', 'bio', '--from', '2027-01-01')).stdout).toBe('Nothing in this time.\n')
+})
+
+test('history keeps the digits of amounts that are too large for doubles', async () => {
+  await face.record({ project: 'vast', at: T0, value: '1' })
+  await ask('adjust', 'vast', '90000000000.07', '--reason', 'x', '--yes')
+  const { stdout } = await ask('history', 'vast')
+  expect(stdout).toContain(' 90000000000.07 ')
+  expect((await ask('explain', 'vast')).stdout).toMatch(/^used +90000000000\.07 /m)
 })
 
 suite('A hold', () => {

@@ -1,5 +1,5 @@
 /** How the used credits of a group grew. */
-import { type Fields, show } from '../answers.ts'
+import { type Fields, fieldsOf, show } from '../answers.ts'
 import { inPath } from '../client.ts'
 import type { Command } from '../command.ts'
 import { UnreachableError } from '../errors.ts'
@@ -18,15 +18,17 @@ export const historyCommand: Command = {
   async run(call, context) {
     const path = `/api/credits_history/${inPath(call.operands[0]!)}`
     const answer = await context.client.get(path, { start_date: call.text('from'), end_date: call.text('to') })
-    write(answer, context, (fields) =>
-      answer.text === '' ? 'Nothing in this time.\n' : table(columns, pointsOf(fields), context.terminal),
+    write(answer, context, () =>
+      answer.text === '' ? 'Nothing in this time.\n' : table(columns, pointsOf(answer.text), context.terminal),
     )
     return undefined
   },
 }
 
-/** The worker answers columns. */
-function pointsOf({ timestamps, credits, metrics }: Fields): Fields[] {
+/** The worker answers columns, with credits as numbers: their digits are kept as they are written. */
+function pointsOf(text: string): Fields[] {
+  const answer = JSON.parse(text, (_key, value, { source }) => (typeof value === 'number' ? source : value))
+  const { timestamps, credits, metrics } = fieldsOf(answer)
   if (!Array.isArray(timestamps) || !Array.isArray(credits) || !Array.isArray(metrics)) {
     throw new UnreachableError('The answer is no history.')
   }
