@@ -105,6 +105,7 @@ const tagTexts: Readonly<Record<string, string>> = {
   prices: 'What is charged for, and what it would cost',
   groups: 'Groups, their entries and their history',
   holds: 'What is not charged or published until it is resolved',
+  notices: 'What people are told about their credits',
   drifts: 'What people edited in Perun',
   repricings: 'Other prices for past periods',
   doc: 'This description',

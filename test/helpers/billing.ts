@@ -57,7 +57,15 @@ export function reading({
 
 /** Records readings as one delivery, as a source would. */
 export function recorder(ledger: Ledger, clock: Clock, onChanged: (groups: readonly string[]) => void = () => {}) {
-  const intake = createIntake({ ledger, maxSeries: 1_000, meters, clock, logger: silent, onChanged })
+  const intake = createIntake({
+    ledger,
+    maxSeries: 1_000,
+    smallSites: 'charge',
+    meters,
+    clock,
+    logger: silent,
+    onChanged,
+  })
   return (...readings: Measured[]) =>
     intake.take({
       id: 'test',

@@ -6,11 +6,24 @@ import type { Telling } from '../../ledger/messages.ts'
 import type { Mute } from '../../ledger/notices.ts'
 import type { Told } from '../../publish/messenger.ts'
 import { readAsking } from '../asking.ts'
-import { BadRequestError } from '../errors.ts'
 import { instantOrNull } from '../groupJson.ts'
 import { readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
-import { cutPage, limitSummary, link, queryLimit, queryNumber, queryText, type Route } from '../route.ts'
+import {
+  beforeSummary,
+  cutPage,
+  ledgerTrouble,
+  limitSummary,
+  link,
+  queryChoice,
+  queryLimit,
+  queryNumber,
+  queryText,
+  type Route,
+} from '../route.ts'
+import { word } from '../schema.ts'
+import { asking, groupParameter, ofGroup } from '../schemas/common.ts'
+import { mailHtml, mailText, muted, noticesPage, unmuted } from '../schemas/notices.ts'
 import { unknownGroup } from './groups.ts'
 
 /** `GET /api/notices`, newest first. */
@@ -20,8 +33,12 @@ export function noticesRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
     path: '/api/notices',
     who: 'operator',
     summary: 'What people were told about their credits, whom and when, newest first',
-    query: { group: 'Only those of this group', before: 'Only those with a smaller number', limit: limitSummary },
-    answers: { 200: 'A page of notices with their messages, and the address of the next one', 400: 'No such page' },
+    query: { group: ofGroup, before: beforeSummary, limit: limitSummary },
+    answers: {
+      200: { description: 'A page of notices with their messages', json: noticesPage },
+      400: 'No such page',
+      503: ledgerTrouble,
+    },
     async handle(ctx) {
       const [group, limit] = [queryText(ctx, 'group'), queryLimit(ctx)]
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })
@@ -43,16 +60,17 @@ export function muteRoute(change: 'mute' | 'unmute', { ledger, clock, logger }: 
     path: `/api/groups/:name/${change}`,
     who: 'operator',
     summary: change === 'mute' ? 'Tells the people of a group nothing any more' : 'Tells the people of a group again',
-    body: '{"reason": "…", "actor": "who decides; operator if not given"}',
+    tag: 'notices',
+    params: groupParameter,
+    body: asking,
     answers: {
       200:
         change === 'mute'
-          ? 'Who muted it, when and why'
-          : 'It is not muted any more; what came up meanwhile is not told',
+          ? { description: 'It is muted', json: muted }
+          : { description: 'It is not any more; what came up meanwhile is not told', json: unmuted },
       400: 'No reason is given',
       404: 'There is no such group',
-      413: 'Too long',
-      415: 'No JSON',
+      503: ledgerTrouble,
     },
     async handle(ctx) {
       const group = ctx.params.name!
@@ -66,6 +84,8 @@ export function muteRoute(change: 'mute' | 'unmute', { ledger, clock, logger }: 
   }
 }
 
+const kinds = ['digest', 'threshold', 'runs-out'] as const
+
 /** Only styles in attributes: mail programs know no others. No script, nothing from elsewhere. */
 const PREVIEW_POLICY = "default-src 'none'; style-src-attr 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -76,11 +96,18 @@ export function previewRoute({ previewDigest, clock }: Pick<HttpParts, 'previewD
     path: '/notices/preview',
     who: 'operator',
     summary: 'What a mail to people looks like, with made-up projects',
-    query: { kind: 'threshold, runs-out or digest (the default)', format: 'html (the default) or text' },
-    answers: { 200: 'The mail', 400: 'No such kind or format' },
+    isForPeople: true,
+    query: {
+      kind: word('Which mail; the digest if not given', kinds),
+      format: word('How it is read; as HTML if not given', ['html', 'text']),
+    },
+    answers: {
+      200: { description: 'The mail', html: mailHtml, text: mailText },
+      400: 'No such kind or format',
+    },
     handle(ctx) {
-      const notices = examples(clock.now())[choice(ctx.query.kind, 'kind', ['digest', 'threshold', 'runs-out'])]
-      const format = choice(ctx.query.format, 'format', ['html', 'text'])
+      const notices = examples(clock.now())[queryChoice(ctx, 'kind', kinds) ?? 'digest']
+      const format = queryChoice(ctx, 'format', ['html', 'text']) ?? 'html'
       const { subject, text, html } = previewDigest(notices)
       ctx.type = format === 'html' ? 'text/html' : 'text/plain'
       ctx.set('Content-Security-Policy', PREVIEW_POLICY)
@@ -89,14 +116,7 @@ export function previewRoute({ previewDigest, clock }: Pick<HttpParts, 'previewD
   }
 }
 
-/** The first choice is the one that holds without any. @throws {BadRequestError} if it is none of them. */
-function choice<Choice extends string>(given: unknown, name: string, choices: readonly [Choice, ...Choice[]]): Choice {
-  const found = given === undefined ? choices[0] : choices.find((each) => each === given)
-  if (found !== undefined) return found
-  throw new BadRequestError(`${name}: expected ${choices.join(', ')}, got ${JSON.stringify(given)}.`)
-}
-
-function examples(now: number): Record<'digest' | 'threshold' | 'runs-out', readonly Told[]> {
+function examples(now: number): Record<(typeof kinds)[number], readonly Told[]> {
   const facts = { id: 1, granted: '5000', at: now }
   const outlook = { burnPerDay: 96.5, runsOutAt: now + 10 * DAY }
   const threshold = {

@@ -20,7 +20,7 @@ import { groupName, meter, metric, page, point, projectId, site, unit } from './
 
 const states = ['active', 'waiting', 'new', 'held'] as const satisfies readonly GroupState[]
 const contacts = ['active', 'new', 'unknown group', 'not assigned', 'no grant'] as const satisfies readonly Contact[]
-const noteKinds = ['rebased', 'recovered', 'opened', 'conflict'] as const satisfies readonly Note['kind'][]
+const noteKinds = ['rebased', 'recovered', 'redated', 'opened', 'conflict'] as const satisfies readonly Note['kind'][]
 const holdKinds = [
   'implausible growth',
   'unclear after a fall',
@@ -54,6 +54,7 @@ const groupFields = {
   holds: list(holdKind, { description: 'The kinds of its open holds', examples: [[]] }),
   sites: list(fields({ site, contact, charged: decimal('Credits charged at this site', '25.5') })),
   last_reading_at: nullable(instant('Up to when it is charged')),
+  muted: flag('Whether its people are told nothing', false),
 }
 
 export const group = named('Group', fields(groupFields))

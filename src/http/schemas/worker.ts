@@ -3,6 +3,7 @@
 import { INHERIT, levelNames, loggerNames } from '../../telemetry/logger.ts'
 import { OLD_KEYS } from '../logChange.ts'
 import {
+  decimal,
   fields,
   flag,
   instant,
@@ -19,6 +20,7 @@ import {
 } from '../schema.ts'
 import { groupName } from './common.ts'
 import { contact, holdKind } from './groups.ts'
+import { channel, messageState, noticeState } from './notices.ts'
 
 export const pong = text('Pong', 'Pong', { const: 'Pong' })
 export const alive = fields({ alive: flag('It lives') })
@@ -90,6 +92,26 @@ const perun = oneOf({
   }),
 })
 
+const notifying = fields(
+  {
+    mail: oneOf({
+      on: fields({ state: word('It is sent', ['on']) }),
+      off: fields({ state: word('It is not', ['off']), reason: text('Why', 'MAIL_FROM is not set.') }),
+    }),
+    webhooks: count('How many there are', 1),
+    problems: mapOf(text('What did not work', 'No answer'), 'mail', 'What did not work the last time'),
+    notices: counts(noticeState, 'sent'),
+    messages: {
+      type: 'object',
+      propertyNames: { enum: channel.enum },
+      additionalProperties: counts(messageState, 'sent'),
+      examples: [{ mail: { sent: 1 } }],
+    },
+  },
+  {},
+  { description: 'How people are told of their credits' },
+)
+
 const memory = fields(
   {
     rss: count('All of the process', 120_000_000),
@@ -114,6 +136,7 @@ export const stats = fields(
     targets: list(target),
     groups: fields({
       total: count('All of them', 1),
+      used: decimal('The sum of their used credits', '25.5'),
       waiting: count('To be published'),
       at_sites: counts(contact, 'active'),
     }),
@@ -124,6 +147,7 @@ export const stats = fields(
       drifts: count('All of them'),
     }),
     perun,
+    notifying,
   },
   {
     lanes: list(

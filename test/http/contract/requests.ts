@@ -2,6 +2,8 @@
  * For every route, requests that produce each of the statuses that are its own. Those that all routes have in common are in
  * `common.ts`.
  */
+import { DAY } from '#src/core/time.ts'
+import { T0 } from '../../helpers/billing.ts'
 import { asOperator, type World } from './world.ts'
 
 export interface Asked {
@@ -21,6 +23,20 @@ const all = (...cases: Case[]) => cases
 
 const decision = { reason: 'It is so', actor: 'erika' }
 const january = { meter: 'cpu', from: '2026-01-01', to: '2026-01-01T02:00:00Z', price: '1.5', reason: 'Too low' }
+
+/** So that there is something to tell a forecast from. */
+async function useDaily({ face }: World): Promise<void> {
+  const days = Array.from({ length: 20 }, (_, day) => day)
+  await face.record(...days.map((day) => ({ project: 'BioVis', at: T0 + (day + 2) * DAY, value: `${1_010 + day}` })))
+}
+
+async function tell({ ledger }: World['face']): Promise<void> {
+  const facts = { group: 'BioVis', granted: '200', used: 160_500_000n, at: T0 }
+  await ledger.notice({ ...facts, kind: 'runs out', line: 14 })
+  const [notice] = await ledger.notices({ limit: 1 })
+  const to = [{ channel: 'mail', to: 'ada@example.org' } as const]
+  await ledger.addressNotice(notice!.id, { at: T0, to, copyTo: 'support@example.org', state: 'addressed' })
+}
 
 async function previewed({ face }: World): Promise<string> {
   const { json } = await face.post('/api/repricings', january, asOperator)
@@ -171,6 +187,32 @@ export const requests: Readonly<Record<string, Readonly<Record<number, readonly 
     400: all(ofHold('held', '/dismiss', {})),
     404: all(to('/api/holds/99/dismiss', decision)),
     409: all(ofHold('passing', '/dismiss', decision)),
+  },
+  'GET /api/groups/{name}/forecast': {
+    200: all(to('/api/groups/BioVis/forecast'), to('/api/groups/%C3%86ther%2FLab/forecast'), async (world) => {
+      await useDaily(world)
+      return { path: '/api/groups/BioVis/forecast' }
+    }),
+    304: all(again('/api/groups/BioVis/forecast')),
+    404: all(to('/api/groups/nobody/forecast')),
+  },
+  'POST /api/groups/{name}/mute': {
+    200: all(to('/api/groups/BioVis/mute', decision)),
+    400: all(to('/api/groups/BioVis/mute', {})),
+    404: all(to('/api/groups/nobody/mute', decision)),
+  },
+  'POST /api/groups/{name}/unmute': {
+    200: all(to('/api/groups/BioVis/unmute', decision)),
+    400: all(to('/api/groups/BioVis/unmute', {})),
+    404: all(to('/api/groups/nobody/unmute', decision)),
+  },
+  'GET /api/notices': {
+    200: all(to('/api/notices'), async ({ face }) => {
+      await tell(face)
+      await face.post('/api/groups/BioVis/mute', decision, asOperator)
+      return { path: '/api/notices?group=BioVis' }
+    }),
+    400: all(to('/api/notices?limit=0')),
   },
   'GET /api/drifts': {
     200: all(to('/api/drifts'), to('/api/drifts?limit=1')),
