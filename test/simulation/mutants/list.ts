@@ -293,12 +293,6 @@ export const mutants: readonly Mutant[] = [
     instead: "if (jump !== undefined && jump !== 'site jump') return held(jump, jumped(state, to, jump))",
   },
   {
-    name: 'the rest of a jump that was recorded in part is charged',
-    file: 'core/interrupted.ts',
-    text: 'return step.before.watermark.at < jump.at && ',
-    instead: 'return jump.at < 0 && ',
-  },
-  {
     name: 'growth that is held is forgotten',
     file: 'billing/biller.ts',
     text: '  heldGrowths.push({ holdKey: made.key, series, from, to })\n',
@@ -309,12 +303,6 @@ export const mutants: readonly Mutant[] = [
     file: 'billing/biller.ts',
     text: '      return hold(draft, decision.reason,',
     instead: '      charge(draft, decision, meter, now)\n      return hold(draft, decision.reason,',
-  },
-  {
-    name: 'what a person decided about is cut off later',
-    file: 'ledger/sqlite/recorder.ts',
-    text: '\n    AND hold_id IN (SELECT id FROM holds WHERE closed_at IS NULL)`)',
-    instead: '`)',
   },
   {
     name: 'an accepted hold charges nothing',
