@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Its worlds run in processes of their own, of which coverage sees nothing.
-    exclude: ['test/simulation/**'],
+    // What they try runs in processes of its own, of which coverage sees nothing.
+    exclude: ['test/simulation/**', 'test/process/**', 'test/browser/**', 'test/demo/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary', 'html'] },

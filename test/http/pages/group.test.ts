@@ -35,6 +35,30 @@ interface History {
 }
 
 suite('The page of a group', () => {
+  test('tells what its people were told, and whom only to operators', async () => {
+    const face = await open({ keys: { operator: 'operator-key', reader: 'reader-key' } })
+    await withGroup(face, 'BioVis', 40, '20000')
+    const at = face.clock.now()
+    const facts = { group: 'BioVis', granted: '20000', used: 160_500_000n, at }
+    await face.ledger.notice({ ...facts, kind: 'runs out', line: 14 })
+    const [notice] = await face.ledger.notices({ group: 'BioVis', limit: 1 })
+    const to = [{ channel: 'mail', to: 'ada@example.org' } as const]
+    await face.ledger.addressNotice(notice!.id, { at, to, state: 'addressed' })
+    await face.ledger.mute({ group: 'BioVis', at, actor: 'erika', reason: '<b>They</b> asked' })
+    for (const [key, sent] of [
+      ['operator-key', 'ada@example.org : gathering'],
+      ['reader-key', 'mail: gathering'],
+    ]) {
+      const viewer = person(face)
+      await viewer.send(await viewer.see('/login'), '/login', { key: key! })
+      const page = await viewer.see(address('BioVis'))
+      expect(textOf(sectionOf(page, 'notices'))).toContain('by erika: <b>They</b> asked')
+      const [row] = tableOf(page, 'were to be told')
+      expect(row).toMatchObject({ What: 'Credits run out within 14 days', Used: '160.5', Of: '20000' })
+      expect(Object.values(row!)).toContain(sent)
+    }
+  })
+
   test('tells how it stands: credits, state, and when they run out', async () => {
     const face = await open()
     await withGroup(face, 'BioVis', 40, '20000')

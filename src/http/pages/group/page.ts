@@ -17,13 +17,15 @@ import { entriesAddress, noReceipt, receipt } from './receipt.ts'
 import { remarks } from './remarks.ts'
 import { standing } from './standing.ts'
 import { bucketName, moment } from './text.ts'
+import { told } from './told.ts'
 
 type Parts = Pick<HttpParts, 'ledger' | 'meters' | 'clock' | 'precision' | 'notifyAt' | 'forecasts'>
 
-/** How many of the newest notes, holds and drifts are shown, and entries of a receipt at a time. */
+/** How many of the newest notes, holds, drifts and notices are shown, and entries of a receipt at a time. */
 const NOTES = 20
 const HOLDS = 100
 const DRIFTS = 20
+const NOTICES = 20
 const ENTRIES = 100
 
 const query = {
@@ -79,11 +81,15 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
   }
   const name = group.group
   const consumption = (await ledger.consumption(name, question.bounds))!
-  const [notes, holds, drifts] = await Promise.all([
+  const [notes, holds, drifts, notices, mute] = await Promise.all([
     ledger.notes(name, NOTES),
     ledger.holds({ group: name, limit: HOLDS }),
     ledger.drifts({ group: name, limit: DRIFTS }),
+    ledger.notices({ group: name, limit: NOTICES }),
+    ledger.muted(name),
   ])
+  const tellings = await ledger.tellings(notices.map(({ id }) => id))
+  const showsRecipients = ctx.state.viewer.role === 'operator'
   const forecast = await parts.forecasts.of(group)
   const receiptAddress = (end: Instant) => `${otherwise(ctx, { at: formatInstant(end) })}#receipt`
   const past = {
@@ -105,6 +111,7 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
 ${standing({ group, holds, forecast, notifyAt, precision })}
 ${extent.first === undefined ? nothingYet() : html`${picker(ctx, question)}${charts(past)}${slip}${downloads(name, question)}`}
 ${calculator({ asked: filledIn(ctx), group, meters, now })}
+${told({ notices, tellings, mute, showsRecipients })}
 ${remarks({ group, notes, drifts, meters })}`,
   })
 }
