@@ -341,9 +341,7 @@ export class SimulatedPerun {
 
   #note(group: string, seen: Seen): void {
     const known = this.#seen.get(group)
-    // Of two answers that say the same, the one that was asked for first may come last.
-    const isNews = known === undefined || seen.number > known.number
-    if (isNews || (seen.number === known.number && seen.askedAt > known.askedAt)) this.#seen.set(group, seen)
+    if (known === undefined || seen.number >= known.number) this.#seen.set(group, seen)
   }
 
   /** A body arrives in pieces that end anywhere. */
