@@ -207,7 +207,9 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
       if ((await ledger.newestIntention(group)) !== newest)
         throw new OvertakenError(`Write ${write.number} of ${group} is not sent: another publish of it has begun`)
       options.onWrite?.((clock.now() - readAt) / SECOND)
-      await rpc.call(SET, { ...target, attributes })
+      await rpc.call(SET, { ...target, attributes }, () => {
+        if (isTooOld(write)) throw new OvertakenError(`Write ${write.number} of ${group}: what was seen grew too old`)
+      })
       groups.written(site, group, { used, timestamps })
       troubled.clear()
       logger.debug({ group, site, used }, 'Published')

@@ -44,9 +44,10 @@ export interface PerunRpcOptions extends HttpTransportOptions {
 export interface PerunRpc {
   /**
    * @param method Manager and method, such as `groupsManager/getGroupByName`.
+   * @param beforeRepeat Called when the call was turned away for want of a newer token, before it is sent again; may throw.
    * @throws {PerunError}
    */
-  call(method: string, parameters: object): Promise<unknown>
+  call(method: string, parameters: object, beforeRepeat?: () => void): Promise<unknown>
   /** The same for a method that answers with a long array: `visit` gets one element after another. */
   each(method: string, parameters: object, visit: (element: unknown) => void): Promise<void>
   close(): void
@@ -74,13 +75,19 @@ export function createPerunRpc(options: PerunRpcOptions, transport = createHttpT
   const { onCall } = options
 
   /** Makes a call and hands its answer over piece by piece. */
-  async function post(method: string, parameters: object, take: (piece: Buffer) => void): Promise<void> {
-    const answer = await send(method, parameters, take, {})
+  async function post(
+    method: string,
+    parameters: object,
+    take: (piece: Buffer) => void,
+    beforeRepeat?: () => void,
+  ): Promise<void> {
+    const token = await transport.csrfToken()
+    const answer = await send(method, parameters, take, headersWith(token))
     if (answer === undefined) return
-    // A front end with CSRF protection hands its token out as a cookie and wants it back as a header.
-    const token = answer.status === 403 ? await transport.csrfToken() : undefined
-    if (token === undefined) throw errorOf(method, answer)
-    const second = await send(method, parameters, take, { 'x-xsrf-token': token })
+    const newer = answer.status === 403 ? await transport.csrfToken() : undefined
+    if (newer === undefined || newer === token) throw errorOf(method, answer)
+    beforeRepeat?.()
+    const second = await send(method, parameters, take, headersWith(newer))
     if (second !== undefined) throw errorOf(method, second)
   }
 
@@ -105,14 +112,15 @@ export function createPerunRpc(options: PerunRpcOptions, transport = createHttpT
     }
   }
 
-  async function answerTo(method: string, parameters: object): Promise<unknown> {
+  async function answerTo(method: string, parameters: object, beforeRepeat?: () => void): Promise<unknown> {
     const pieces: Buffer[] = []
     let size = 0
-    await post(method, parameters, (piece) => {
+    const take = (piece: Buffer) => {
       size += piece.length
       if (size > LARGEST_ANSWER) throw new PerunError(method, 'unavailable', `more than ${LARGEST_ANSWER} bytes`)
       pieces.push(piece)
-    })
+    }
+    await post(method, parameters, take, beforeRepeat)
     const body = Buffer.concat(pieces)
     const result = parse(method, body)
     if (isError(result)) throw errorOf(method, { status: 200, body })
@@ -134,7 +142,7 @@ export function createPerunRpc(options: PerunRpcOptions, transport = createHttpT
   }
 
   return {
-    call: (method, parameters) => observed(method, () => answerTo(method, parameters)),
+    call: (method, parameters, beforeRepeat) => observed(method, () => answerTo(method, parameters, beforeRepeat)),
     each: (method, parameters, visit) =>
       observed(method, async () => {
         const cutter = createCutter((element) => visit(parse(method, element)))
@@ -143,6 +151,11 @@ export function createPerunRpc(options: PerunRpcOptions, transport = createHttpT
       }),
     close: () => transport.close(),
   }
+}
+
+/** A front end with CSRF protection hands its token out as a cookie and wants it back as a header. */
+function headersWith(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { 'x-xsrf-token': token }
 }
 
 interface Answer {
