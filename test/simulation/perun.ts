@@ -214,9 +214,15 @@ export class SimulatedPerun {
   }
 
   transportFor(life: Life, dies: (when: string) => boolean): PerunTransport {
+    // A cookie comes with an answer.
+    let cookie: string | undefined
     return {
-      post: (request, receive) => this.#post(life, dies, request, receive),
-      csrfToken: async () => (this.#configuration.csrf ? `token-${this.#token}` : undefined),
+      post: async (request, receive) => {
+        const status = await this.#post(life, dies, request, receive)
+        if (this.#configuration.csrf) cookie = `token-${this.#token}`
+        return status
+      },
+      csrfToken: async () => cookie,
       close: () => {},
     }
   }

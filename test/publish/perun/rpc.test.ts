@@ -98,6 +98,27 @@ suite('a call of Perun', () => {
     ])
   })
 
+  test('sends the token that it knows at once, and asks before it repeats with a newer one', async () => {
+    let wanted = '1'
+    const { peer, rpc } = await peerThat(({ headers }, response) => {
+      if (headers['x-xsrf-token'] === wanted) return send(response, 200, 'null')
+      response.appendHeader('set-cookie', `XSRF-TOKEN=${wanted}; Path=/`)
+      send(response, 403, '<html>', 'text/html')
+    })
+    const sent = () => peer.requests.map(({ headers }) => headers['x-xsrf-token'])
+    await rpc.call('utils/getPerunStatus', {})
+    await rpc.call('utils/getPerunStatus', {})
+    expect(sent()).toEqual([undefined, '1', '1'])
+    wanted = '2'
+    const refuse = () => {
+      throw new Error('It took too long')
+    }
+    await expect(rpc.call('utils/getPerunStatus', {}, refuse)).rejects.toThrow('It took too long')
+    expect(sent()).toEqual([undefined, '1', '1', '1'])
+    await rpc.call('utils/getPerunStatus', {}, refuse)
+    expect(sent()).toEqual([undefined, '1', '1', '1', '2'])
+  })
+
   test('gets through a front end that wants such a token, element by element too', async () => {
     await using perun = await startPerun({ csrf: true })
     perun.addGroup({ name: 'alpha', resources: [8676] })
