@@ -197,6 +197,12 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     return age > options.maxAge || age < 0
   }
 
+  /** @throws {OvertakenError} */
+  function checkAge(group: string, write: Write): void {
+    if (!isTooOld(write)) return
+    throw new OvertakenError(`Write ${write.number} of ${group} is not sent: what was read is too old by now`)
+  }
+
   /** Both values in one call, which Perun does as a whole or not at all. */
   async function send(group: string, write: Write, newest: number): Promise<Failure | undefined> {
     const { site, groupId, used, timestamps, readAt } = write
@@ -207,9 +213,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
       if ((await ledger.newestIntention(group)) !== newest)
         throw new OvertakenError(`Write ${write.number} of ${group} is not sent: another publish of it has begun`)
       options.onWrite?.((clock.now() - readAt) / SECOND)
-      await rpc.call(SET, { ...target, attributes }, () => {
-        if (isTooOld(write)) throw new OvertakenError(`Write ${write.number} of ${group}: what was seen grew too old`)
-      })
+      await rpc.call(SET, { ...target, attributes }, () => checkAge(group, write))
       groups.written(site, group, { used, timestamps })
       troubled.clear()
       logger.debug({ group, site, used }, 'Published')

@@ -4,7 +4,7 @@ import { HOUR, MINUTE, SECOND } from '#src/core/time.ts'
 import { type PerunOptions, startPerun } from '#src/demo/perun/simulator.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { createPerunPublisher } from '#src/publish/perun/publisher.ts'
-import { createPerunRpc } from '#src/publish/perun/rpc.ts'
+import { createPerunRpc, type PerunRpc } from '#src/publish/perun/rpc.ts'
 import { recorder, silent, T0, testClock } from '../../helpers/billing.ts'
 import { until } from '../../helpers/worker.ts'
 
@@ -15,12 +15,23 @@ const names = {
   timestamps: 'urn:perun:group_resource:attribute-def:opt:denbiCreditTimestamps',
 }
 
+interface Given extends PerunOptions {
+  readonly timeout?: number
+  /** Is asked instead of Perun. */
+  readonly call?: (
+    rpc: PerunRpc,
+    clock: ReturnType<typeof testClock>,
+    ...asked: Parameters<PerunRpc['call']>
+  ) => Promise<unknown>
+}
+
 /** A Perun, a ledger and a publisher between them, at a time that stands still. */
-async function setUp({ password = 'secret', timeout = 2_000, ...options }: PerunOptions & { timeout?: number } = {}) {
+async function setUp({ password = 'secret', timeout = 2_000, call, ...options }: Given = {}) {
   const clock = testClock()
   const perun = await startPerun({ clock, ...options })
   const ledger = openSqliteLedger(':memory:')
-  const rpc = createPerunRpc({ url: perun.url, login: 'credits', password, timeout, connections: 4 })
+  const real = createPerunRpc({ url: perun.url, login: 'credits', password, timeout, connections: 4 })
+  const rpc: PerunRpc = call === undefined ? real : { ...real, call: (...asked) => call(real, clock, ...asked) }
   const drifts: number[] = []
   const publisher = createPerunPublisher({
     rpc,
@@ -384,6 +395,26 @@ suite('when Perun fails', () => {
     perun.faults.readOnly(false)
     expect(await publish()).toMatchObject({ kind: 'written' })
     expect(perun.read('p').used).toBe('10.00')
+  })
+
+  test('a front end that turns a write away after a long time does not get it again, but what is read anew', async () => {
+    let turnedAway = 0
+    const { perun, measure, publish, clock } = await setUp({
+      call: (rpc, clock, method, parameters, beforeRepeat) => {
+        if (method.endsWith('/setAttributes') && turnedAway === 0) {
+          turnedAway += 1
+          clock.at += 11 * SECOND
+          beforeRepeat?.()
+        }
+        return rpc.call(method, parameters)
+      },
+    })
+    perun.addGroup({ name: 'p', granted: '200', resources: [SITE] })
+    await measure(0, '100')
+    expect(await publish()).toMatchObject({ kind: 'unavailable', everyone: false })
+    expect(perun.writes).toEqual([])
+    clock.at += MINUTE
+    expect(await publish()).toMatchObject({ kind: 'written' })
   })
 
   test('because a front end wants a token against forgery, it gets it', async () => {

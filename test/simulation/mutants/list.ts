@@ -63,7 +63,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'credits and timestamps are written one after the other',
     file: 'publish/perun/publisher.ts',
-    text: 'await rpc.call(SET, { ...target, attributes })',
+    text: 'await rpc.call(SET, { ...target, attributes }, () => checkAge(group, write))',
     instead: 'for (const attribute of attributes) await rpc.call(SET, { ...target, attributes: [attribute] })',
   },
   {
@@ -211,8 +211,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the token of a session is not sent back',
     file: 'publish/perun/rpc.ts',
-    text: 'answer.status === 403 ? await transport.csrfToken() : undefined',
-    instead: 'answer.status === 402 ? await transport.csrfToken() : undefined',
+    text: "return token === undefined ? {} : { 'x-xsrf-token': token }",
+    instead: 'return {}',
   },
   {
     name: 'an error that comes with status 200 counts as done',

@@ -13,7 +13,7 @@ import { type Found, find } from './copy.ts'
 import { mutants } from './list.ts'
 
 /** As many seeds as a mutant may survive. */
-const SEEDS = 100
+const SEEDS = 400
 
 const [word = ''] = process.argv.slice(2)
 const path = join(import.meta.dirname, 'found.json')
