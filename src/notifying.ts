@@ -3,6 +3,7 @@ import { briefly, createOutlook } from './billing/outlook.ts'
 import { createRunsOutWatch } from './billing/runsOut.ts'
 import { systemClock } from './core/time.ts'
 import type { NotifyingStatus } from './http/parts.ts'
+import type { Forecasts } from './ledger/forecasts.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { type Digest, writeDigest } from './publish/mail/digest.ts'
 import { createMail } from './publish/mail/mail.ts'
@@ -25,11 +26,12 @@ export interface Notifying {
 export function assembleNotifying(
   { settings, version, logging, metrics, clock = systemClock }: WorkerParts,
   ledger: Ledger,
+  forecasts: Forecasts,
   peopleOf: Worker['peopleOf'],
 ): Notifying {
   const { mail, webhooks, publicUrl, precision, notifyDays } = settings
   const logger = logging.logger('notify')
-  const outlookOf = createOutlook(ledger)
+  const outlookOf = createOutlook(forecasts)
   const digest = {
     precision,
     ...(publicUrl !== undefined && { publicUrl: publicUrl.replace(/\/$/, '') }),

@@ -44,7 +44,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const log = logging.logger('service')
   const worker = assembleWorker(parts)
   const { ledger, source, lanes, outbox } = worker
-  const notifying = assembleNotifying(parts, ledger, worker.peopleOf)
+  const forecasts = createForecasts({ ledger, clock })
+  const notifying = assembleNotifying(parts, ledger, forecasts, worker.peopleOf)
   worker.onChanged(() => notifying.teller.wake())
   let stopping = false
   const http = createHttpServer({
@@ -59,7 +60,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     metrics,
     ledger,
     meters: settings.meters,
-    forecasts: createForecasts({ ledger, clock }),
+    forecasts,
     targets: () => source.targets(),
     lanes: lanes ?? idleLanes,
     outbox,

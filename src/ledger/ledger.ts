@@ -299,13 +299,6 @@ export interface SeriesRow extends Series {
 /** An entry as it stands in the ledger: with its number there, the instant it belongs to and its hash. */
 export type StoredEntry = Entry & { readonly number: number; readonly at: Instant; readonly hash: Hash }
 
-/** What was charged in a day. */
-export interface DailyCharges {
-  /** Its beginning. */
-  readonly at: Instant
-  readonly credits: Credits
-}
-
 /** The charges of one series at one price, added up. */
 export interface BreakdownPart {
   readonly series: Series
@@ -357,8 +350,6 @@ export interface LedgerReader extends HistoryReader {
   ): Promise<StoredEntry[]>
   /** Computed from all entries of the group; `undefined` if it is unknown. Others may work in between. */
   breakdown(group: string): Promise<Breakdown | undefined>
-  /** What was charged on each day (UTC) from that of an instant on, in order of time; days without charges are not in it. */
-  dailyCharges(group: string, since: Instant): Promise<DailyCharges[]>
   notes(group: string, limit: number): Promise<Note[]>
   /** The open ones if nothing else is asked for; newest first. */
   holds(page: { group?: string; filter?: HoldFilter; before?: number; limit: number }): Promise<StoredHold[]>

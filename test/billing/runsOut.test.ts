@@ -2,7 +2,8 @@
 import { expect, suite, test } from 'vitest'
 import { briefly, createOutlook } from '#src/billing/outlook.ts'
 import { createRunsOutWatch } from '#src/billing/runsOut.ts'
-import { DAY, HOUR } from '#src/core/time.ts'
+import { DAY } from '#src/core/time.ts'
+import { createForecasts } from '#src/ledger/forecasts.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { silent, T0, testClock } from '../helpers/billing.ts'
 import { follow } from '../helpers/ledger.ts'
@@ -11,7 +12,8 @@ async function setUp({ days = 14 } = {}) {
   const ledger = openSqliteLedger(':memory:')
   const clock = testClock()
   const told: number[] = []
-  const outlookOf = createOutlook(ledger)
+  const forecasts = createForecasts({ ledger, clock })
+  const outlookOf = createOutlook(forecasts)
   const watch = createRunsOutWatch({
     ...{ ledger, outlookOf, days, clock, logger: silent, onNotice: () => told.push(clock.at) },
   })
@@ -36,6 +38,7 @@ async function setUp({ days = 14 } = {}) {
     clock,
     told,
     watch,
+    forecasts,
     use,
     outlookOf: async (group: string) => outlookOf((await ledger.group(group))!),
     notices: async () =>
@@ -130,14 +133,14 @@ test('A group that rests on some days has days with nothing', async () => {
   await it.use('alpha', { until: 5, granted: '1000' })
   const rest = Array.from({ length: 20 }, (_, index): [number, string] => [(5 * 24 + (index + 1) * 6) * 60, '1050'])
   await follow(it.ledger, 'alpha', rest)
-  const charges = await it.ledger.dailyCharges('alpha', T0)
-  expect(charges.map(({ at, credits }) => [(at - T0) / DAY, credits])).toEqual([
-    [0, 10_000_000n],
-    [1, 10_000_000n],
-    [2, 10_000_000n],
-    [3, 10_000_000n],
-    [4, 10_000_000n],
-  ])
-  expect(await it.ledger.dailyCharges('alpha', T0 + 3 * DAY + HOUR)).toHaveLength(2)
   expect((await it.outlookOf('alpha'))!.forecast.days).toBe(10)
+})
+
+test('People are told the same day as the page of the group shows, also when its exporter was away', async () => {
+  await using it = await setUp()
+  await it.use('alpha', { until: 10, granted: '300' })
+  await it.use('alpha', { from: 14, until: 18 })
+  const { forecast } = (await it.outlookOf('alpha'))!
+  expect(forecast).toEqual(await it.forecasts.of((await it.ledger.group('alpha'))!))
+  expect(forecast.burnPerDay).toBeCloseTo(10)
 })

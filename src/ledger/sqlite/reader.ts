@@ -2,7 +2,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Credits } from '../../core/credits.ts'
 import { decimal } from '../../core/decimals.ts'
-import { DAY } from '../../core/time.ts'
 import type {
   Contact,
   GroupCredits,
@@ -49,11 +48,6 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
   const listEntries = prepare(`${SELECT_ENTRIES}
     WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
-  const dailyCharges = prepare(`SELECT day, sum(amount) AS credits FROM (
-      SELECT day, amount FROM days WHERE group_name = ?1 AND kind = 'charge' UNION ALL
-      SELECT (entries.at - 1) / ${DAY} * ${DAY}, amount FROM series JOIN entries ON number = open_number
-      WHERE project_name = ?1)
-    WHERE day >= CAST(?2 AS INTEGER) / ${DAY} * ${DAY} GROUP BY day ORDER BY day`)
   const listEntriesOf = prepare(`${SELECT_ENTRIES} WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2)
     AND entries.at > ?4 AND entries.at <= ?5 ORDER BY number DESC LIMIT ?3`)
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
@@ -95,9 +89,6 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
     },
     breakdown: createBreakdown(db),
     ...createHistory(db),
-    async dailyCharges(group, since) {
-      return dailyCharges(group, since).map(({ day, credits }) => ({ at: Number(day), credits: credits as Credits }))
-    },
     async notes(group, limit) {
       return listNotes(group, limit).map(toNote)
     },
