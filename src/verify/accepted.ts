@@ -4,9 +4,14 @@ import { rows } from './books.ts'
 import { difference, type Fixed, readFixed, sum, writeFixed } from './fixed.ts'
 import type { Problems } from './problems.ts'
 
+interface Reading {
+  readonly at: bigint
+  readonly value: Fixed
+}
+
 export interface AcceptedGrowths {
   /** Takes a charge for the growth that it is a part of. Returns false if there is none. */
-  take(series: bigint, from: bigint, to: bigint, consumption: Fixed): boolean
+  take(series: bigint, from: Reading, to: Reading): boolean
   /** Finds growth that was charged in part or twice. */
   compare(problems: Problems): void
 }
@@ -38,15 +43,22 @@ export function readAccepted(db: DatabaseSync): AcceptedGrowths {
     bySeries.set(row.series_id, growths)
   }
   return {
-    take(series, from, to, consumption) {
-      const growth = bySeries.get(series)?.find(({ row }) => row.from_at <= from && to <= row.to_at)
-      if (growth !== undefined) growth.charged = sum(growth.charged, consumption)
+    take(series, from, to) {
+      const growth = bySeries.get(series)?.find(({ row }) => holds(row, from, to))
+      if (growth !== undefined) growth.charged = sum(growth.charged, difference(to.value, from.value))
       return growth !== undefined
     },
     compare(problems) {
       for (const growth of [...bySeries.values()].flat()) compareGrowth(growth, problems)
     },
   }
+}
+
+/** By its values too: a clock that is set right lets a series pass the same instants twice. */
+function holds(row: GrowthRow, from: Reading, to: Reading): boolean {
+  const [first, last] = [readFixed(row.from_value), readFixed(row.to_value)]
+  if (first === undefined || last === undefined || row.from_at > from.at || to.at > row.to_at) return false
+  return difference(from.value, first).units >= 0n && difference(last, to.value).units >= 0n
 }
 
 function compareGrowth({ row, charged }: Growth, problems: Problems): void {

@@ -97,11 +97,11 @@ export function checkEntries(db: DatabaseSync, { books, accepted, problems, onEn
     const { whole, rest } = wholeAndRest(sum(microsOf(consumption, perUnit), carryIn))
     compare(row, 'amount', whole)
     compare(row, 'carry_out', writeFixed(rest))
-    if (row.actor !== null) note(row, consumption)
+    if (row.actor !== null) note(row, from, to)
   }
 
-  function note(row: EntryRow, consumption: Fixed): void {
-    const isAccepted = accepted.take(row.series_id!, row.from_at ?? 0n, row.at, consumption)
+  function note(row: EntryRow, from: Fixed, to: Fixed): void {
+    const isAccepted = accepted.take(row.series_id!, { at: row.from_at ?? 0n, value: from }, { at: row.at, value: to })
     if (!isAccepted) complain(row, 'the held growth that was accepted', 'one', null)
   }
 

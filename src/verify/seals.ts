@@ -43,7 +43,7 @@ export const sealedTables: readonly SealedTable[] = [
   },
   {
     name: 'held_growths',
-    key: ['hold_id', 'series_id', 'to_at'],
+    key: words('hold_id series_id to_at to_value from_at from_value'),
     sealed: words('hold_id series_id from_at from_value to_at to_value withdrawn'),
   },
   {

@@ -121,7 +121,7 @@ suite('the check is content', () => {
         await ledger.close()
         expect(verifyLedger(path).problems).toEqual([])
       }),
-      { numRuns: 40 },
+      { numRuns: 120 },
     )
     expect(accepted).toBeGreaterThan(5)
     expect(recovered).toBeGreaterThan(5)

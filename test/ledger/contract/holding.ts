@@ -53,6 +53,15 @@ export function holdingContract(open: () => Promise<Ledger>): void {
       expect(await held()).toEqual([[point(0, '100'), point(7, '350.5')]])
     })
 
+    test('is kept also when it ends at an instant that a wrong clock had passed before', async () => {
+      await record({ holds: [hold], heldGrowths: [growth([0, '100'], [9, '200'])] })
+      await record({ holds: [hold], heldGrowths: [growth([1, '200'], [9, '260'])] })
+      expect(await held()).toEqual([
+        [point(0, '100'), point(9, '200')],
+        [point(1, '200'), point(9, '260')],
+      ])
+    })
+
     test('is another one after something else happened', async () => {
       await record({ holds: [hold], heldGrowths: [growth([0, '100'], [1, '200'])] })
       await record({ holds: [hold], heldGrowths: [growth([3, '150'], [4, '160'])] })

@@ -48,15 +48,35 @@ AFTER UPDATE OF key, kind, site, group_name, reason, opened_at, seen_at, closed_
   WHERE id = NEW.id;
 END;
 
-ALTER TABLE held_growths ADD COLUMN seal TEXT NOT NULL DEFAULT '';
+-- A clock that is set right passes instants again: a series may have two growths of one hold that end at the same one.
+ALTER TABLE held_growths RENAME TO old_held_growths;
+DROP INDEX held_growths_of_series;
+CREATE TABLE held_growths (
+  hold_id INTEGER NOT NULL REFERENCES holds (id),
+  series_id INTEGER NOT NULL REFERENCES series (id),
+  from_at INTEGER NOT NULL,
+  from_value TEXT NOT NULL,
+  to_at INTEGER NOT NULL,
+  to_value TEXT NOT NULL,
+  -- The series came back to the line it had left: there is nothing to decide any more.
+  withdrawn INTEGER NOT NULL DEFAULT 0,
+  seal TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (hold_id, series_id, to_at, to_value, from_at, from_value)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX held_growths_of_series ON held_growths (series_id);
+INSERT INTO held_growths (hold_id, series_id, from_at, from_value, to_at, to_value, withdrawn)
+  SELECT hold_id, series_id, from_at, from_value, to_at, to_value, withdrawn FROM old_held_growths;
+DROP TABLE old_held_growths;
 CREATE TRIGGER held_growths_inserted AFTER INSERT ON held_growths BEGIN
   UPDATE held_growths SET withdrawn = withdrawn
-  WHERE hold_id = NEW.hold_id AND series_id = NEW.series_id AND to_at = NEW.to_at;
+  WHERE hold_id = NEW.hold_id AND series_id = NEW.series_id AND to_at = NEW.to_at AND to_value = NEW.to_value
+    AND from_at = NEW.from_at AND from_value = NEW.from_value;
 END;
 CREATE TRIGGER held_growths_updated
 AFTER UPDATE OF hold_id, series_id, from_at, from_value, to_at, to_value, withdrawn ON held_growths BEGIN
   UPDATE held_growths SET seal = seal(hold_id, series_id, from_at, from_value, to_at, to_value, withdrawn)
-  WHERE hold_id = NEW.hold_id AND series_id = NEW.series_id AND to_at = NEW.to_at;
+  WHERE hold_id = NEW.hold_id AND series_id = NEW.series_id AND to_at = NEW.to_at AND to_value = NEW.to_value
+    AND from_at = NEW.from_at AND from_value = NEW.from_value;
 END;
 
 ALTER TABLE notes ADD COLUMN seal TEXT NOT NULL DEFAULT '';
