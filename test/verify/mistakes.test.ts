@@ -138,13 +138,45 @@ suite('what people added', () => {
     expect(await problems()).toEqual(['entries 2: the repricing that it belongs to'])
   })
 
-  test.each([
-    ['an applied repricing without its adjustment', [4, 'erika', null, null, null], []],
-    ['a repricing that was only previewed, with an adjustment', [null, null, null, null, null], [-50n]],
-    ['a repricing that was undone in part', [4, 'erika', 5, 'max', 'No'], [-50n, 49n]],
-  ])('is found to contradict %s', async (_what, decided, amounts) => {
-    for (const [index, amount] of amounts.entries()) {
-      const id = `repricing/first/1${index === 0 ? '' : '/undo'}`
+  const [applied, undone] = ['repricing/first/1', 'repricing/first/1/undo']
+
+  test.each<[string, (number | string | null)[], [string, bigint][], string[]]>([
+    ['an applied repricing without its adjustment', [4, 'erika', null, null, null], [], ['repricing_lines']],
+    [
+      'a repricing that was only previewed, with an adjustment',
+      [null, null, null, null, null],
+      [[applied, -50n]],
+      ['repricing_lines'],
+    ],
+    [
+      'a repricing that was undone in part',
+      [4, 'erika', 5, 'max', 'No'],
+      [
+        [applied, -50n],
+        [undone, 49n],
+      ],
+      ['repricing_lines'],
+    ],
+    [
+      'a repricing that was undone before it was applied',
+      [4, 'erika', 5, 'max', 'No'],
+      [
+        [undone, 50n],
+        [applied, -50n],
+      ],
+      ['repricing_lines'],
+    ],
+    [
+      'nothing where a clock was set right between applying and undoing',
+      [5, 'erika', 4, 'max', 'No'],
+      [
+        [applied, -50n],
+        [undone, 50n],
+      ],
+      [],
+    ],
+  ])('is found to contradict %s', async (_what, decided, adjustments, complaints) => {
+    for (const [id, amount] of adjustments) {
       await settle({ entries: [{ ...adjustment(id, amount), site: '8676', corrects: { first: 1, last: 1 } }] })
     }
     await ledger.close()
@@ -157,7 +189,7 @@ suite('what people added', () => {
       VALUES ('first', 1, 1, 1, (SELECT hash FROM entries WHERE number = 1), '1', -50)`)
     close()
     const found = verifyLedger(path).problems.map(({ table }) => table)
-    expect(found).toEqual(['repricing_lines'])
+    expect(found).toEqual(complaints)
   })
 })
 
