@@ -216,7 +216,7 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
       break
     case 'recovered':
       draft.open = undefined
-      note('recovered', describeRecovery(decision))
+      note('recovered', describeRecovery(decision, decision.former, 'charged'))
       withdraw(decision.former)
       if (isFull || !charge(draft, decision, meter, now)) return hold(draft, 'implausible growth', decision, collected)
       break
@@ -225,7 +225,10 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
       break
     case 'held':
       if (decision.reason === 'clock ahead') return ahead(draft, decision.to, situation.source, collected)
-      if (decision.backAt !== undefined) withdraw(decision.backAt)
+      if (decision.backAt !== undefined) {
+        note('recovered', describeRecovery(decision, decision.backAt, 'held'))
+        withdraw(decision.backAt)
+      }
       return hold(draft, decision.reason, decision, collected, jump)
     case 'unchanged':
   }

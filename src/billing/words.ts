@@ -1,7 +1,7 @@
 /** Sentences for operators: what is held, and what became of a series. */
 import { describeJump } from '../core/causes.ts'
 import type { Jump } from '../core/classify.ts'
-import { type Decision, describePoint, type HeldReason, type Point } from '../core/decide.ts'
+import { describePoint, type FormerLine, type HeldReason, type Point } from '../core/decide.ts'
 import { formatDecimal, subtract } from '../core/decimals.ts'
 import { type Series, seriesKey } from '../core/series.ts'
 import { formatInstant } from '../core/time.ts'
@@ -59,7 +59,12 @@ export function describeClockAhead(series: Series, to: Point, source: string | u
   return { key, kind: 'clock ahead', site, reason }
 }
 
-export function describeRecovery({ from, to, former }: Extract<Decision, { kind: 'recovered' }>): string {
+/** @param fate What becomes of what exceeds that line. */
+export function describeRecovery(
+  { from, to }: { readonly from: Point; readonly to: Point },
+  former: FormerLine,
+  fate: 'charged' | 'held',
+): string {
   const excess = formatDecimal(subtract(to.value, from.value))
-  return `Back on the line it left at ${describePoint(former)}, now ${describePoint(to)}: ${formatDecimal(former.charged)} was charged since, ${excess} is charged now.`
+  return `Back on the line it left at ${describePoint(former)}, now ${describePoint(to)}: ${formatDecimal(former.charged)} was charged since, ${excess} is ${fate} now.`
 }

@@ -128,7 +128,7 @@ export type Decision =
       readonly to: Point
       readonly state: SeriesState
       /** What was held from this point on is no growth any more, because the series is back on the line it left there. */
-      readonly backAt?: Point
+      readonly backAt?: FormerLine
     }
 
 export interface Circumstances {

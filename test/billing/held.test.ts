@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { expect, onTestFinished, suite, test } from 'vitest'
 import { createHoldDesk } from '#src/billing/holds.ts'
 import { formatCredits } from '#src/core/credits.ts'
+import { decimal, formatDecimal } from '#src/core/decimals.ts'
+import type { Meters } from '#src/core/meters.ts'
 import { HOUR } from '#src/core/time.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
-import { meters, ram, recorder, silent, T0, testClock } from '../helpers/billing.ts'
+import { cpu, meters, ram, recorder, silent, T0, testClock } from '../helpers/billing.ts'
 import { audit } from '../ledger/contract/audit.ts'
 
 const projects = ['alpha', 'beta', 'gamma']
@@ -99,4 +101,25 @@ suite('another unit of a site', () => {
     await read(5, 450)
     expect(await used()).toEqual(before)
   })
+})
+
+test('A return to a line is told of, also where what exceeds that line is held', async () => {
+  const ledger = openSqliteLedger(':memory:')
+  onTestFinished(() => ledger.close())
+  const limited: Meters = new Map([[cpu.metric, { ...cpu, maxGrowthPerHour: decimal('60') }]])
+  const read = recorder(ledger, testClock(T0 + 100 * HOUR), undefined, limited)
+  for (const [hour, value] of ['1000', '1050', '1100', '500', '1300'].entries()) {
+    await read({ project: 'alpha', at: T0 + hour * HOUR, value })
+  }
+  expect(formatCredits((await ledger.account('alpha'))!.used)).toBe('100')
+  const [hold] = await ledger.holds({ limit: 2 })
+  const growths = await ledger.heldGrowths(hold!.id, 9)
+  expect(growths.map(({ from, to }) => [formatDecimal(from.value), formatDecimal(to.value)])).toEqual([
+    ['1100', '1300'],
+  ])
+  expect((await ledger.notes('alpha', 9)).map(({ kind, text }) => `${kind}: ${text}`)).toEqual([
+    'recovered: Back on the line it left at 1100 at 2026-01-01T02:00:00.000Z, now 1300 at 2026-01-01T04:00:00.000Z: 0 was charged since, 200 is held now.',
+    expect.stringMatching(/^rebased: /),
+    expect.stringMatching(/^opened: /),
+  ])
 })

@@ -56,16 +56,22 @@ export function reading({
 }
 
 /** Records readings as one delivery, as a source would. */
-export function recorder(ledger: Ledger, clock: Clock, onChanged: (groups: readonly string[]) => void = () => {}) {
-  const intake = createIntake({
+export function recorder(
+  ledger: Ledger,
+  clock: Clock,
+  onChanged: (groups: readonly string[]) => void = () => {},
+  charged: Meters = meters,
+) {
+  const about = {
     ledger,
     maxSeries: 1_000,
     smallSites: 'charge',
-    meters,
+    meters: charged,
     clock,
     logger: silent,
     onChanged,
-  })
+  } as const
+  const intake = createIntake(about)
   return (...readings: Measured[]) =>
     intake.take({
       id: 'test',
