@@ -96,14 +96,14 @@ suite.skipIf(!hasJq)('The recipe after a restore', () => {
       drift,
       { ...drift, modified_by: 'somebody' },
       { ...drift, seen_at: '2026-11-28T11:59:59.000Z' },
-      { ...drift, group: 'b', expected: '25.49', shown: '57.49' },
+      { ...drift, group: 'b', expected: '1.1', shown: '2.2' },
     ]
     const words = filter[1]!.replace('"$since"', '2026-11-28T12:00:00Z').split(' ')
     const { stdout, stderr } = spawnSync('jq', ['-r', ...words, filter[2]!], {
       input: JSON.stringify({ drifts }),
       encoding: 'utf8',
     })
-    expect({ stdout, stderr }).toEqual({ stdout: 'Großes Mikroskop\t-134\nb\t-32\n', stderr: '' })
+    expect({ stdout, stderr }).toEqual({ stdout: 'Großes Mikroskop\t-134\nb\t-1.1\n', stderr: '' })
   })
 })
 

@@ -92,6 +92,8 @@ suite.skipIf(isMissing)('The stack', () => {
     expect((await fetch(`${worker}/stats`)).status).toBe(401)
 
     // What Grafana and the alerts ask for.
+    const asAtTheSite = 'project_vcpu_usage{job="project_usages",location="site-b",project_name="BioVis"}'
+    expect((await query(portal, asAtTheSite)).length).toBe(1)
     await until('the portal sees the worker', async () => (await query(portal, 'up{job="credits_worker"}'))[0] === '1')
     expect((await query(portal, 'os_credits_group_used_credits{group="BioVis"}')).length).toBe(1)
     const { data } = (await (await fetch(`${portal}/api/v1/rules`)).json()) as {
