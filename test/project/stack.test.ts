@@ -84,11 +84,12 @@ suite.skipIf(isMissing)('The stack', () => {
     const sites = Object.keys(perun.read('BioVis').timestamps)
     expect(sites).toEqual(['8676', '8677'])
     const headers = { 'X-API-KEY': KEY }
-    const stats = (await (await fetch(`${worker}/stats`, { headers })).json()) as {
-      targets: { up: boolean }[]
-      mail: unknown
-    }
+    const stats = (await (await fetch(`${worker}/stats`, { headers })).json()) as Stats
     expect(stats.targets.map(({ up }) => up)).toEqual([true])
+    expect(stats.notifying.mail).toEqual({ state: 'on' })
+    // Small sites that grow as they did are held back nowhere.
+    const held = Object.entries(stats.ledger.holds).filter(([kind, count]) => count > 0 && kind !== 'unknown group')
+    expect({ held, drifts: stats.ledger.drifts }).toEqual({ held: [], drifts: 0 })
     expect((await fetch(`${worker}/stats`)).status).toBe(401)
 
     // What Grafana and the alerts ask for.
@@ -102,6 +103,12 @@ suite.skipIf(isMissing)('The stack', () => {
     expect(data.groups.flatMap(({ rules }) => rules).length).toBeGreaterThan(10)
   }, 60_000)
 })
+
+interface Stats {
+  readonly targets: readonly { readonly up: boolean }[]
+  readonly ledger: { readonly holds: Readonly<Record<string, number>>; readonly drifts: number }
+  readonly notifying: { readonly mail: { readonly state: string } }
+}
 
 async function startStack() {
   const folder = temporaryFolder()
