@@ -11,7 +11,7 @@ NODE := $(if $(filter true,$(NODE_IS_NEW)),,.tools/node_modules/$(NODE_PACKAGE)/
 export PATH := $(if $(NODE),$(CURDIR)/$(dir $(NODE)):)$(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.installed
-VERSION = $(shell node -p 'require("./package.json").version')
+VERSION = $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # Memory before speed: see docs/decisions/0011-small-heap.md
 SMALL_HEAP := --max-semi-space-size=6 --heap-growing-percent=30
@@ -104,8 +104,10 @@ docker-build: ## build the image, tagged with the version and "latest"
 docker-build-dev: ## build the image for development
 	docker build -f Dockerfile.dev -t $(IMAGE):dev .
 
-docker-run: ## run the image with the settings of .env
-	docker run --rm --init --read-only --tmpfs /tmp --env-file .env -e CREDITS_HOST=0.0.0.0 -e OS_CREDITS_LEDGER=sqlite:/data/credits.db -p 127.0.0.1:8000:8000 -v credits_ledger:/data $(IMAGE):$(VERSION)
+docker-run: secrets ## run the image with the settings of .env and the files in secrets/
+	docker run --rm --init --read-only --tmpfs /tmp --env-file .env -e CREDITS_HOST=0.0.0.0 -e OS_CREDITS_LEDGER=sqlite:/data/credits.db \
+	  -e API_KEY_FILE=/run/secrets/api_key -e OS_CREDITS_PERUN_PASSWORD_FILE=/run/secrets/perun_password \
+	  -v "$(CURDIR)/secrets:/run/secrets:ro" -p 127.0.0.1:8000:8000 -v credits_ledger:/data $(IMAGE):$(VERSION)
 
 secrets: $(SECRETS) ## make the keys in secrets/ that are missing, for Docker Compose
 
@@ -116,6 +118,7 @@ secrets/%:
 	@echo "$@ is new"
 
 up: secrets ## build and start services of Docker Compose, and wait for them: make up PROFILE=demo
+	@test $(PROFILE) != worker || test -s secrets/perun_password || { echo "Write the password at Perun into secrets/perun_password"; exit 1; }
 	$(COMPOSE) up --build --detach --wait
 	$(COMPOSE) ps
 

@@ -1,6 +1,6 @@
 /** docs/DEPLOYMENT.md, kept true: what it has people type, write and look for is what there is. */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, readFileSync, statSync } from 'node:fs'
+import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { parseEnv } from 'node:util'
@@ -160,7 +160,8 @@ suite('The files of docs/DEPLOYMENT.md', () => {
 
 suite('The troubleshooting of docs/DEPLOYMENT.md', () => {
   test('quotes messages that the program says', () => {
-    const ofOthers = /^(bind source|secrets\/|unhealthy|OOMKilled|docker |make |status=|bad option|ERR_|\.env|API_KEY)/
+    const ofOthers =
+      /^(bind source|port is already|secrets\/|unhealthy|OOMKilled|docker |make |status=|bad option|ERR_|\.env|API_KEY)/
     const shown = tableRows(section(text, 'Troubleshooting')).flatMap(([seen]) => inlineCode(seen!))
     const messages = shown.filter((message) => !ofOthers.test(message))
     expect(messages.length).toBeGreaterThan(5)
@@ -183,21 +184,50 @@ suite('The troubleshooting of docs/DEPLOYMENT.md', () => {
   })
 })
 
-suite('make secrets', () => {
-  test('makes keys that are missing, differ and are for one folder only', () => {
+suite('make', () => {
+  /** A folder with the Makefile, where `docker` only tells what it was asked for. */
+  function folderForMake() {
     const folder = temporaryFolder()
     copyFileSync(join(root, 'Makefile'), join(folder, 'Makefile'))
-    const make = () => spawnSync('make', ['secrets'], { cwd: folder, encoding: 'utf8' })
+    writeFileSync(join(folder, 'docker'), '#!/bin/sh\necho "asked: $*"\n', { mode: 0o755 })
+    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` }
+    const make = (...words: string[]) =>
+      spawnSync('make', ['--silent', ...words], { cwd: folder, env, encoding: 'utf8' })
+    return { folder, make }
+  }
+
+  test('secrets makes keys that are missing, differ and are for one folder only', () => {
+    const { folder, make } = folderForMake()
     const keys = () =>
       ['api_key', 'grafana_admin_password'].map((name) => readFileSync(join(folder, 'secrets', name), 'utf8'))
-    expect(make().status).toBe(0)
+    expect(make('secrets').status).toBe(0)
     const first = keys()
     for (const key of first) expect(key).toMatch(/^[0-9a-f]{48}$/)
     expect(first[0]).not.toBe(first[1])
     expect(statSync(join(folder, 'secrets')).mode & 0o777).toBe(0o700)
     expect(statSync(join(folder, 'secrets/api_key')).mode & 0o777).toBe(0o444)
-    expect(make().status).toBe(0)
+    expect(make('secrets')).toMatchObject({ status: 0, stdout: '' })
     expect(keys()).toEqual(first)
+  })
+
+  test('up, logs and down ask Compose for the profile', () => {
+    const { make } = folderForMake()
+    const asked = (...words: string[]) =>
+      [...make(...words).stdout.matchAll(/^asked: (.*)$/gm)].map((match) => match[1])
+    const demo = 'compose --profile demo'
+    expect(asked('up', 'PROFILE=demo')).toEqual([`${demo} up --build --detach --wait`, `${demo} ps`])
+    expect(asked('logs', 'PROFILE=demo')).toEqual([`${demo} logs --follow --tail 50`])
+    expect(asked('down')).toEqual(['compose --profile stack down'])
+  })
+
+  test('up starts no production without the password at Perun', () => {
+    const { folder, make } = folderForMake()
+    const refused = make('up', 'PROFILE=worker')
+    expect(refused.status).not.toBe(0)
+    expect(refused.stdout).toContain('secrets/perun_password')
+    expect(refused.stdout).not.toContain('asked')
+    writeFileSync(join(folder, 'secrets/perun_password'), 'secret')
+    expect(make('up', 'PROFILE=worker')).toMatchObject({ status: 0, stdout: expect.stringContaining('asked') })
   })
 })
 
