@@ -3,7 +3,7 @@
  * programs of the image start in it, so nothing is missing there that is at hand here.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, suite, test } from 'vitest'
@@ -76,6 +76,7 @@ suite('The image', () => {
     expect(run(link, '--version')).toEqual({ status: 0, output: `${packageJson.version}\n` })
     expect(run(link, 'verify', '--help').status).toBe(0)
     // Executable, and found to be a program of Node, as nobody types `node` in a container.
+    expect(statSync(link).mode & 0o111).toBe(0o111)
     expect(readFileSync(link, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
   })
 
