@@ -79,6 +79,9 @@ export interface Target {
   readonly rejected: Readonly<Record<string, number>>
   /** The first lines that could not be read. */
   readonly errors: readonly unknown[]
+  /** Readings that came after later ones were charged: up to an hour earlier than these, or more. */
+  readonly late: number
+  readonly outdated: number
   /** Scrapes that failed since the last that worked. */
   readonly failures: number
   readonly next: Instant | undefined

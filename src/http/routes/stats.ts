@@ -75,6 +75,8 @@ function targetJson(target: Target) {
     samples: target.samples,
     readings: target.readings,
     rejected: target.rejected,
+    late: target.late,
+    outdated: target.outdated,
     unreadable_lines: target.errors,
   }
 }

@@ -58,6 +58,8 @@ const target = named(
     samples: count('Lines that it showed', 40),
     readings: count('Those that can be charged', 2),
     rejected: mapOf(count('How many', 38), 'unlisted', 'Samples that were dropped, by reason'),
+    late: count('Readings that came up to an hour after later ones were charged, and add nothing to that'),
+    outdated: count('Readings that came even later, and were dropped'),
     unreadable_lines: list(
       fields({
         line: count('Its number', 3),

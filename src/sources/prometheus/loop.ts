@@ -12,9 +12,10 @@ import { type Clock, formatInstant, type Instant } from '../../core/time.ts'
 import { withTask } from '../../telemetry/context.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
-import type { Deliver, Delivery, Source } from '../source.ts'
+import type { Deliver, Delivery, Lateness, Source } from '../source.ts'
 import { type FetchExposition, type Scrape, ScrapeError, scrape } from './scrape.ts'
 import {
+  afterDelivery,
   afterFailure,
   afterSuccess,
   hasComplaints,
@@ -244,7 +245,8 @@ class TargetLoop {
     const { target, samples } = this.status
     const delivery: Delivery = { id, source: target, receivedAt: clock.now(), readings, rejected }
     try {
-      await deliver(delivery)
+      const lateness = await deliver(delivery)
+      this.delivered(lateness ?? { late: 0, outdated: 0 })
       logger.debug({ id, target, samples, readings: readings.length, rejected }, 'Delivered')
       if (this.refusal !== undefined) logger.warn({ target }, 'Deliveries are recorded again')
       this.refusal = undefined
@@ -257,6 +259,19 @@ class TargetLoop {
       logger[level]({ id, target, readings: readings.length, err: asError(error) }, 'A delivery was not recorded')
       return false
     }
+  }
+
+  /** Says it once when readings begin to be outdated, and when none is any more. */
+  private delivered(lateness: Lateness): void {
+    const before = this.status.outdated
+    this.status = afterDelivery(this.status, lateness)
+    const { target, outdated, late } = this.status
+    const { logger } = this.options
+    if (outdated > 0 && before === 0) {
+      const what = 'Some readings are more than an hour earlier than what was charged already, and dropped'
+      logger.warn({ target, outdated, late }, `${what}; this is said once until it changes`)
+    }
+    if (outdated === 0 && before > 0) logger.warn({ target }, 'No readings are outdated any more')
   }
 
   private report(outcome: ScrapeReport['outcome'], { duration }: Timing, result: Scrape | undefined): void {

@@ -122,13 +122,14 @@ function freshness(lastSuccess: Instant | undefined, now: Instant): Html {
 }
 
 /** Why samples are no readings stands in `/stats`; here is what somebody has to look after. */
-function troubles({ lastError, errors, rejected }: Target): HtmlValue {
+function troubles({ lastError, errors, rejected, outdated }: Target): HtmlValue {
   const known = Object.entries(rejected).filter(
     ([why, count]) => count > 0 && why !== 'unknown metric' && why !== 'unlisted',
   )
   const lines = [
     ...(lastError === undefined ? [] : [lastError]),
     ...known.map(([why, count]) => `${count} × ${why}`),
+    ...(outdated === 0 ? [] : [`${outdated} × outdated`]),
     ...(errors.length === 0 ? [] : [`${plural(errors.length, 'unreadable line')} in /stats`]),
   ]
   return lines.length === 0
