@@ -5,6 +5,7 @@ import type { CorrectionDesk, CorrectionLedger } from '../ledger/corrections.ts'
 import type { Forecasts } from '../ledger/forecasts.ts'
 import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
 import type { Told } from '../publish/messenger.ts'
+import type { TargetsFileStatus } from '../sources/targetsFile.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Keys } from './auth.ts'
@@ -33,6 +34,8 @@ export interface HttpParts {
   readonly meters: Meters
   readonly forecasts: Forecasts
   targets(): readonly Target[]
+  /** How the file of targets stands, if there is one that is looked at. */
+  targetsFile(): TargetsFileStatus | undefined
   readonly lanes: Lanes
   /** Absent if nothing is published. */
   readonly outbox: { readonly status: Publishing } | undefined

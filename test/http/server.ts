@@ -75,6 +75,7 @@ export async function startFace(
       ledger,
       meters,
       forecasts: createForecasts({ ledger: overrides.ledger ?? ledger, clock: overrides.clock ?? clock }),
+      targetsFile: () => undefined,
       targets: () => [target()],
       lanes: { waiting: 0, working: 0, status: () => [] },
       outbox: undefined,

@@ -71,6 +71,18 @@ const target = named(
   }),
 )
 
+const targetsFile = fields(
+  {
+    path: text('Where it is', '/config/targets.yaml'),
+    problems: list(text('What is wrong with it', '[0].targets: expected a list with at least one entry, got nothing'), {
+      description: 'As long as there are any, the targets stay as they were',
+    }),
+    since: instant('Since when it is as it is'),
+  },
+  {},
+  { description: 'The file of targets; null if there is none' },
+)
+
 const window = {
   read_to_write_seconds: fields(
     { last: nullable(number('The last time', 0.4)), longest: nullable(number('At most since the start', 2.1)) },
@@ -136,6 +148,7 @@ export const stats = fields(
     now: instant('The time of its clock'),
     started_at: instant('When it began', '2026-01-29T09:00:00.000Z'),
     targets: list(target),
+    targets_file: nullable(targetsFile),
     groups: fields({
       total: count('All of them', 1),
       used: decimal('The sum of their used credits', '25.5'),

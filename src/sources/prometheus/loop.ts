@@ -6,6 +6,7 @@
  * the log tells when it began to fail and when it was back, `targets()` how it stands now.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import PQueue from 'p-queue'
 import type { AdmissionRules } from '../../core/admit.ts'
 import { type Clock, formatInstant, type Instant } from '../../core/time.ts'
@@ -13,6 +14,7 @@ import { withTask } from '../../telemetry/context.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
 import type { Deliver, Delivery, Lateness, Source } from '../source.ts'
+import type { TargetsChange } from '../targetsFile.ts'
 import { type FetchExposition, type Scrape, ScrapeError, scrape } from './scrape.ts'
 import {
   afterDelivery,
@@ -53,6 +55,8 @@ export interface PrometheusSourceOptions extends Pick<AdmissionRules, 'meters' |
 /** Is told about each scrape, for metrics. Must not throw. */
 interface ScrapeObserver {
   scraped(report: ScrapeReport): void
+  /** No target has this address, without login and query, any more. */
+  left?(target: string): void
 }
 
 export interface ScrapeReport {
@@ -73,7 +77,7 @@ export interface PrometheusSource extends Source {
    *
    * @throws {RangeError} if a URL occurs twice or is none of HTTP; nothing has changed then.
    */
-  setTargets(targets: readonly TargetConfig[]): void
+  setTargets(targets: readonly TargetConfig[]): TargetsChange
 }
 
 /** Scrapes at the same time: more would only compete for the network and for the one thread that parses. */
@@ -87,16 +91,21 @@ export function prometheusSource(options: PrometheusSourceOptions): PrometheusSo
   const leaving = new Map<string, Promise<void>>()
   let isRunning = false
 
-  function setTargets(configs: readonly TargetConfig[]): void {
+  function setTargets(configs: readonly TargetConfig[]): TargetsChange {
     const wanted = byUrl(configs)
+    const change: TargetsChange = { added: [], removed: [], relabelled: [] }
     for (const [url, loop] of loops) {
-      if (!wanted.has(url)) leave(url, loop)
+      if (wanted.has(url)) continue
+      leave(url, loop)
+      change.removed.push(targetLabel(url))
     }
     for (const [url, config] of wanted) {
       const loop = loops.get(url)
       if (loop === undefined) enter(url, new TargetLoop(config, options, queue))
-      else loop.relabel(config)
+      if (loop === undefined) change.added.push(targetLabel(url))
+      else if (loop.relabel(config)) change.relabelled.push(targetLabel(url))
     }
+    return change
   }
 
   function enter(url: string, loop: TargetLoop): void {
@@ -108,6 +117,9 @@ export function prometheusSource(options: PrometheusSourceOptions): PrometheusSo
     loops.delete(url)
     const end = Promise.all([leaving.get(url), loop.stop()]).then(() => {
       if (leaving.get(url) === end) leaving.delete(url)
+      const label = targetLabel(url)
+      const isThere = [...loops.keys()].some((each) => targetLabel(each) === label)
+      if (!isThere) options.observer?.left?.(label)
     })
     leaving.set(url, end)
   }
@@ -168,9 +180,12 @@ class TargetLoop {
     await this.ended
   }
 
-  relabel(config: TargetConfig): void {
+  /** Returns whether its labels are others now. */
+  relabel(config: TargetConfig): boolean {
+    const isSame = isDeepStrictEqual(config.labels, this.config.labels)
     this.config = config
     this.status = { ...this.status, labels: config.labels }
+    return !isSame
   }
 
   private async run(after: Promise<void> | undefined): Promise<void> {
