@@ -15,11 +15,14 @@ import { noRejections } from '#src/core/admit.ts'
 import { formatCredits } from '#src/core/credits.ts'
 import { add, decimal, formatDecimal, subtract, zero } from '#src/core/decimals.ts'
 import type { Meters } from '#src/core/meters.ts'
-import { HOUR, MINUTE } from '#src/core/time.ts'
+import type { Reading } from '#src/core/series.ts'
+import { DAY, MINUTE } from '#src/core/time.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
+import { readExposition } from '#src/sources/prometheus/scrape.ts'
 import type { Lateness } from '#src/sources/source.ts'
 import { cpu, type Measured, meters, reading, silent, T0, testClock } from '../helpers/billing.ts'
 import { chargesOf } from '../helpers/ledger.ts'
+import { recordings } from '../helpers/recordings.ts'
 
 interface Came {
   readonly used: string
@@ -29,8 +32,20 @@ interface Came {
   readonly lateness: readonly Lateness[]
 }
 
+function deliver(deliveries: readonly (readonly Measured[])[], charged: Meters = meters): Promise<Came> {
+  return take(
+    deliveries.map((measured) => measured.map(reading)),
+    'alpha',
+    charged,
+  )
+}
+
 /** Records deliveries one after another, in a ledger of their own. */
-async function deliver(deliveries: readonly (readonly Measured[])[], charged: Meters = meters): Promise<Came> {
+async function take(
+  deliveries: readonly (readonly Reading[])[],
+  group: string,
+  charged: Meters = meters,
+): Promise<Came> {
   const ledger = openSqliteLedger(':memory:')
   const outcomes: Partial<Record<Outcome, number>> = {}
   const lateness: Lateness[] = []
@@ -39,7 +54,7 @@ async function deliver(deliveries: readonly (readonly Measured[])[], charged: Me
     maxSeries: 100,
     smallSites: 'charge',
     meters: charged,
-    clock: testClock(T0 + 1_000 * HOUR),
+    clock: testClock(T0 + 365 * DAY),
     logger: silent,
     onChanged: () => {},
     onBilled: (billed) => {
@@ -47,16 +62,15 @@ async function deliver(deliveries: readonly (readonly Measured[])[], charged: Me
         outcomes[name] = (outcomes[name] ?? 0) + count
     },
   })
-  for (const measured of deliveries) {
-    const readings = measured.map(reading)
+  for (const readings of deliveries) {
     lateness.push(
       await intake.take({ id: 'scrape', source: 'portal', receivedAt: T0, readings, rejected: noRejections() }),
     )
   }
-  const charges = await chargesOf(ledger, 'alpha')
+  const charges = await chargesOf(ledger, group)
   const consumption = charges.reduce((sum, { from, to }) => add(sum, subtract(to.value, from.value)), zero)
-  const notes = (await ledger.notes('alpha', 99)).filter(({ kind }) => kind === 'conflict').length
-  const used = formatCredits((await ledger.account('alpha'))?.used ?? 0n)
+  const notes = (await ledger.notes(group, 99)).filter(({ kind }) => kind === 'conflict').length
+  const used = formatCredits((await ledger.account(group))?.used ?? 0n)
   await ledger.close()
   return { used, consumption: formatDecimal(consumption), outcomes, notes, lateness }
 }
@@ -96,7 +110,7 @@ const delivered = stream.chain((readings) =>
   }),
 )
 
-const options = { numRuns: 60 }
+const options = { numRuns: 25 }
 
 suite('a stream of growing totals', () => {
   test('is charged from the oldest reading of its first delivery to the newest of all, whatever the order', async () => {
@@ -166,5 +180,29 @@ suite('a stream of growing totals', () => {
       { late: 2, outdated: 2 },
     ])
     expect(outcomes).toEqual({ opened: 1, charged: 2, stale: 1, late: 2, outdated: 2 })
+  })
+})
+
+suite('what a real Prometheus federated', () => {
+  const at = Date.parse('2026-11-22')
+  // One project, until its exporter goes down.
+  const recorded = recordings('prometheus', 'federate-site-a')
+    .slice(0, 6)
+    .map(({ text }) => readExposition(text, 'text', { meters, labels: new Map(), site: '8676', at }).readings)
+  const project = recorded[0]![0]!.series.projectName
+
+  test('is charged the same in any order, and however often it comes, after the first one', async () => {
+    const inOrder = await take(recorded, project)
+    expect(Number(inOrder.used)).toBeGreaterThan(0)
+    const others = fc.array(fc.nat({ max: 5 }), { maxLength: 12 }).map((order) => [0, ...order, 5])
+    const run = async (order: number[]) => {
+      const came = await take(
+        order.map((index) => recorded[index]!),
+        project,
+      )
+      expect(came.used).toBe(inOrder.used)
+      expect(came.notes).toBe(0)
+    }
+    await fc.assert(fc.asyncProperty(others, run), options)
   })
 })
