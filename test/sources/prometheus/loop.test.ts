@@ -406,9 +406,35 @@ suite('exchanging the targets', () => {
     await using running = createSource([{ url: peer.url, labels: { location_id: '7' } }])
     running.source.start()
     await until(() => running.deliveries.length > 0)
-    running.source.setTargets([{ url: peer.url, labels: { location_id: '9' } }])
+    const relabelled = running.source.setTargets([{ url: peer.url, labels: { location_id: '9' } }])
+    expect(relabelled).toEqual({ added: [], removed: [], relabelled: [`${peer.url}/`] })
+    expect(running.source.setTargets([{ url: peer.url, labels: { location_id: '9' } }]).relabelled).toEqual([])
     expect(statusOf(running.source).labels).toEqual({ location_id: '9' })
     await until(() => running.deliveries.at(-1)!.readings[0]!.series.site === '9')
+  })
+
+  // Metrics know a target without its query.
+  test('tells that one left when its last delivery is durable and no other has its address', async () => {
+    await using peer = await startPeer(healthy)
+    const [one, two] = [`${peer.url}/federate?match[]=a`, `${peer.url}/federate?match[]=b`]
+    const delivery = Promise.withResolvers<undefined>()
+    const deliver = vi.fn(() => delivery.promise)
+    const left: string[] = []
+    const reports: string[] = []
+    const observer = {
+      scraped: ({ target }: ScrapeReport) => void reports.push(target),
+      left: (target: string) => void left.push(target),
+    }
+    await using running = createSource([one, two], { deliver, observer })
+    running.source.start()
+    await until(() => deliver.mock.calls.length === 2)
+    expect(running.source.setTargets([plain(two)])).toMatchObject({ added: [], removed: [`${peer.url}/federate`] })
+    running.source.setTargets([])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(left).toEqual([])
+    delivery.resolve(undefined)
+    await until(() => left.length > 0)
+    expect(reports).toEqual([`${peer.url}/federate`, `${peer.url}/federate`])
   })
 
   test('does not scrape one that went and came back before its last delivery is durable', async () => {
