@@ -3,7 +3,8 @@
  *
  * It answers before it scrapes, and goes on answering while it stops; the ledger closes last.
  */
-import { describeSettings } from './config/settings.ts'
+import { describeSettings, secretsOfTargets } from './config/settings.ts'
+import { readTargetsAgain } from './config/targets.ts'
 import { formatCredits } from './core/credits.ts'
 import { approximate, parseDecimal } from './core/decimals.ts'
 import { SECOND, systemClock } from './core/time.ts'
@@ -12,12 +13,15 @@ import { createForecasts } from './ledger/forecasts.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { spaceOf } from './ledger/sqlite/space.ts'
 import { assembleNotifying } from './notifying.ts'
+import { createTargetsFileWatch } from './sources/targetsFile.ts'
 import type { Logging } from './telemetry/logger.ts'
 import { type GroupNumbers, shared } from './telemetry/metrics.ts'
 import { assembleWorker, type Worker, type WorkerParts } from './worker.ts'
 
 export interface ServiceParts extends WorkerParts {
   readonly logging: Logging
+  /** Reads the file of targets again and again; without it, it was read at the start only. */
+  readonly readFile?: (path: string) => Promise<string>
 }
 
 export interface Service {
@@ -47,6 +51,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const forecasts = createForecasts({ ledger, clock })
   const notifying = assembleNotifying(parts, ledger, forecasts, worker.peopleOf)
   worker.onChanged(() => notifying.teller.wake())
+  const targetsFile = watchTargets(parts, worker)
   let stopping = false
   const http = createHttpServer({
     ...settings.http,
@@ -62,6 +67,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     meters: settings.meters,
     forecasts,
     targets: () => source.targets(),
+    targetsFile: () => targetsFile?.status(),
     lanes: lanes ?? idleLanes,
     outbox,
     writeWindow: () => worker.writeWindow(),
@@ -74,16 +80,19 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     describeSettings: () => describeSettings(settings),
   })
   provideMetrics(parts, worker)
+  metrics.provide({ targetsFileOk: () => targetsFile && targetsFile.status().problems.length === 0 })
   const address = await http.listen().catch(async (error: unknown) => {
     await worker.close()
     throw error
   })
   await worker.start()
+  targetsFile?.start()
   notifying.start()
   log.info({ url: address.url, targets: settings.targets.length }, `Listening on ${address.url}`)
 
   async function stop(grace: number): Promise<void> {
     stopping = true
+    targetsFile?.stop()
     log.info('Stopping: no more scrapes, finishing what is under way')
     await Promise.all([worker.finish(grace), within(grace, notifying.stop())])
     await http.stop(SECOND)
@@ -99,6 +108,22 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       return stopped
     },
   }
+}
+
+function watchTargets({ settings, logging, clock = systemClock, readFile }: ServiceParts, { source }: Worker) {
+  const { targetsFile } = settings
+  if (targetsFile === undefined || readFile === undefined) return undefined
+  return createTargetsFileWatch({
+    path: targetsFile.path,
+    readFile,
+    parse: (content) => readTargetsAgain(targetsFile, content),
+    apply(targets) {
+      logging.redact(secretsOfTargets(targets))
+      return source.setTargets(targets)
+    },
+    clock,
+    logger: logging.logger('config'),
+  })
 }
 
 /** Does not wait longer than that: what is left is in the ledger. */

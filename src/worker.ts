@@ -221,7 +221,7 @@ function buildSource(
     logger: logging.logger('scrape'),
     fetch,
     wait,
-    observer: { scraped: (report) => observeScrape(metrics, report, clock) },
+    observer: { scraped: (report) => observeScrape(metrics, report, clock), left: metrics.forgetTarget },
   })
 }
 

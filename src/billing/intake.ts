@@ -11,7 +11,7 @@ import type { Reading } from '../core/series.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import type { Clock } from '../core/time.ts'
 import { type Hold, type Ledger, type Recorded, TotalTooLargeError } from '../ledger/ledger.ts'
-import type { Delivery } from '../sources/source.ts'
+import type { Delivery, Lateness } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type Billed, type BillingContext, bill, type Outcome, ramPerCpu } from './biller.ts'
 import { createSeriesLimit } from './seriesLimit.ts'
@@ -55,7 +55,7 @@ interface Look extends Pick<Progress, 'verdicts' | 'holds' | 'released'> {
 }
 
 export interface Intake {
-  take(delivery: Delivery): Promise<void>
+  take(delivery: Delivery): Promise<Lateness>
   /** Deliveries that wait or are being recorded. */
   readonly size: number
   /** Resolves when nothing waits any more. */
@@ -83,7 +83,7 @@ export function createIntake({
   const queue = new PQueue({ concurrency: 1 })
   const warnUnit = createUnitWarning(meters, logger)
 
-  async function record(delivery: Delivery): Promise<void> {
+  async function record(delivery: Delivery): Promise<Lateness> {
     const { source } = delivery
     const { readings, verdicts, surplus, ...about } = await look(delivery)
     const outcomes: Partial<Record<Outcome, number>> = {}
@@ -108,6 +108,7 @@ export function createIntake({
     warnUnit(readings)
     const level = (outcomes.held ?? 0) + (outcomes.rebased ?? 0) + (outcomes.redated ?? 0) > 0 ? 'warn' : 'debug'
     logger[level]({ source, readings: readings.length, outcomes }, 'Delivery recorded')
+    return { late: outcomes.late ?? 0, outdated: outcomes.outdated ?? 0 }
   }
 
   /** What the delivery as a whole says, before any of it is recorded. */
@@ -180,7 +181,7 @@ function nextTurn(): Promise<void> {
 
 /**
  * The readings of a group together, so that its total is written once; those of a series in order of time, because a later
- * one would make all earlier ones stale.
+ * one would make all earlier ones late.
  */
 function byGroupAndTime(a: Reading, b: Reading): number {
   const [left, right] = [a.series.projectName, b.series.projectName]

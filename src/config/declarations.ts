@@ -51,7 +51,7 @@ export const declarations = {
     show: quoteAddress,
   },
   USAGE_EXPORTER_TARGETS_FILE: {
-    doc: 'More of them in a Prometheus file_sd file: a list of targets (whole addresses) with labels such as location_id.',
+    doc: 'More of them in a Prometheus file_sd file, read again when it changes: targets (addresses or host:port) and labels.',
     parse: text,
   },
   USAGE_EXPORTER_TOKEN: { doc: 'Bearer token that is sent to them.', parse: key, secret: true },

@@ -8,16 +8,18 @@ import type { Meters } from '../core/meters.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import { type Declaration, declarations, type Name, type Values } from './declarations.ts'
 import { type Effective, type Environment, type Files, type Given, readNamed, readValues } from './environment.ts'
-import { type LogLevel, quoteAddress } from './parsers.ts'
+import type { LogLevel } from './parsers.ts'
 import type { Report } from './place.ts'
 import { defaultMeters, metersToBill, readPrices } from './prices.ts'
-import { readTargets, type TargetConfig } from './targets.ts'
+import { collectTargets, type TargetConfig, type TargetsFile } from './targets.ts'
 import { namesToCheck, warningsOf } from './warnings.ts'
 
 /** All durations are in ms. The whole of it is frozen. */
 export interface Settings {
   /** At least one, each address once. */
   readonly targets: readonly TargetConfig[]
+  /** Where some of them are from. */
+  readonly targetsFile?: TargetsFile
   readonly scrape: { readonly interval: number; readonly timeout: number; readonly token?: string }
   /** Site of samples that name none. */
   readonly site?: string
@@ -136,11 +138,15 @@ export function describeSettings(settings: Settings): Record<string, string> {
 
 /** All texts that no line of the log may hold, also as they are encoded in a header or stand in an address. */
 export function secretsOf({ scrape, perun, http, targets, mail, webhooks }: Settings): string[] {
-  const logins = targets.flatMap(({ url }) => loginsIn(new URL(url)))
+  const logins = secretsOfTargets(targets)
   const basic = perun && basicCredentials(perun.login, perun.password)
   const notifying = [...loginAtMail(mail), webhooks?.key, ...(webhooks?.urls ?? [])]
   const all = [scrape.token, perun?.password, basic, http.keys.operator, http.keys.reader, ...logins, ...notifying]
   return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
+}
+
+export function secretsOfTargets(targets: readonly TargetConfig[]): string[] {
+  return targets.flatMap(({ url }) => loginsIn(new URL(url))).filter((secret) => secret !== '')
 }
 
 /** A login without a password is a token. */
@@ -175,23 +181,6 @@ function chooseMeters(
   return defaultMeters()
 }
 
-/** The targets of both settings. One that is named twice would be scraped twice. */
-function collectTargets(values: Partial<Values>, files: Files, report: Report): TargetConfig[] {
-  const { USAGE_EXPORTER_URLS: urls = [], USAGE_EXPORTER_TARGETS_FILE: path } = values
-  const listed = path === undefined ? [] : readNamed('USAGE_EXPORTER_TARGETS_FILE', path, files, readTargets, report)
-  const targets = [...urls.map((url) => ({ url, labels: {} })), ...(listed ?? [])]
-  const all = targets.map(({ url }) => url)
-  for (const url of new Set(all.filter((one, index) => all.indexOf(one) < index))) {
-    const expected = 'each address once, also in USAGE_EXPORTER_TARGETS_FILE'
-    report(`USAGE_EXPORTER_URLS: expected ${expected}, got ${quoteAddress(withoutLogin(url))} again`)
-  }
-  return targets
-}
-
-function withoutLogin(address: string): string {
-  return Object.assign(new URL(address), { username: '', password: '' }).href
-}
-
 /** What no setting can know alone. */
 function checkTogether({ values, isSet, effective }: Given, report: Report): void {
   const shown = (name: Name) => effective.find((one) => one.name === name)?.shown
@@ -222,7 +211,7 @@ function checkTogether({ values, isSet, effective }: Given, report: Report): voi
 }
 
 function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | 'effective'>): Settings {
-  const { OS_CREDITS_PROJECT_WHITELIST: names } = values
+  const { OS_CREDITS_PROJECT_WHITELIST: names, USAGE_EXPORTER_TARGETS_FILE: path } = values
   return {
     ...parts,
     scrape: {
@@ -246,6 +235,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
     notifyAt: values.OS_CREDITS_NOTIFY_AT,
     notifyDays: values.OS_CREDITS_NOTIFY_DAYS,
     ...defined({
+      targetsFile: path === undefined ? undefined : { path, urls: values.USAGE_EXPORTER_URLS ?? [] },
       site: values.OS_CREDITS_LOCATION_ID,
       whitelist: names && new Set(names),
       perun: perunSettings(values),

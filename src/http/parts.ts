@@ -5,6 +5,7 @@ import type { CorrectionDesk, CorrectionLedger } from '../ledger/corrections.ts'
 import type { Forecasts } from '../ledger/forecasts.ts'
 import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
 import type { Told } from '../publish/messenger.ts'
+import type { TargetsFileStatus } from '../sources/targetsFile.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Keys } from './auth.ts'
@@ -33,6 +34,8 @@ export interface HttpParts {
   readonly meters: Meters
   readonly forecasts: Forecasts
   targets(): readonly Target[]
+  /** How the file of targets stands, if there is one that is looked at. */
+  targetsFile(): TargetsFileStatus | undefined
   readonly lanes: Lanes
   /** Absent if nothing is published. */
   readonly outbox: { readonly status: Publishing } | undefined
@@ -79,6 +82,9 @@ export interface Target {
   readonly rejected: Readonly<Record<string, number>>
   /** The first lines that could not be read. */
   readonly errors: readonly unknown[]
+  /** Readings that came after later ones were charged: up to an hour earlier than these, or more. */
+  readonly late: number
+  readonly outdated: number
   /** Scrapes that failed since the last that worked. */
   readonly failures: number
   readonly next: Instant | undefined

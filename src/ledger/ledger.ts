@@ -62,7 +62,7 @@ export interface SeriesChange {
   readonly closes: boolean
 }
 
-/** A remark that explains the ledger without changing an amount. */
+/** A remark that explains the ledger without changing an amount. Conflicts of a series are kept once an hour. */
 export interface Note {
   readonly kind: 'opened' | 'rebased' | 'redated' | 'recovered' | 'conflict'
   readonly series: Series

@@ -23,8 +23,16 @@ export interface Delivery {
   readonly rejected: Readonly<Rejections>
 }
 
+/** Readings of a delivery that came when later ones of their series were charged already. */
+export interface Lateness {
+  /** Folded in: earlier by an hour at most. */
+  readonly late: number
+  /** Earlier than that, and dropped. */
+  readonly outdated: number
+}
+
 /** Takes a delivery over; resolves when it is durable, rejects if it is lost. */
-export type Deliver = (delivery: Delivery) => Promise<void>
+export type Deliver = (delivery: Delivery) => Promise<Lateness | undefined>
 
 export interface Source {
   /** To be called once. */

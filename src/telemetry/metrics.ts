@@ -36,6 +36,8 @@ export interface Readers {
   /** Bytes that the ledger takes, and that are free where it is. */
   ledgerBytes(): Promise<number | undefined>
   ledgerFreeBytes(): Promise<number | undefined>
+  /** Whether the file of targets can be used. */
+  targetsFileOk(): boolean | undefined
   /** 1 for what publishing does: publishing, waiting, stopped or off. */
   publishing(): Counts
 }
@@ -88,7 +90,9 @@ export function targetLabel(url: string): string {
   return parsed === null ? 'invalid' : `${parsed.origin}${parsed.pathname}`
 }
 
-function sourceMetrics(registry: Registry) {
+const SCRAPE_OUTCOMES = ['delivered', 'undelivered', 'failed']
+
+function targetMetrics(registry: Registry) {
   return {
     scrapes: counter(registry, 'scrapes_total', 'Scrapes of a target by outcome.', ['target', 'outcome']),
     scrapeSeconds: histogram(registry, 'scrape_duration_seconds', 'Duration of a scrape.', CALL_SECONDS, ['target']),
@@ -99,6 +103,19 @@ function sourceMetrics(registry: Registry) {
       'When the last scrape of a target that was recorded ended, in seconds since 1970.',
       ['target'],
     ),
+  }
+}
+
+function sourceMetrics(registry: Registry) {
+  const ofTargets = targetMetrics(registry)
+  return {
+    ...ofTargets,
+    /** What is not scraped any more is not shown any more. */
+    forgetTarget(target: string) {
+      for (const outcome of SCRAPE_OUTCOMES) ofTargets.scrapes.remove({ target, outcome })
+      for (const metric of [ofTargets.scrapeSeconds, ofTargets.targetUp, ofTargets.lastSuccess])
+        metric.remove({ target })
+    },
     parseErrors: counter(registry, 'parse_errors_total', 'Lines of an exposition that could not be read.', []),
     rejectedSamples: counter(registry, 'rejected_samples_total', 'Samples that are no readings, by reason.', [
       'reason',
@@ -176,6 +193,9 @@ function liveGauges(registry: Registry, readers: Partial<Readers>) {
     'ledger_writable',
     'Whether the ledger can be written: 1 or 0.',
     () => readers.ledgerWritable?.() ?? 0,
+  )
+  liveGauge(registry, 'targets_file_ok', 'Whether the file of targets can be used: 1 or 0.', () =>
+    readers.targetsFileOk?.(),
   )
   liveGauge(registry, 'ledger_bytes', 'Size of the ledger and of its log.', () => readers.ledgerBytes?.())
   liveGauge(registry, 'ledger_free_bytes', 'Space that is left on the disk of the ledger.', () =>

@@ -58,6 +58,16 @@ suite('status', () => {
     expect(stdout).toMatch(/^http:\/\/b\/metrics .* No answer: \\u\{1b\}\[7m$/m)
   })
 
+  test('says what is wrong with the file of targets', async () => {
+    const problems = ['[0].targets: expected a list, got nothing', 'and \u001b[7m more']
+    await using broken = await startFace({ targetsFile: () => ({ path: 'targets.yaml', problems, since: 0 }) })
+    const { stdout } = await typed(['status'], { OS_CREDITS_URL: broken.url })
+    expect(stdout).toMatch(
+      /^file +the file of targets cannot be used: \[0\]\.targets: expected a list, got nothing, and /m,
+    )
+    expect(stdout).not.toContain('\u001b')
+  })
+
   test('ends with 1 while the worker is not ready, and says why', async () => {
     await using idle = await startFace({ targets: () => [] })
     const { code, stdout } = await typed(['status'], { OS_CREDITS_URL: idle.url })

@@ -259,7 +259,7 @@ suite('A problem with the settings', () => {
       METRICS_TO_BILL: '{"project_vcpu_usage": "free", "project mb": 1}',
       USAGE_EXPORTER_TARGETS_FILE: 'targets.yaml',
     }
-    const names = problemsOf(bad, { 'targets.yaml': '- targets: [x]' }).map((problem) => problem.split(':')[0])
+    const names = problemsOf(bad, { 'targets.yaml': '- targets: [x y]' }).map((problem) => problem.split(':')[0])
     expect(names.toSorted()).toEqual(
       [...Object.keys(bad), 'METRICS_TO_BILL', 'OS_CREDITS_PERUN_LOGIN', 'OS_CREDITS_PERUN_PASSWORD'].toSorted(),
     )

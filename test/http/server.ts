@@ -75,6 +75,7 @@ export async function startFace(
       ledger,
       meters,
       forecasts: createForecasts({ ledger: overrides.ledger ?? ledger, clock: overrides.clock ?? clock }),
+      targetsFile: () => undefined,
       targets: () => [target()],
       lanes: { waiting: 0, working: 0, status: () => [] },
       outbox: undefined,
@@ -107,9 +108,9 @@ export async function startFace(
     metrics,
     clock,
     logLines,
-    record(...readings) {
+    async record(...readings) {
       clock.at = Math.max(clock.at, ...readings.map(({ at }) => at))
-      return take(...readings)
+      await take(...readings)
     },
     get: (path, headers = {}) => send(path, { headers }),
     post: (path, body, headers = {}) => send(path, { method: 'POST', body, headers }),
@@ -136,6 +137,8 @@ export function target(overrides: Partial<Target> = {}): Target {
     readings: 2,
     rejected: { unlisted: 38 },
     errors: [],
+    late: 0,
+    outdated: 0,
     failures: 0,
     next: Date.UTC(2026, 0, 1, 0, 1),
     ...overrides,

@@ -55,6 +55,7 @@ function describe(stats: Fields, { fields: ready }: Answer, { client, terminal }
     ['groups', `${showCount(groups.total)}, ${showCount(groups.waiting)} not told to Perun yet`],
     ['at sites', showCounts(groups.at_sites)],
     ['ledger', `${showCount(ledger.series)} series, ${showCount(ledger.entries)} entries`],
+    ...fileOfTargets(fieldsOf(stats.targets_file ?? {}), terminal),
     ['holds', holds(ledger, terminal)],
     ['drifts', showCount(ledger.drifts)],
     ['Perun', publishing(perun, terminal)],
@@ -66,6 +67,12 @@ function describe(stats: Fields, { fields: ready }: Answer, { client, terminal }
   const targets = listOf(stats, 'targets')
   const list = targets.length === 0 ? 'No targets.\n' : table(columns, targets, terminal)
   return `Credits worker ${show(stats.version)} at ${client.url}\n${about}\n${list}`
+}
+
+/** Only of one that cannot be used. */
+function fileOfTargets({ problems }: Fields, terminal: Terminal): [string, string][] {
+  if (!Array.isArray(problems) || problems.length === 0) return []
+  return [['file', `${styled('the file of targets cannot be used', 'red', terminal)}: ${showList(problems)}`]]
 }
 
 function holds({ holds: counts }: Fields, terminal: Terminal): string {

@@ -28,7 +28,7 @@ export function statsRoute(parts: HttpParts): Route {
 }
 
 function overview(
-  { workers, lanes, startedAt, clock, version, targets, outbox, writeWindow }: HttpParts,
+  { workers, lanes, startedAt, clock, version, targets, targetsFile, outbox, writeWindow }: HttpParts,
   summary: LedgerSummary,
 ) {
   const now = clock.now()
@@ -41,6 +41,7 @@ function overview(
     now: formatInstant(now),
     started_at: formatInstant(startedAt),
     targets: targets().map(targetJson),
+    targets_file: targetsFileJson(targetsFile()),
     groups: {
       total: summary.groups,
       used: formatCredits(summary.used),
@@ -75,8 +76,14 @@ function targetJson(target: Target) {
     samples: target.samples,
     readings: target.readings,
     rejected: target.rejected,
+    late: target.late,
+    outdated: target.outdated,
     unreadable_lines: target.errors,
   }
+}
+
+function targetsFileJson(status: ReturnType<HttpParts['targetsFile']>) {
+  return status === undefined ? null : { ...status, since: formatInstant(status.since) }
 }
 
 function publishingJson(status: Publishing | undefined) {

@@ -58,6 +58,8 @@ const target = named(
     samples: count('Lines that it showed', 40),
     readings: count('Those that can be charged', 2),
     rejected: mapOf(count('How many', 38), 'unlisted', 'Samples that were dropped, by reason'),
+    late: count('Readings that came up to an hour after later ones were charged, and add nothing to that'),
+    outdated: count('Readings that came even later, and were dropped'),
     unreadable_lines: list(
       fields({
         line: count('Its number', 3),
@@ -67,6 +69,18 @@ const target = named(
       { description: 'The first of them' },
     ),
   }),
+)
+
+const targetsFile = fields(
+  {
+    path: text('Where it is', '/config/targets.yaml'),
+    problems: list(text('What is wrong with it', '[0].targets: expected a list with at least one entry, got nothing'), {
+      description: 'As long as there are any, the targets stay as they were',
+    }),
+    since: instant('Since when it is as it is'),
+  },
+  {},
+  { description: 'The file of targets; null if there is none' },
 )
 
 const window = {
@@ -134,6 +148,7 @@ export const stats = fields(
     now: instant('The time of its clock'),
     started_at: instant('When it began', '2026-01-29T09:00:00.000Z'),
     targets: list(target),
+    targets_file: nullable(targetsFile),
     groups: fields({
       total: count('All of them', 1),
       used: decimal('The sum of their used credits', '25.5'),

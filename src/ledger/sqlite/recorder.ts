@@ -1,11 +1,12 @@
 /** Writes what readings made of their series: watermarks, entries, totals, notes and holds, in one transaction. */
 import type { DatabaseSync } from 'node:sqlite'
 import { type Credits, LARGEST_TOTAL } from '../../core/credits.ts'
-import type { FormerLine, SeriesState } from '../../core/decide.ts'
+import type { FormerLine, Point, SeriesState } from '../../core/decide.ts'
 import { decimal, formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
 import type { HeldJump } from '../../core/interrupted.ts'
 import type { Series } from '../../core/series.ts'
+import { HOUR } from '../../core/time.ts'
 import {
   type HeldGrowth,
   type Hold,
@@ -72,8 +73,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     "UPDATE entries SET at = ?, to_value = ?, amount = amount + ?, carry_out = ?, hash = ? WHERE number = ? AND kind = 'charge'",
   )
   const selectEntry = db.prepare('SELECT 1 FROM entries WHERE id = ?')
+  const selectStart = db.prepare('SELECT from_at, from_value FROM entries WHERE number = ?')
   const countRedated = db.prepare("SELECT count(*) AS times FROM notes WHERE series_id = ? AND kind = 'redated'")
   const insertNote = db.prepare('INSERT INTO notes (kind, series_id, at, text) VALUES (?, ?, ?, ?)')
+  const selectConflict = db.prepare(
+    "SELECT 1 FROM notes WHERE series_id = ? AND kind = 'conflict' AND at BETWEEN ? AND ? LIMIT 1",
+  )
   const insertGrowth = db.prepare(`INSERT OR IGNORE INTO held_growths
     (hold_id, series_id, from_at, from_value, to_at, to_value)
     SELECT id, ?, ?, ?, ?, ? FROM holds WHERE key = ? AND closed_at IS NULL`)
@@ -105,7 +110,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     const known = JSON.stringify(ids.filter((id) => id !== undefined))
     const rows = new Map<number, SeriesStateRow>()
     for (const row of selectSeries.all(known) as unknown as SeriesStateRow[]) rows.set(row.id, row)
-    return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!)))
+    return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!, startOf)))
+  }
+
+  function startOf(number: number): Point | undefined {
+    const row = selectStart.get(number) as { from_at: number; from_value: string } | undefined
+    return row && { at: row.from_at, value: decimal(row.from_value) }
   }
 
   function write(recording: Recording): Recorded {
@@ -210,7 +220,10 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
 
   function writeNote({ kind, series, at, text }: Note): void {
     const id = registry.find(series)
-    if (id !== undefined) insertNote.run(kind, id, at, text)
+    if (id === undefined) return
+    const isKnown =
+      kind === 'conflict' && selectConflict.get(id, at - CONFLICTS_APART, at + CONFLICTS_APART) !== undefined
+    if (!isKnown) insertNote.run(kind, id, at, text)
   }
 
   function writeGrowth({ holdKey, series, from, to }: HeldGrowth): void {
@@ -245,6 +258,9 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     write,
   }
 }
+
+/** A peer whose clock was set back contradicts all that it said before, with each series and each scrape. */
+const CONFLICTS_APART = HOUR
 
 export const RELEASE_HOLD = 'UPDATE holds SET closed_at = ?, closed_why = ? WHERE key = ? AND closed_at IS NULL'
 
@@ -296,7 +312,7 @@ function createTotals(): Totals {
   }
 }
 
-function toStoredSeries(row: SeriesStateRow): StoredSeries {
+function toStoredSeries(row: SeriesStateRow, startOf: (number: number) => Point | undefined): StoredSeries {
   const chain = {
     head: row.head,
     ...(row.open_base !== null && { openBase: row.open_base }),
@@ -304,7 +320,23 @@ function toStoredSeries(row: SeriesStateRow): StoredSeries {
   }
   const stored = { number: row.id, state: toSeriesState(row), carry: decimal(row.carry), chain }
   if (row.open_number === null || row.open_window === null || row.open_price === null) return stored
-  return { ...stored, open: { number: row.open_number, window: row.open_window, priceVersion: row.open_price } }
+  return { ...stored, open: openEntry(row.open_number, row.open_window, row.open_price, startOf) }
+}
+
+function openEntry(
+  number: number,
+  window: number,
+  priceVersion: string,
+  startOf: (number: number) => Point | undefined,
+): OpenEntry {
+  return {
+    number,
+    window,
+    priceVersion,
+    get from() {
+      return startOf(number)
+    },
+  }
 }
 
 type StateColumns = Pick<SeriesStateRow, 'at' | 'value' | 'origin' | 'pace' | 'still_since' | 'former_lines'>

@@ -436,7 +436,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a delivery that was not recorded counts as recorded',
     file: 'sources/prometheus/loop.ts',
-    text: '      await deliver(delivery)\n',
-    instead: '      void deliver(delivery)\n',
+    text: '      const lateness = await deliver(delivery)\n',
+    instead: '      const lateness = undefined\n      void deliver(delivery)\n',
   },
 ]
