@@ -2,6 +2,7 @@
 import { formatCredits } from '../../core/credits.ts'
 import { formatDuration, formatInstant } from '../../core/time.ts'
 import type { LedgerSummary } from '../../ledger/ledger.ts'
+import type { PushStatus, Receiver } from '../../sources/source.ts'
 import { instantOrNull } from '../groupJson.ts'
 import type { HttpParts, Publishing, Target } from '../parts.ts'
 import { ledgerTrouble, queryText, type Route } from '../route.ts'
@@ -28,7 +29,7 @@ export function statsRoute(parts: HttpParts): Route {
 }
 
 function overview(
-  { workers, lanes, startedAt, clock, version, targets, outbox, writeWindow }: HttpParts,
+  { workers, lanes, startedAt, clock, version, targets, receivers, outbox, writeWindow }: HttpParts,
   summary: LedgerSummary,
 ) {
   const now = clock.now()
@@ -41,6 +42,7 @@ function overview(
     now: formatInstant(now),
     started_at: formatInstant(startedAt),
     targets: targets().map(targetJson),
+    pushes: Object.values(receivers).map(({ status }: Receiver) => pushesJson(status)),
     groups: {
       total: summary.groups,
       used: formatCredits(summary.used),
@@ -76,6 +78,23 @@ function targetJson(target: Target) {
     readings: target.readings,
     rejected: target.rejected,
     unreadable_lines: target.errors,
+  }
+}
+
+function pushesJson(status: PushStatus) {
+  return {
+    protocol: status.protocol,
+    last_push: instantOrNull(status.lastPush),
+    last_success: instantOrNull(status.lastSuccess),
+    last_error: status.lastError ?? null,
+    taken: status.taken,
+    refused: status.refused,
+    samples: status.samples,
+    readings: status.readings,
+    rejected: status.rejected,
+    stale_markers: status.staleMarkers,
+    ignored: status.ignored,
+    errors: status.errors,
   }
 }
 
