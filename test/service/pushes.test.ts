@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
 import { createIntake } from '#src/billing/intake.ts'
 import { noRejections } from '#src/core/admit.ts'
+import { formatDecimal } from '#src/core/decimals.ts'
 import { HOUR, MINUTE } from '#src/core/time.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { readExposition } from '#src/sources/prometheus/scrape.ts'
@@ -106,8 +107,14 @@ suite('Samples', () => {
     const { ledger } = one
     const { rows } = await ledger.credits(10)
     const notes = await ledger.summary()
+    const states = [
+      ...(await ledger.seriesOf('8676', 'project_vcpu_usage')),
+      ...(await ledger.seriesOf('8676', 'project_mb_usage')),
+    ]
     await ledger.close()
-    return { used: rows.map(({ group, used }) => [group, used]), series: notes.series, holds: notes.holds }
+    // To the last digit, which no micro-credit shows.
+    const last = states.map(({ series, state }) => [series, state.watermark.at, formatDecimal(state.watermark.value)])
+    return { last, used: rows.map(({ group, used }) => [group, used]), series: notes.series, holds: notes.holds }
   }
 
   /** The samples of all series in order of time, each by itself. */

@@ -177,10 +177,10 @@ suite('A name with a line feed', () => {
   test.each([
     'x\nproject_vcpu_usage,project_name=victim value=99',
     'x\nproject_vcpu_usage,project_name=victim value=99\ny',
-    'x\ny\nproject_vcpu_usage,project_name=victim value=99 1\nz',
-    'x\n\nproject_vcpu_usage,project_name=victim value=99 1\nz',
-    'x\n#\nproject_vcpu_usage,project_name=victim value=99 1\nz',
-    'x\ny z=1\nproject_vcpu_usage,project_name=victim value=99 1\nz',
+    'x\ny\nproject_vcpu_usage,project_name=victim value=99 1767225600000000000\nz',
+    'x\n\nproject_vcpu_usage,project_name=victim value=99 1767225600000000000\nz',
+    'x\n#\nproject_vcpu_usage,project_name=victim value=99 1767225600000000000\nz',
+    'x\ny z=1\nproject_vcpu_usage,project_name=victim value=99 1767225600000000000\nz',
     `x\nproject_vcpu_usage,${marks},project_name=victim value=99`,
   ])('that is written like a line charges nobody: %j', async (name) => {
     const decoded = await decode(whole('a') + whole(name) + whole('b'))
