@@ -1,12 +1,16 @@
 /**
  * How much may be under way at a time of what is pushed, so that no sender fills the memory: bodies while they arrive, and
- * readings while they wait to be recorded. All receivers share it.
+ * readings while they wait to be recorded. What is decoded takes several times as much, so that happens one after another. All
+ * receivers share it.
  */
+import PQueue from 'p-queue'
 import { PushRefusal } from './source.ts'
 
 export interface PushBudget {
   /** @throws {PushRefusal} if there is no room for another push. */
   enter(): Place
+  /** Does this when nothing else is decoded. */
+  inTurn<Result>(decode: () => Promise<Result>): Promise<Result>
   /** Pushes under way. */
   readonly size: number
   /** From now on nobody enters. Resolves when all have left. */
@@ -28,10 +32,11 @@ export interface PushLimits {
 }
 
 /** InfluxDB sends 40 at a time and repeats none that is refused. Prometheus sends as many as it has shards, and repeats. */
-export const PUSH_LIMITS: PushLimits = { pushes: 64, bytes: 256 * 1_024 * 1_024 }
+export const PUSH_LIMITS: PushLimits = { pushes: 64, bytes: 64 * 1_024 * 1_024 }
 
 export function createPushBudget(limits: PushLimits = PUSH_LIMITS): PushBudget {
   let [size, bytes, isClosed] = [0, 0, false]
+  const turns = new PQueue({ concurrency: 1 })
   const { promise: left, resolve: allLeft } = Promise.withResolvers<void>()
 
   function enter(): Place {
@@ -58,6 +63,7 @@ export function createPushBudget(limits: PushLimits = PUSH_LIMITS): PushBudget {
 
   return {
     enter,
+    inTurn: (decode) => turns.add(decode),
     get size() {
       return size
     },

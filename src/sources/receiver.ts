@@ -97,7 +97,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   async function receive(push: Push, place: Place): Promise<Decoded> {
     const body = await readAll(push.body, place)
     const at = clock.now()
-    const decoded = await options.decode({ ...push, body }, rulesOf(options, at))
+    const decoded = await budget.inTurn(() => options.decode({ ...push, body }, rulesOf(options, at)))
     place.empty()
     place.take(decoded.readings.length * READING_BYTES)
     await deliver(options, decoded, at)

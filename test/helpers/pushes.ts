@@ -136,7 +136,7 @@ export function rules(now: number, more: Partial<AdmissionRules> = {}): Admissio
 
 export function push(body: Uint8Array | string, about: Partial<Omit<Push, 'body'>> = {}): Push {
   async function* chunks() {
-    yield Buffer.from(body)
+    yield typeof body === 'string' ? Buffer.from(body) : body
   }
   return { body: chunks(), contentType: undefined, contentEncoding: undefined, precision: undefined, ...about }
 }

@@ -5,6 +5,7 @@
  * over: what a metric means is declared by the meters of this program. Histograms and exemplars are only counted.
  */
 import { MOST_PUSHED, tooLarge } from '../receiver.ts'
+import type { PushRefusal } from '../source.ts'
 import { broken, type Span, WireReader } from './wire.ts'
 
 /** A series of a request; each of its labels and samples once. */
@@ -27,10 +28,12 @@ export interface PushedSample {
 
 /** As many as an exposition may have on a line. */
 const MOST_LABELS = 200
+/** What has more was made to keep somebody busy. */
+const LABELS_OF_NO_SERIES = 10 * MOST_LABELS
 /** Series without samples count, too: nothing may go on for ever. */
 const MOST_SERIES = MOST_PUSHED
 /** Nine of each series of an exporter, and most of these are the same. */
-const MOST_SYMBOLS = 500_000
+const MOST_SYMBOLS = 250_000
 
 /** The series of a request of 1.0, one after another. @throws {PushRefusal} where it is broken. */
 export function* readVersion1(bytes: Buffer): Generator<PushedSeries> {
@@ -121,6 +124,7 @@ function createReferences() {
   let count = 0
   const add = (reference: number) => {
     count += 1
+    if (count > 2 * LABELS_OF_NO_SERIES) throw tooManyLabels()
     if (count <= 2 * (MOST_LABELS + 1)) first.push(reference)
   }
   return {
@@ -166,7 +170,10 @@ function readSample(bytes: Buffer, span: Span): PushedSample {
 function createLabels() {
   const labels = new Map<string, string>()
   let problem: string | undefined
+  let count = 0
   function add(name: string, value: string): void {
+    count += 1
+    if (count > LABELS_OF_NO_SERIES) throw tooManyLabels()
     if (labels.size === MOST_LABELS) problem = `Expected at most ${MOST_LABELS} labels of a series`
     // Decoding puts this character where there is no UTF-8: different names would become the same.
     else if (name.includes('\uFFFD') || value.includes('\uFFFD')) problem = 'Expected valid UTF-8 in labels'
@@ -191,4 +198,8 @@ function createLabels() {
     },
     result: () => ({ labels, problem }),
   }
+}
+
+function tooManyLabels(): PushRefusal {
+  return tooLarge(`at most ${LABELS_OF_NO_SERIES} labels of a series`)
 }

@@ -110,6 +110,11 @@ suite.each(both)('Remote write %s', (_version, write, type) => {
     ])
   })
 
+  test('refuses a series that consists of labels', async () => {
+    const labels = Object.fromEntries(Array.from({ length: 2_001 }, (_, index) => [`l${index}`, 'x']))
+    expect(await reasonOf(decode(write([{ labels, samples: [[T0, 1]] }]), type))).toBe('too large')
+  })
+
   test('leaves out a sample whose timestamp is no date', async () => {
     const decoded = await decode(
       write([
