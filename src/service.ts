@@ -47,7 +47,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { settings, logging, metrics, clock = systemClock } = parts
   const log = logging.logger('service')
   const worker = assembleWorker(parts)
-  const { ledger, source, lanes, outbox } = worker
+  const { ledger, source, pushes, lanes, outbox } = worker
   const forecasts = createForecasts({ ledger, clock })
   const notifying = assembleNotifying(parts, ledger, forecasts, worker.peopleOf)
   worker.onChanged(() => notifying.teller.wake())
@@ -68,6 +68,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     forecasts,
     targets: () => source.targets(),
     targetsFile: () => targetsFile?.status(),
+    receivers: { remoteWrite: pushes.remoteWrite, influx: pushes.influx },
     lanes: lanes ?? idleLanes,
     outbox,
     writeWindow: () => worker.writeWindow(),
@@ -134,11 +135,12 @@ async function within(grace: number, work: Promise<void>): Promise<void> {
   clearTimeout(timer)
 }
 
-function provideMetrics({ metrics, settings }: ServiceParts, { ledger, lanes, outbox }: Worker): void {
+function provideMetrics({ metrics, settings }: ServiceParts, { ledger, lanes, outbox, pushes }: Worker): void {
   // A ledger in trouble must not hide all other metrics.
   const summary = shared(() => ledger.summary().catch(() => undefined))
   const space = shared(() => spaceOf(settings.ledger.path))
   metrics.provide({
+    pushesUnderWay: () => pushes.budget.size,
     queueSize: () => lanes?.waiting ?? 0,
     lanes: () => lanes?.working ?? 0,
     ledgerWritable: async () => (await ledger.check()) === undefined,

@@ -23,8 +23,13 @@ import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc, type PerunRpcOptions } from './publish/perun/rpc.ts'
 import type { PerunTransport } from './publish/perun/transport.ts'
 import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
+import { decodeLines } from './sources/influx/decode.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
 import type { FetchExposition } from './sources/prometheus/scrape.ts'
+import { createPushBudget, type PushBudget } from './sources/pushBudget.ts'
+import { createReceiver, type Decode, type PushReport } from './sources/receiver.ts'
+import { decodeRemoteWrite } from './sources/remoteWrite/decode.ts'
+import type { Receiver } from './sources/source.ts'
 import { newTaskId } from './telemetry/context.ts'
 import type { Logging } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -47,11 +52,19 @@ export interface Outside {
   readonly part?: number
 }
 
+/** What takes pushes. */
+export interface Pushes {
+  readonly remoteWrite: Receiver
+  readonly influx: Receiver
+  readonly budget: PushBudget
+}
+
 export interface Worker {
   readonly ledger: Ledger
   readonly lanes: Lanes | undefined
   readonly outbox: Outbox | undefined
   readonly source: PrometheusSource
+  readonly pushes: Pushes
   readonly decideHold: ReturnType<typeof createHoldDesk>
   readonly corrections: CorrectionDesk
   /** How long before a write what it replaces was read. */
@@ -84,11 +97,13 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
   }
   const intake = buildIntake(parts, ledger, clock, onChanged, outside)
   const source = buildSource(parts, intake, clock, outside)
+  const pushes = buildReceivers(parts, intake, clock)
   return {
     ledger,
     lanes: publishing?.lanes,
     outbox: publishing?.outbox,
     source,
+    pushes,
     decideHold: createHoldDesk({
       ledger,
       meters: settings.meters,
@@ -107,7 +122,7 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
       source.start()
     },
     async finish(grace) {
-      await source.stop()
+      await Promise.all([source.stop(), pushes.budget.close()])
       await intake.idle()
       if (publishing !== undefined) await drain(publishing, grace)
     },
@@ -223,6 +238,36 @@ function buildSource(
     wait,
     observer: { scraped: (report) => observeScrape(metrics, report, clock), left: metrics.forgetTarget },
   })
+}
+
+function buildReceivers({ settings, logging, metrics }: WorkerParts, intake: Intake, clock: Clock): Pushes {
+  const budget = createPushBudget()
+  const receiver = (protocol: string, decode: Decode) =>
+    createReceiver({
+      protocol,
+      decode,
+      budget,
+      meters: settings.meters,
+      whitelist: settings.whitelist,
+      site: settings.site,
+      deliver: (delivery) => intake.take(delivery),
+      newTaskId: () => newTaskId('push'),
+      clock,
+      logger: logging.logger('push'),
+      observer: (report) => observePush(metrics, report, clock),
+    })
+  return { budget, remoteWrite: receiver('remote write', decodeRemoteWrite), influx: receiver('influx', decodeLines) }
+}
+
+function observePush(metrics: Metrics, { protocol, outcome, duration, decoded }: PushReport, clock: Clock): void {
+  metrics.pushes.inc({ protocol, outcome })
+  metrics.pushSeconds.observe({ protocol }, duration / SECOND)
+  if (decoded === undefined) return
+  const { readings, rejected, staleMarkers, ignored } = decoded
+  const dropped = Object.values(rejected).reduce((sum, count) => sum + count, 0)
+  const kinds = { reading: readings.length, rejected: dropped, 'stale marker': staleMarkers, ignored }
+  for (const [kind, count] of Object.entries(kinds)) metrics.pushedSamples.inc({ protocol, kind }, count)
+  metrics.lastPush.set({ protocol }, clock.now() / SECOND)
 }
 
 function observeScrape(metrics: Metrics, { target, outcome, duration, scrape }: ScrapeReport, clock: Clock): void {

@@ -167,6 +167,11 @@ export const declarations = {
     secret: true,
   },
   API_READER_KEY: { doc: 'Key of readers: may look at groups and their history.', parse: key, secret: true },
+  API_WRITER_KEY: {
+    doc: 'Key of programs that push readings: may do nothing else. Without a target to scrape it is needed.',
+    parse: key,
+    secret: true,
+  },
   OS_CREDITS_RATE_LIMIT: {
     doc: 'How many requests a client may make in a minute, and, 20 times seldomer, with a wrong key; 0 sets no limits.',
     fallback: '600',

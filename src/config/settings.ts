@@ -16,7 +16,7 @@ import { namesToCheck, warningsOf } from './warnings.ts'
 
 /** All durations are in ms. The whole of it is frozen. */
 export interface Settings {
-  /** At least one, each address once. */
+  /** Each address once. Without any, readings are pushed. */
   readonly targets: readonly TargetConfig[]
   /** Where some of them are from. */
   readonly targetsFile?: TargetsFile
@@ -39,7 +39,7 @@ export interface Settings {
   readonly http: {
     readonly host: string
     readonly port: number
-    readonly keys: { readonly operator?: string; readonly reader?: string }
+    readonly keys: { readonly operator?: string; readonly reader?: string; readonly writer?: string }
     /** Requests of a client in a minute; 0 is no limit. */
     readonly rateLimit: number
   }
@@ -141,7 +141,7 @@ export function secretsOf({ scrape, perun, http, targets, mail, webhooks }: Sett
   const logins = secretsOfTargets(targets)
   const basic = perun && basicCredentials(perun.login, perun.password)
   const notifying = [...loginAtMail(mail), webhooks?.key, ...(webhooks?.urls ?? [])]
-  const all = [scrape.token, perun?.password, basic, http.keys.operator, http.keys.reader, ...logins, ...notifying]
+  const all = [scrape.token, perun?.password, basic, ...Object.values(http.keys), ...logins, ...notifying]
   return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
 }
 
@@ -184,8 +184,10 @@ function chooseMeters(
 /** What no setting can know alone. */
 function checkTogether({ values, isSet, effective }: Given, report: Report): void {
   const shown = (name: Name) => effective.find((one) => one.name === name)?.shown
-  if (!isSet('USAGE_EXPORTER_URLS') && !isSet('USAGE_EXPORTER_TARGETS_FILE')) {
-    report('USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, got nothing')
+  if (!isSet('USAGE_EXPORTER_URLS') && !isSet('USAGE_EXPORTER_TARGETS_FILE') && !isSet('API_WRITER_KEY')) {
+    report(
+      'USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, or API_WRITER_KEY for pushes, got nothing',
+    )
   }
   const { OS_CREDITS_SCRAPE_INTERVAL: interval, OS_CREDITS_SCRAPE_TIMEOUT: timeout } = values
   if (interval !== undefined && timeout !== undefined && timeout >= interval) {
@@ -205,8 +207,22 @@ function checkTogether({ values, isSet, effective }: Given, report: Report): voi
   if (isSet('OS_CREDITS_WEBHOOK_URLS') && !isSet('OS_CREDITS_WEBHOOK_SECRET')) {
     report('OS_CREDITS_WEBHOOK_SECRET: expected a value, as OS_CREDITS_WEBHOOK_URLS is set, got nothing')
   }
-  if (values.API_KEY !== undefined && values.API_KEY === values.API_READER_KEY) {
+  checkKeys(values, report)
+}
+
+/** A key that is two keys would open more than somebody believes. */
+function checkKeys(
+  { API_KEY: operator, API_READER_KEY: reader, API_WRITER_KEY: writer }: Partial<Values>,
+  report: Report,
+) {
+  if (operator !== undefined && operator === reader) {
     report('API_READER_KEY: expected another key than API_KEY, as that one may do everything, got the same')
+  }
+  if (writer !== undefined && writer === operator) {
+    report('API_WRITER_KEY: expected another key than API_KEY, as that one may do everything, got the same')
+  }
+  if (writer !== undefined && writer === reader) {
+    report('API_WRITER_KEY: expected another key than API_READER_KEY, as readers may not push, got the same')
   }
 }
 
@@ -227,7 +243,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
     http: {
       host: values.CREDITS_HOST,
       port: values.CREDITS_PORT,
-      keys: defined({ operator: values.API_KEY, reader: values.API_READER_KEY }),
+      keys: defined({ operator: values.API_KEY, reader: values.API_READER_KEY, writer: values.API_WRITER_KEY }),
       rateLimit: values.OS_CREDITS_RATE_LIMIT,
     },
     groupMetrics: values.OS_CREDITS_GROUP_METRICS,

@@ -109,7 +109,7 @@ function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
   app.use(setHeaders(isStopping))
   app.use(lookAtViewer(door))
   app.use(answerErrors(logger, showErrorPage))
-  app.use(limit.countRequests(new Set(routes.filter((each) => each.isForWatchers).map(({ path }) => path))))
+  app.use(limit.countRequests(new Set(routes.filter(isUncounted).map(({ path }) => path))))
   app.use(checkHead)
   app.use(checkAddress)
   app.use(createRouter(routes, limit.guard(createGate(parts.keys))).routes())
@@ -117,12 +117,18 @@ function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
   return app
 }
 
+/** Whoever watches has to get through, and what is pushed has a limit of its own. */
+function isUncounted({ isForWatchers, isForPushes }: Route): boolean {
+  return isForWatchers === true || isForPushes === true
+}
+
 /** One address for one thing: no other case, no slash at the end. */
 function createRouter(routes: readonly Route[], gate: Gate): Router {
   const router = new Router({ sensitive: true, strict: true })
-  for (const { method, path, who, isForPeople = false, handle } of routes) {
+  for (const { method, path, who, isForPeople = false, isForPushes = false, handle } of routes) {
     router[method](path, async (ctx) => {
       ctx.state.isForPeople = isForPeople
+      ctx.state.isForPushes = isForPushes
       // A session opens what only looks. What changes something is a form, which carries a token beside it.
       gate(who, ctx.req, isForPeople || method === 'get' ? ctx.state.viewer.role : undefined)
       await handle(ctx as unknown as RouteContext)

@@ -5,6 +5,7 @@ import type { CorrectionDesk, CorrectionLedger } from '../ledger/corrections.ts'
 import type { Forecasts } from '../ledger/forecasts.ts'
 import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
 import type { Told } from '../publish/messenger.ts'
+import type { Receiver } from '../sources/source.ts'
 import type { TargetsFileStatus } from '../sources/targetsFile.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -36,6 +37,8 @@ export interface HttpParts {
   targets(): readonly Target[]
   /** How the file of targets stands, if there is one that is looked at. */
   targetsFile(): TargetsFileStatus | undefined
+  /** What takes pushes, by the name of its protocol. */
+  readonly receivers: Receivers
   readonly lanes: Lanes
   /** Absent if nothing is published. */
   readonly outbox: { readonly status: Publishing } | undefined
@@ -53,6 +56,11 @@ export interface HttpParts {
   stopping(): boolean
   /** Every setting as it may be shown, by name. */
   describeSettings(): Readonly<Record<string, string>>
+}
+
+export interface Receivers {
+  readonly remoteWrite: Receiver
+  readonly influx: Receiver
 }
 
 /** How people and programs are told of notices. */

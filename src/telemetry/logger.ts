@@ -23,6 +23,7 @@ export const loggerNames = [
   'service',
   'config',
   'scrape',
+  'push',
   'billing',
   'ledger',
   'publish',

@@ -21,6 +21,8 @@ export type Metrics = ReturnType<typeof createMetrics>
 
 /** Values that are asked for when the metrics are read; each may be told later, by the part that knows it. */
 export interface Readers {
+  /** Pushes that arrive or wait to be recorded. */
+  pushesUnderWay(): number
   /** Groups that wait for their lane. */
   queueSize(): number
   /** Lanes at work. */
@@ -66,6 +68,7 @@ export function createMetrics({ version }: { version: string }) {
     /** From now on, also shows each group by its name. */
     showGroups: (read: () => Promise<GroupNumbers>) => groupGauges(registry, shared(read)),
     ...sourceMetrics(registry),
+    ...pushMetrics(registry),
     ...ledgerMetrics(registry),
     ...publishMetrics(registry),
     ...notifyMetrics(registry),
@@ -121,6 +124,26 @@ function sourceMetrics(registry: Registry) {
       'reason',
     ]),
     readings: counter(registry, 'readings_total', 'Readings by what was decided about them.', ['decision']),
+  }
+}
+
+function pushMetrics(registry: Registry) {
+  return {
+    pushes: counter(registry, 'pushes_total', 'Pushes of readings by protocol and outcome.', ['protocol', 'outcome']),
+    pushSeconds: histogram(
+      registry,
+      'push_duration_seconds',
+      'Time from the beginning of a push until it was recorded or refused.',
+      CALL_SECONDS,
+      ['protocol'],
+    ),
+    pushedSamples: counter(registry, 'pushed_samples_total', 'Pushed samples by what they are.', ['protocol', 'kind']),
+    lastPush: gauge(
+      registry,
+      'push_last_success_timestamp_seconds',
+      'When the last push that was recorded came, in seconds since 1970.',
+      ['protocol'],
+    ),
   }
 }
 
@@ -186,6 +209,9 @@ function buildInfo(registry: Registry, version: string) {
 }
 
 function liveGauges(registry: Registry, readers: Partial<Readers>) {
+  liveGauge(registry, 'pushes_under_way', 'Pushes that arrive or wait to be recorded.', () =>
+    readers.pushesUnderWay?.(),
+  )
   liveGauge(registry, 'queue_size', 'Groups that wait for a lane.', () => readers.queueSize?.() ?? 0)
   liveGauge(registry, 'lanes', 'Lanes at work.', () => readers.lanes?.() ?? 0)
   liveGauge(

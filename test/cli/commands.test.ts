@@ -68,8 +68,18 @@ suite('status', () => {
     expect(stdout).not.toContain('\u001b')
   })
 
+  test('tells of pushes where there were any', async () => {
+    await using pushed = await startFace({ targets: () => [] })
+    await pushed.post('/write', 'up value=1')
+    const { code, stdout } = await typed(['status'], { OS_CREDITS_URL: pushed.url })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^influx +2026-01-01 00:00:00 +2026-01-01 00:00:00 +1 +0 +0 +–$/m)
+    expect(stdout).not.toContain('remote write')
+  })
+
   test('ends with 1 while the worker is not ready, and says why', async () => {
-    await using idle = await startFace({ targets: () => [] })
+    const fresh = target({ up: undefined, lastScrape: undefined, lastSuccess: undefined })
+    await using idle = await startFace({ targets: () => [fresh] })
     const { code, stdout } = await typed(['status'], { OS_CREDITS_URL: idle.url })
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^state +not ready: No scrape has worked yet\.$/m)])
   })

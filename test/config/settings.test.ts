@@ -52,6 +52,12 @@ suite('The settings of a worker', () => {
     expect([...meters.keys()]).toEqual(['project_vcpu_usage', 'project_mb_usage'])
   })
 
+  test('need no exporter where readings are pushed', () => {
+    const { settings } = load({ API_WRITER_KEY: 'writer-key' })
+    expect([settings.targets, settings.http.keys]).toEqual([[], { writer: 'writer-key' }])
+    expect(secretsOf(settings)).toContain('writer-key')
+  })
+
   test('take everything that is set', () => {
     const { settings } = load({
       ...withPerun,
@@ -72,6 +78,7 @@ suite('The settings of a worker', () => {
       CREDITS_PORT: '0',
       API_KEY: 'operator-key',
       API_READER_KEY: 'reader-key',
+      API_WRITER_KEY: 'writer-key',
       OS_CREDITS_GROUP_METRICS: 'On',
       LOG_LEVEL: 'WARNING',
     })
@@ -98,7 +105,12 @@ suite('The settings of a worker', () => {
       maxSeries: 20_000,
       workers: 3,
       precision: 0,
-      http: { host: '0.0.0.0', port: 0, keys: { operator: 'operator-key', reader: 'reader-key' }, rateLimit: 0 },
+      http: {
+        host: '0.0.0.0',
+        port: 0,
+        keys: { operator: 'operator-key', reader: 'reader-key', writer: 'writer-key' },
+        rateLimit: 0,
+      },
       groupMetrics: true,
       log: { level: 'warn' },
     })
@@ -133,7 +145,7 @@ suite('A problem with the settings', () => {
     [
       'no exporter',
       { USAGE_EXPORTER_URLS: undefined },
-      'USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, got nothing',
+      'USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, or API_WRITER_KEY for pushes, got nothing',
     ],
     [
       'an exporter without http',
@@ -199,6 +211,16 @@ suite('A problem with the settings', () => {
       'the same key twice',
       { API_KEY: 'same', API_READER_KEY: 'same' },
       'API_READER_KEY: expected another key than API_KEY, as that one may do everything, got the same',
+    ],
+    [
+      'one key for operators and writers',
+      { API_KEY: 'same', API_WRITER_KEY: 'same' },
+      'API_WRITER_KEY: expected another key than API_KEY, as that one may do everything, got the same',
+    ],
+    [
+      'one key for readers and writers',
+      { API_READER_KEY: 'same', API_WRITER_KEY: 'same' },
+      'API_WRITER_KEY: expected another key than API_READER_KEY, as readers may not push, got the same',
     ],
     [
       'a bad port of the mail server',

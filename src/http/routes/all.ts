@@ -25,6 +25,7 @@ import { planRoute } from './plan.ts'
 import { costsRoute, metersRoute } from './prices.ts'
 import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
 import { statsRoute } from './stats.ts'
+import { influxRoute, remoteWriteRoute } from './write.ts'
 
 export function allRoutes(parts: HttpParts, door: Door): Route[] {
   const routes: Route[] = [
@@ -60,6 +61,8 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     repricingRoute(parts),
     changeRepricingRoute('apply', parts),
     changeRepricingRoute('undo', parts),
+    remoteWriteRoute(parts),
+    influxRoute(parts),
     groupPageRoute(parts),
     creditsHistoryPageRoute(parts),
     assetsRoute(),

@@ -2,6 +2,7 @@
 import { formatCredits } from '../../core/credits.ts'
 import { formatDuration, formatInstant } from '../../core/time.ts'
 import type { LedgerSummary } from '../../ledger/ledger.ts'
+import type { PushStatus, Receiver } from '../../sources/source.ts'
 import { instantOrNull } from '../groupJson.ts'
 import type { HttpParts, Publishing, Target } from '../parts.ts'
 import { ledgerTrouble, queryText, type Route } from '../route.ts'
@@ -28,7 +29,7 @@ export function statsRoute(parts: HttpParts): Route {
 }
 
 function overview(
-  { workers, lanes, startedAt, clock, version, targets, targetsFile, outbox, writeWindow }: HttpParts,
+  { workers, lanes, startedAt, clock, version, targets, targetsFile, receivers, outbox, writeWindow }: HttpParts,
   summary: LedgerSummary,
 ) {
   const now = clock.now()
@@ -42,6 +43,7 @@ function overview(
     started_at: formatInstant(startedAt),
     targets: targets().map(targetJson),
     targets_file: targetsFileJson(targetsFile()),
+    pushes: Object.values(receivers).map(({ status }: Receiver) => pushesJson(status)),
     groups: {
       total: summary.groups,
       used: formatCredits(summary.used),
@@ -84,6 +86,23 @@ function targetJson(target: Target) {
 
 function targetsFileJson(status: ReturnType<HttpParts['targetsFile']>) {
   return status === undefined ? null : { ...status, since: formatInstant(status.since) }
+}
+
+function pushesJson(status: PushStatus) {
+  return {
+    protocol: status.protocol,
+    last_push: instantOrNull(status.lastPush),
+    last_success: instantOrNull(status.lastSuccess),
+    last_error: status.lastError ?? null,
+    taken: status.taken,
+    refused: status.refused,
+    samples: status.samples,
+    readings: status.readings,
+    rejected: status.rejected,
+    stale_markers: status.staleMarkers,
+    ignored: status.ignored,
+    errors: status.errors,
+  }
 }
 
 function publishingJson(status: Publishing | undefined) {

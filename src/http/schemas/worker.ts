@@ -21,6 +21,7 @@ import {
 import { groupName } from './common.ts'
 import { contact, holdKind } from './groups.ts'
 import { channel, messageState, noticeState } from './notices.ts'
+import { pushes } from './pushes.ts'
 
 export const pong = text('Pong', 'Pong', { const: 'Pong' })
 export const alive = fields({ alive: flag('It lives') })
@@ -149,6 +150,7 @@ export const stats = fields(
     started_at: instant('When it began', '2026-01-29T09:00:00.000Z'),
     targets: list(target),
     targets_file: nullable(targetsFile),
+    pushes: list(pushes),
     groups: fields({
       total: count('All of them', 1),
       used: decimal('The sum of their used credits', '25.5'),

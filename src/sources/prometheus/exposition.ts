@@ -10,7 +10,7 @@
  * is said about whether the rest of them is well-formed.
  */
 import type { Sample } from '../../core/admit.ts'
-import type { Instant } from '../../core/time.ts'
+import { type Instant, LATEST } from '../../core/time.ts'
 import { Cursor, SHOWN } from './cursor.ts'
 
 /** `text` is Prometheus text 0.0.4. */
@@ -88,9 +88,6 @@ const timestamps = {
     unit: 1_000,
   },
 } as const
-
-/** The last instant that a JavaScript date can be. */
-const LATEST: Instant = 8.64e15
 
 /** The grammar of a line. As in `Cursor`, `undefined` is what a method returns that could not read on. */
 class LineReader {

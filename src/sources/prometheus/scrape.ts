@@ -10,6 +10,7 @@ import got, { MaxRedirectsError, type PlainResponse, TimeoutError } from 'got'
 import { type AdmissionRules, admit, noRejections, type Rejections } from '../../core/admit.ts'
 import type { Reading } from '../../core/series.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
+import { detached } from '../detached.ts'
 import { type Format, type ParseError, parseExposition } from './exposition.ts'
 
 export interface ScrapeRequest {
@@ -123,13 +124,6 @@ const missingEnd = {
   text: 'Expected a line feed at the end, so the answer was cut short or its exporter forgets it',
   openmetrics: 'Expected "# EOF" at the end, so the answer was cut short or its exporter forgets it',
 } as const satisfies Record<Format, string>
-
-/** A part of a string keeps the whole string in memory, here megabytes for a name: readings get copies. */
-function detached({ series, origin, ...rest }: Reading): Reading {
-  const copy = (text: string) => Buffer.from(text).toString()
-  const named = { ...series, projectId: copy(series.projectId), projectName: copy(series.projectName) }
-  return { series: named, ...rest, ...(origin !== undefined && { origin: copy(origin) }) }
-}
 
 async function fetchExposition(request: ScrapeRequest): Promise<Exposition> {
   const { url, timeout, maxBytes = MAX_BYTES, signal } = request

@@ -4,6 +4,7 @@
  */
 import { DAY } from '#src/core/time.ts'
 import { T0 } from '../../helpers/billing.ts'
+import { remoteWriteHeaders, snappy, usage, version1, version2, version2Headers } from '../../helpers/pushes.ts'
 import { asOperator, type World } from './world.ts'
 
 export interface Asked {
@@ -58,6 +59,17 @@ async function undone(world: World): Promise<string> {
 const ofRepricing =
   (make: (world: World) => Promise<string>, rest = '', body?: unknown): Case =>
   async (world) => ({ path: `/api/repricings/${await make(world)}${rest}`, ...(body !== undefined && { body }) })
+
+const pushed =
+  (body: Uint8Array, headers: Readonly<Record<string, string>> = remoteWriteHeaders): Case =>
+  () => ({ path: '/api/v1/write', body, headers: { ...asOperator, ...headers } })
+
+const lines =
+  (body: string, query = '', headers: Readonly<Record<string, string>> = {}): Case =>
+  () => ({ path: `/write${query}`, body, headers: { ...asOperator, ...headers } })
+
+const aLine = `project_vcpu_usage,location_id=8676,project_id=1,project_name=BioVis value=1011 ${T0 + DAY}000000`
+const aPush = [usage('BioVis', [[T0 + DAY, 1_011]])]
 
 const ofHold =
   (which: 'held' | 'passing', rest = '', body?: unknown): Case =>
@@ -246,6 +258,23 @@ export const requests: Readonly<Record<string, Readonly<Record<number, readonly 
     400: all(ofRepricing(applied, '/undo', {})),
     404: all(to('/api/repricings/none/undo', decision)),
     409: all(ofRepricing(previewed, '/undo', decision)),
+  },
+  'POST /api/v1/write': {
+    204: all(
+      pushed(snappy(version1(aPush))),
+      pushed(snappy(version2(aPush)), version2Headers),
+      pushed(snappy(version1([]))),
+      pushed(Buffer.of()),
+    ),
+    400: all(pushed(Buffer.from('no snappy')), pushed(snappy(Buffer.alloc(9)))),
+    413: all(pushed(Buffer.alloc(16 * 1_048_576 + 1))),
+    415: all(pushed(snappy(version1([])), { 'Content-Type': 'application/json', 'Content-Encoding': 'snappy' })),
+  },
+  'POST /write': {
+    202: all(lines(aLine), lines(`${aLine}\nproject_vcpu_usage\n`), lines('')),
+    400: all(lines('nonsense'), lines(aLine, '?precision=x'), lines(aLine, '?precision=s&precision=ms')),
+    413: all(lines('#'.repeat(16 * 1_048_576 + 1))),
+    415: all(lines(aLine, '', { 'Content-Encoding': 'br' })),
   },
   'GET /api/doc/openapi.json': {
     200: all(to('/api/doc/openapi.json')),
