@@ -52,7 +52,7 @@ suite('The page of a group', () => {
       const viewer = person(face)
       await viewer.send(await viewer.see('/login'), '/login', { key: key! })
       const page = await viewer.see(address('BioVis'))
-      expect(textOf(sectionOf(page, 'notices'))).toContain('by erika: <b>They</b> asked')
+      expect(textOf(sectionOf(page, 'notices'))).toContain('by erika : <b>They</b> asked')
       const [row] = tableOf(page, 'were to be told')
       expect(row).toMatchObject({ What: 'Credits run out within 14 days', Used: '160.5', Of: '20000' })
       expect(Object.values(row!)).toContain(sent)
@@ -73,6 +73,16 @@ suite('The page of a group', () => {
     expect(textOf(page)).toContain(`Credits are expected to last until ${at} `)
     expect(textOf(page)).toContain(`until a day from ${early} to ${late} .`)
     expect(textOf(page)).toContain('50 % of the grant or more is used.')
+  })
+
+  test('does not take an opening with 0 for a correction', async () => {
+    const face = await open()
+    await withGroup(face, 'BioVis', 3, '20000')
+    const opening = { id: 'opening', group: 'BioVis', kind: 'opening', site: '8676', reason: 'First contact' } as const
+    await face.ledger.settle({ group: 'BioVis', at: NOW, entries: [{ ...opening, amount: 0n, recordedAt: NOW }] })
+    const page = await person(face).see(address('BioVis'))
+    expect(new Set(tableOf(page, 'Credits left at the end').map((row) => row.Corrections))).toEqual(new Set(['']))
+    expect(textOf(sectionOf(page, 'left-title'))).not.toContain('with a correction')
   })
 
   test('has below each chart the numbers of the API, to the last digit', async () => {

@@ -12,6 +12,7 @@ import { type Html, html } from '../html.ts'
 import { answerPage } from '../layout.ts'
 import { calculator } from './calculator.ts'
 import { charts } from './charts.ts'
+import { muteForm } from './mute.ts'
 import { filledIn, otherwise, type Question, readQuestion, spans } from './question.ts'
 import { entriesAddress, noReceipt, receipt } from './receipt.ts'
 import { remarks } from './remarks.ts'
@@ -89,7 +90,7 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
     ledger.muted(name),
   ])
   const tellings = await ledger.tellings(notices.map(({ id }) => id))
-  const showsRecipients = ctx.state.viewer.role === 'operator'
+  const { viewer, isOperator } = ctx.state
   const forecast = await parts.forecasts.of(group)
   const receiptAddress = (end: Instant) => `${otherwise(ctx, { at: formatInstant(end) })}#receipt`
   const past = {
@@ -111,7 +112,7 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
 ${standing({ group, holds, forecast, notifyAt, precision })}
 ${extent.first === undefined ? nothingYet() : html`${picker(ctx, question)}${charts(past)}${slip}${downloads(name, question)}`}
 ${calculator({ asked: filledIn(ctx), group, meters, now })}
-${told({ notices, tellings, mute, showsRecipients })}
+${told({ notices, tellings, mute, showsRecipients: isOperator, form: isOperator ? muteForm({ group: name, mute, viewer }) : undefined })}
 ${remarks({ group, notes, drifts, meters })}`,
   })
 }

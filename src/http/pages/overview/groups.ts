@@ -139,7 +139,7 @@ function groupTable({ query, rows, total, now, precision }: GroupsPart): Html {
     }
   }
   return table<Row>({
-    caption: html`${total} group${total !== 1 && 's'}. Credits are exact; burn and days left are forecasts.`,
+    caption: html`${total} group${total !== 1 && 's'}. Credits are exact; burn and days left are forecasts.${rows.some(({ forecast }) => forecast === LATER) && html` Some are still being made: <a href="${addressOf(query)}">load the page again</a> in a few seconds.`}`,
     columns: [
       { name: 'Group', sort: sorted('name'), cell: ({ group }) => groupLink(group.group) },
       { name: 'Used', isNumber: true, sort: sorted('used'), cell: ({ group }) => group.used },
@@ -178,7 +178,7 @@ function burn(forecast: Row['forecast'], precision: number): HtmlValue {
 }
 
 function daysLeft(forecast: Row['forecast'], now: Instant): Html {
-  if (forecast === LATER) return none('load again')
+  if (forecast === LATER) return none('being made')
   if (forecast === undefined) return none('not known yet')
   const { runsOut } = forecast
   switch (runsOut.kind) {

@@ -31,7 +31,12 @@ export async function readHealth({ ledger, clock }: Pick<HttpParts, 'ledger' | '
 export function alarms({ outbox }: Parts, { trouble, now }: Health): Html {
   const status = outbox?.status
   return html`${trouble !== undefined && html`<div class="notice bad" role="alert"><p><strong>The ledger cannot be written.</strong> ${trouble}</p></div>`}
-${status !== undefined && status.state !== 'publishing' && html`<div class="notice ${status.state === 'stopped' ? 'bad' : 'warn'}" role="alert"><p><strong>Perun: ${status.state}.</strong> ${status.reason} Since ${moment(status.since, now)}; it is tried again ${moment(status.until, now)}. Readings go on being recorded.</p></div>`}`
+${status !== undefined && status.state !== 'publishing' && html`<div class="notice ${status.state === 'stopped' ? 'bad' : 'warn'}" role="alert"><p><strong>Perun: ${status.state}.</strong> ${sentence(status.reason)} Since ${moment(status.since, now)}; it is tried again ${moment(status.until, now)}. Readings go on being recorded.</p></div>`}`
+}
+
+/** What Perun said may end without a full stop. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 export function totals(parts: Parts, { summary, trouble, doubtful }: Health): Html {
