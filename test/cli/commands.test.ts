@@ -107,6 +107,12 @@ suite('groups', () => {
     expect([few.stdout.trim().split('\n').length, few.stderr]).toEqual([4, '3 of 2,345 groups\n'])
   })
 
+  test('are printed as comma-separated values, all of them', async () => {
+    const { text } = await face.get('/api/groups?format=csv', { 'X-API-KEY': KEY })
+    expect((await ask('groups', '--csv')).stdout).toBe(text)
+    expect(await ask('groups', '--csv', '--limit', '2')).toMatchObject({ code: 64, stdout: '' })
+  })
+
   test('can be searched', async () => {
     const { stdout, stderr } = await ask('groups', '--search', 'mikro')
     expect(stdout).toContain('Großes Mikroskop')

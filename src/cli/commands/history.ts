@@ -3,8 +3,7 @@ import { type Credits, formatCredits, parseCredits } from '../../core/credits.ts
 import { type Fields, listOf, show } from '../answers.ts'
 import { inPath } from '../client.ts'
 import type { Command, Context } from '../command.ts'
-import { UsageError } from '../errors.ts'
-import { writeCsv, writeJson } from '../output.ts'
+import { csvOption, wantsCsv, writeCsv, writeJson } from '../output.ts'
 import { type Column, table } from '../table.ts'
 import { styled } from '../terminal.ts'
 
@@ -17,7 +16,7 @@ export const historyCommand: Command = {
     step: { value: 'STEP', doc: 'hour, day or month; day if not given' },
     by: { value: 'WHAT', doc: 'meter or site; meter if not given' },
     tz: { value: 'ZONE', doc: 'the time zone whose hours, days and months these are, such as Europe/Berlin; else UTC' },
-    csv: { doc: 'print it as comma-separated values' },
+    ...csvOption,
   },
   summary: 'what a group used in each hour, day or month, and its total at the end of it',
   about: `Sums are exact. Without --from it begins with the first entry. Credits that were added by adjustments, or were used
@@ -31,8 +30,7 @@ before charging began, stand in a column of their own.`,
     const path = `/api/groups/${inPath(call.operands[0]!)}/history`
     const asked = ['from', 'to', 'step', 'by', 'tz'].map((name) => [name, call.text(name)] as const)
     const query = Object.fromEntries(asked)
-    if (call.has('csv') && context.wantsJson) throw new UsageError('--csv and --json: expected one of them.')
-    if (call.has('csv')) await writeCsv(path, query, context)
+    if (wantsCsv(call, context)) await writeCsv(path, query, context)
     else await writeHistory(path, query, context)
     return undefined
   },

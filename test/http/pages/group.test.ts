@@ -234,7 +234,7 @@ suite('The page of a group', () => {
     const page = await someone.see('/groups/BioVis')
     // Downloads are of the API, and open to the same session.
     const downloads = find(sectionOf(page, 'downloads'), 'a').map(({ attributes }) => attributes.href!)
-    expect(downloads).toHaveLength(6)
+    expect(downloads).toHaveLength(9)
     for (const each of downloads) expect((await someone.get(each)).status, each).toBe(200)
   })
 

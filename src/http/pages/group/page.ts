@@ -168,12 +168,15 @@ function downloads(name: string, { bounds, step, zone }: Question): Html {
   const path = `/api/groups/${encodeURIComponent(name)}`
   const period = { from: formatInstant(bounds[0]!), to: formatInstant(bounds.at(-1)!), step, tz: zone }
   const history = (by: string, format: string) => `${path}/history?${new URLSearchParams({ ...period, by, format })}`
+  const entries = (format: string) =>
+    `${path}/entries?${new URLSearchParams({ from: period.from, to: period.to, limit: '1000', format })}`
   return html`<section aria-labelledby="downloads">
 <h2 id="downloads">Downloads</h2>
 <ul class="downloads">
 <li>Consumption by meter: <a href="${history('meter', 'csv')}" download="history-by-meter.csv">CSV</a>, <a href="${history('meter', 'json')}">JSON</a></li>
 <li>Consumption by site: <a href="${history('site', 'csv')}" download="history-by-site.csv">CSV</a>, <a href="${history('site', 'json')}">JSON</a></li>
-<li>Forecast: <a href="${path}/forecast">JSON</a></li>
+<li>Entries, 1,000 at a time: <a href="${entries('csv')}" download="entries.csv">CSV</a>, <a href="${entries('json')}">JSON</a></li>
+<li>Forecast: <a href="${path}/forecast?format=csv" download="forecast.csv">CSV</a>, <a href="${path}/forecast">JSON</a></li>
 <li>What all used credits are made of: <a href="${path}/explain">JSON</a></li>
 </ul>
 </section>`
