@@ -208,6 +208,7 @@ suite('The overview', () => {
         return burn
       },
       made: ({ group }: { group: string }) => (group === 'made' ? { summary: burn } : undefined),
+      latest: () => undefined,
     }
     await using face = await startFace({ forecasts })
     for (const group of ['first', 'made', 'not-made']) await charge(face, group, '1')
