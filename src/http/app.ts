@@ -12,6 +12,7 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import { SECOND } from '../core/time.ts'
 import { createGate, type Gate } from './auth.ts'
+import { compress } from './compress.ts'
 import { createDoor } from './door.ts'
 import { answerErrors, ForbiddenError, UnauthorizedError } from './errors.ts'
 import { checkAddress, checkHead, lookAtViewer, observe, refuse, setHeaders } from './middleware.ts'
@@ -107,6 +108,7 @@ function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
   app.on('error', (err: Error) => logger['code' in err ? 'debug' : 'error']({ err }, 'An answer could not be written'))
   app.use(observe(parts))
   app.use(setHeaders(isStopping))
+  app.use(compress)
   app.use(lookAtViewer(door))
   app.use(answerErrors(logger, showErrorPage))
   app.use(limit.countRequests(new Set(routes.filter((each) => each.isForWatchers).map(({ path }) => path))))
