@@ -80,8 +80,14 @@ export function groupsPart(part: GroupsPart): Html {
 <h2 id="groups">Groups</h2>
 ${searchForm(query)}
 ${isUnordered && html`<p class="notice warn" role="status">Forecasts of all groups are being made, so the order is not known yet. <a href="${addressOf(query)}">Load the page again</a> in a few seconds.</p>`}
-${rows.length === 0 ? nothingFound(query, total) : html`${groupTable(part)}${pages(query, rows.length, total)}`}
+${rows.length === 0 ? nothingFound(query, total) : html`${groupTable(part)}${stillMaking(part)}${pages(query, rows.length, total)}`}
 </section>`
+}
+
+/** Not in the caption, which is part of the table: what can be reached there belongs to a cell. */
+function stillMaking({ query, rows, isUnordered }: GroupsPart): Html | undefined {
+  if (isUnordered || rows.every(({ forecast }) => forecast !== LATER)) return undefined
+  return html`<p class="hint" role="status">Some forecasts are still being made. <a href="${addressOf(query)}">Load the page again</a> in a few seconds.</p>`
 }
 
 function searchForm({ search, state, sort, isDescending }: Query): Html {
@@ -139,7 +145,7 @@ function groupTable({ query, rows, total, now, precision }: GroupsPart): Html {
     }
   }
   return table<Row>({
-    caption: html`${total} group${total !== 1 && 's'}. Credits are exact; burn and days left are forecasts.${rows.some(({ forecast }) => forecast === LATER) && html` Some are still being made: <a href="${addressOf(query)}">load the page again</a> in a few seconds.`}`,
+    caption: html`${total} group${total !== 1 && 's'}. Credits are exact; burn and days left are forecasts.`,
     columns: [
       { name: 'Group', sort: sorted('name'), cell: ({ group }) => groupLink(group.group) },
       { name: 'Used', isNumber: true, sort: sorted('used'), cell: ({ group }) => group.used },
