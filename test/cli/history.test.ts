@@ -107,6 +107,13 @@ suite('forecast', () => {
   })
 
   test('says why there is none', async () => {
+    await face.ledger.settle({
+      group: 'clock',
+      at: CHANGE,
+      granted: '2',
+      contacts: [{ site: '8676', contact: 'active' }],
+    })
+    expect((await ask('forecast', 'clock')).stdout).toMatch(/^runs out +its credits are used up$/m)
     expect((await ask('forecast', 'bio')).stdout).toMatch(
       /^runs out +(not known: too little was charged yet|it has no)/m,
     )

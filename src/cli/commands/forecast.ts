@@ -1,4 +1,5 @@
 /** When the credits of a group run out. */
+import { compare, parseDecimal } from '../../core/decimals.ts'
 import { type Fields, fieldsOf, listOf, show, showCount, showTime } from '../answers.ts'
 import { inPath } from '../client.ts'
 import type { Command } from '../command.ts'
@@ -27,11 +28,19 @@ function describe(forecast: Fields, withCurve: boolean, terminal: Terminal): str
     ['group', show(group)],
     ['used', `${show(used)} of ${show(granted)} granted`],
     ['burn', burn === null ? 'not known yet' : `about ${show(burn)} credits a day`],
-    ['runs out', runsOut(fieldsOf(forecast.runs_out))],
+    ['runs out', isUsedUp(used, granted) ? usedUp : runsOut(fieldsOf(forecast.runs_out))],
     ['based on', basis === null ? undefined : basisOf(fieldsOf(basis))],
   ])
   const points = listOf(forecast, 'curve')
   return withCurve && points.length > 0 ? `${about}\n${table(columns, points, terminal)}` : about
+}
+
+const usedUp = 'its credits are used up'
+
+/** Also where too little was charged for a forecast. */
+function isUsedUp(used: unknown, granted: unknown): boolean {
+  const [spent, grant] = [used, granted].map((each) => (typeof each === 'string' ? parseDecimal(each) : undefined))
+  return spent !== undefined && grant !== undefined && compare(spent, grant) >= 0
 }
 
 function basisOf({ days, until }: Fields): string {
@@ -45,7 +54,7 @@ function runsOut({ kind, at, early, late }: Fields): string {
     case 'never':
       return `not within ten years${early === null ? '' : `; in one of ten cases from ${day(early)} on`}`
     case 'already':
-      return 'its credits are used up'
+      return usedUp
     case 'no grant':
       return 'it has no grant that could run out'
     default:

@@ -185,6 +185,22 @@ suite('The page of a group', () => {
     expect(find(page, 'figure')).toEqual([])
   })
 
+  test('says that credits are used up also where there are too few days for a forecast', async () => {
+    const face = await open()
+    for (const [hour, value] of [
+      [0, '7'],
+      [1, '17'],
+    ] as const)
+      await face.record({ project: 'new', at: NOW + hour * HOUR, value })
+    const contacts = [{ site: '8676', contact: 'active' as const }]
+    await face.ledger.settle({ group: 'new', at: NOW + HOUR, granted: '5', contacts })
+    const words = textOf(await person(face).see(address('new')))
+    expect(words).toContain('All granted credits are used.')
+    expect(words).not.toContain('Too little was charged yet')
+    const [row] = rowsOf(find(await person(face).see('/'), 'table').at(-2)!)
+    expect(row).toMatchObject({ 'Burn a day': 'not known yet', 'Days left': 'used up' })
+  })
+
   test('of a group on hold says why, and what to do', async () => {
     const face = await open()
     await withGroup(face, 'lost', 5)

@@ -6,7 +6,7 @@ import type { GroupRow, LedgerReader } from '../../../ledger/ledger.ts'
 import { groupJson } from '../../groupJson.ts'
 import { link } from '../../route.ts'
 import { type Html, type HtmlValue, html } from '../html.ts'
-import { about, day, duration, groupLink, leftBar, moment, pager, type Tone, tag } from '../pieces.ts'
+import { about, day, duration, groupLink, isUsedUp, leftBar, moment, pager, type Tone, tag } from '../pieces.ts'
 import { type Column, table } from '../table.ts'
 import { addressOf, PAGE, type Query, type Sort, states } from './query.ts'
 import type { Ranking } from './ranking.ts'
@@ -167,7 +167,11 @@ function groupTable({ query, rows, total, now, precision }: GroupsPart): Html {
         sort: sorted('burn'),
         cell: ({ forecast }) => burn(forecast, precision),
       },
-      { name: 'Days left', sort: sorted('runs out'), cell: ({ forecast }) => daysLeft(forecast, now) },
+      {
+        name: 'Days left',
+        sort: sorted('runs out'),
+        cell: ({ forecast, group }) => (isUsedUp(group.left) ? tag('bad', 'used up') : daysLeft(forecast, now)),
+      },
       { name: 'State', cell: (row) => stateCell(row, now) },
     ],
     rows,
