@@ -5,17 +5,15 @@
  */
 import { describeSettings, secretsOfTargets } from './config/settings.ts'
 import { readTargetsAgain } from './config/targets.ts'
-import { formatCredits } from './core/credits.ts'
-import { approximate, parseDecimal } from './core/decimals.ts'
 import { SECOND, systemClock } from './core/time.ts'
+import { createGroupMetrics } from './groupMetrics.ts'
 import { createHttpServer } from './http/app.ts'
 import { createForecasts } from './ledger/forecasts.ts'
-import type { Ledger } from './ledger/ledger.ts'
 import { spaceOf } from './ledger/sqlite/space.ts'
 import { assembleNotifying } from './notifying.ts'
 import { createTargetsFileWatch } from './sources/targetsFile.ts'
 import type { Logging } from './telemetry/logger.ts'
-import { type GroupNumbers, shared } from './telemetry/metrics.ts'
+import { shared } from './telemetry/metrics.ts'
 import { assembleWorker, type Worker, type WorkerParts } from './worker.ts'
 
 export interface ServiceParts extends WorkerParts {
@@ -82,6 +80,11 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   })
   provideMetrics(parts, worker)
   metrics.provide({ targetsFileOk: () => targetsFile && targetsFile.status().problems.length === 0 })
+  if (settings.groupMetrics !== 'off') {
+    const withForecasts = settings.groupMetrics === 'forecasts'
+    const { read } = createGroupMetrics({ ledger, forecasts, withForecasts, clock, isStopping: () => stopping })
+    metrics.showGroups(read, { withForecasts })
+  }
   const address = await http.listen().catch(async (error: unknown) => {
     await worker.close()
     throw error
@@ -151,26 +154,6 @@ function provideMetrics({ metrics, settings }: ServiceParts, { ledger, lanes, ou
     dirtyGroups: async () => (await summary())?.dirty,
     publishing: () => ({ [outbox?.status.state ?? 'off']: 1 }),
   })
-  if (settings.groupMetrics) metrics.showGroups(() => groupNumbers(ledger))
-}
-
-/** A time series each, and two of them for a group: more would be too much for most Prometheus servers. */
-const MOST_GROUPS = 20_000
-
-async function groupNumbers(ledger: Ledger): Promise<GroupNumbers> {
-  const { rows, total } = await ledger.credits(MOST_GROUPS).catch(() => ({ rows: [], total: 0 }))
-  const groups = rows.map(({ group, used, granted }) => ({
-    group,
-    used: Number(formatCredits(used)),
-    granted: numberOf(granted),
-  }))
-  return { groups, leftOut: total - rows.length }
-}
-
-/** Perun's text may be no number: then nothing is shown. */
-function numberOf(text: string | undefined): number | undefined {
-  const number = text === undefined ? undefined : parseDecimal(text)
-  return number === undefined ? undefined : approximate(number)
 }
 
 const idleLanes = { waiting: 0, working: 0, status: () => [] }

@@ -157,10 +157,13 @@ export const percentages: Parser<readonly number[]> = (given) => {
 export const presence: Parser<boolean> = (given) => !/^(?:0|false|no|off)$/i.test(given)
 
 /** `on` or `off`, in any case. */
-export const onOrOff: Parser<boolean> = (given) => {
+/** What metrics show of each group. */
+export type GroupMetricsShown = 'off' | 'on' | 'forecasts'
+
+export const groupMetrics: Parser<GroupMetricsShown> = (given) => {
   const text = given.toLowerCase()
-  if (text !== 'on' && text !== 'off') throw new Unexpected('on or off')
-  return text === 'on'
+  if (text !== 'off' && text !== 'on' && text !== 'forecasts') throw new Unexpected('off, on or forecasts')
+  return text
 }
 
 export const smallSites: Parser<SmallSites> = (given) => {

@@ -8,7 +8,7 @@ import type { Meters } from '../core/meters.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import { type Declaration, declarations, type Name, type Values } from './declarations.ts'
 import { type Effective, type Environment, type Files, type Given, readNamed, readValues } from './environment.ts'
-import type { LogLevel } from './parsers.ts'
+import type { GroupMetricsShown, LogLevel } from './parsers.ts'
 import type { Report } from './place.ts'
 import { defaultMeters, metersToBill, readPrices } from './prices.ts'
 import { collectTargets, type TargetConfig, type TargetsFile } from './targets.ts'
@@ -44,7 +44,7 @@ export interface Settings {
     readonly rateLimit: number
   }
   /** Whether metrics show the credits of groups. */
-  readonly groupMetrics: boolean
+  readonly groupMetrics: GroupMetricsShown
   readonly log: { readonly level: LogLevel }
   /** Parts of a grant, in percent and rising, at which people are to be told. */
   readonly notifyAt: readonly number[]

@@ -12,8 +12,9 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import { SECOND } from '../core/time.ts'
 import { createGate, type Gate } from './auth.ts'
+import { compress } from './compress.ts'
 import { createDoor } from './door.ts'
-import { answerErrors } from './errors.ts'
+import { answerErrors, ForbiddenError, UnauthorizedError } from './errors.ts'
 import { checkAddress, checkHead, lookAtViewer, observe, refuse, setHeaders } from './middleware.ts'
 import { showErrorPage } from './pages/errorPage.ts'
 import type { HttpParts } from './parts.ts'
@@ -107,6 +108,7 @@ function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
   app.on('error', (err: Error) => logger['code' in err ? 'debug' : 'error']({ err }, 'An answer could not be written'))
   app.use(observe(parts))
   app.use(setHeaders(isStopping))
+  app.use(compress)
   app.use(lookAtViewer(door))
   app.use(answerErrors(logger, showErrorPage))
   app.use(limit.countRequests(new Set(routes.filter(isUncounted).map(({ path }) => path))))
@@ -130,11 +132,23 @@ function createRouter(routes: readonly Route[], gate: Gate): Router {
       ctx.state.isForPeople = isForPeople
       ctx.state.isForPushes = isForPushes
       // A session opens what only looks. What changes something is a form, which carries a token beside it.
-      gate(who, ctx.req, isForPeople || method === 'get' ? ctx.state.viewer.role : undefined)
+      const { role } = ctx.state.viewer
+      gate(who, ctx.req, isForPeople || method === 'get' ? role : undefined)
+      ctx.state.isOperator = isForPeople && opens(() => gate('operator', ctx.req, role))
       await handle(ctx as unknown as RouteContext)
     })
   }
   return router
+}
+
+function opens(pass: () => void): boolean {
+  try {
+    pass()
+    return true
+  } catch (error) {
+    if (!(error instanceof ForbiddenError || error instanceof UnauthorizedError)) throw error
+    return false
+  }
 }
 
 async function begin(server: Server, { host, port }: HttpParts): Promise<void> {

@@ -59,7 +59,11 @@ export const ledgerTrouble = 'The ledger cannot be used: its disk is full or fai
 /** The parameters of the path are decoded. */
 export type RouteContext = Context & {
   readonly params: Readonly<Record<string, string>>
-  readonly state: { readonly viewer: Viewer }
+  readonly state: {
+    readonly viewer: Viewer
+    /** Of pages: whether whoever asks may do what an operator may, by a session, a key, or without keys. */
+    readonly isOperator: boolean
+  }
 }
 
 /** What is asked for in an address after the `?`. */

@@ -35,6 +35,8 @@ export interface Forecasts {
   lately(standing: Standing): Promise<ForecastSummary | undefined>
   /** What `lately` would answer without making anything; `undefined` if it would have to. */
   made(standing: Standing): { readonly summary: ForecastSummary | undefined } | undefined
+  /** What was made last, however old it is; `undefined` if nothing was, or nothing could be told. */
+  latest(group: string): ForecastSummary | undefined
 }
 
 /** How long a summary is kept, and of how many groups: some 300 bytes each. */
@@ -73,6 +75,7 @@ export function createForecasts({
   return {
     of,
     made: fresh,
+    latest: (group) => kept.get(group)?.summary,
     async lately(standing) {
       const known = fresh(standing)
       if (known !== undefined) return known.summary

@@ -44,9 +44,21 @@ export interface Readers {
   publishing(): Counts
 }
 
+const bounds = ['early', 'expected', 'late'] as const
+/** When credits run out as expected, and the ends of the range that holds it in four of five cases. */
+type Bound = (typeof bounds)[number]
+
 /** What is shown of groups: approximate numbers. */
 export interface GroupNumbers {
-  readonly groups: readonly { readonly group: string; readonly used: number; readonly granted: number | undefined }[]
+  readonly groups: readonly {
+    readonly group: string
+    readonly used: number
+    readonly granted: number | undefined
+    /** Of the forecast, as far as it is known. */
+    readonly burnPerDay: number | undefined
+    /** In milliseconds since 1970. */
+    readonly runsOut: Readonly<Partial<Record<Bound, number | undefined>>>
+  }[]
   /** Groups beyond those that are shown. */
   readonly leftOut: number
 }
@@ -66,7 +78,9 @@ export function createMetrics({ version }: { version: string }) {
     /** Adds to what is read live. */
     provide: (more: Partial<Readers>) => void Object.assign(readers, more),
     /** From now on, also shows each group by its name. */
-    showGroups: (read: () => Promise<GroupNumbers>) => groupGauges(registry, shared(read)),
+    showGroups(read: () => Promise<GroupNumbers>, { withForecasts }: { withForecasts: boolean }) {
+      groupGauges(registry, shared(read), withForecasts)
+    },
     ...sourceMetrics(registry),
     ...pushMetrics(registry),
     ...ledgerMetrics(registry),
@@ -251,24 +265,56 @@ function liveGauge(registry: Registry, name: string, help: string, read: () => L
   })
 }
 
-function groupGauges(registry: Registry, read: () => Promise<GroupNumbers>) {
-  const show = (name: string, help: string, number: 'used' | 'granted') =>
-    new Gauge({
-      name: PREFIX + name,
-      help,
-      labelNames: ['group'],
-      registers: [registry],
-      async collect() {
-        const { groups } = await read()
-        this.reset()
-        for (const { group, [number]: value } of groups) if (value !== undefined) this.set({ group }, value)
-      },
-    })
-  show('group_used_credits', 'Credits that a group has used, to about 15 digits.', 'used')
-  show('group_granted_credits', 'Credits that are granted to a group in Perun, to about 15 digits.', 'granted')
+function groupGauges(registry: Registry, read: () => Promise<GroupNumbers>, withForecasts: boolean) {
+  type Numbers = GroupNumbers['groups'][number]
+  const one = (number: 'used' | 'granted' | 'burnPerDay') => (numbers: Numbers) => [
+    { labels: { group: numbers.group }, value: numbers[number] },
+  ]
+  const show = (name: string, help: string, labelNames: readonly string[], valuesOf: (numbers: Numbers) => Shown[]) =>
+    unkeptGauge(registry, name, help, labelNames, async () => (await read()).groups.flatMap(valuesOf))
+  show('group_used_credits', 'Credits that a group has used, to about 15 digits.', ['group'], one('used'))
+  show(
+    'group_granted_credits',
+    'Credits that are granted to a group in Perun, to about 15 digits.',
+    ['group'],
+    one('granted'),
+  )
   liveGauge(registry, 'group_metrics_left_out', 'Groups beyond those that metrics show by name.', () =>
     read().then(({ leftOut }) => leftOut),
   )
+  if (!withForecasts) return
+  show('group_burn_credits_per_day', 'Credits that a group uses a day at present.', ['group'], one('burnPerDay'))
+  show(
+    'group_runs_out_timestamp_seconds',
+    'When the credits of a group run out, in seconds since 1970: as expected, and in four of five cases between early and late.',
+    ['group', 'bound'],
+    ({ group, runsOut }) => bounds.map((bound) => ({ labels: { group, bound }, value: inSeconds(runsOut[bound]) })),
+  )
+}
+
+function inSeconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms / 1_000)
+}
+
+interface Shown {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number | undefined
+}
+
+/** Very many values, which are not kept from one answer to the next. */
+function unkeptGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  read: () => Promise<readonly Shown[]>,
+) {
+  const gauge = new Gauge({ name: PREFIX + name, help, labelNames, registers: [registry] })
+  const get = gauge.get.bind(gauge)
+  gauge.get = async () => {
+    const known = (await read()).filter((each): each is Shown & { value: number } => each.value !== undefined)
+    return { ...(await get()), values: known }
+  }
 }
 
 /** A label value that is no longer counted disappears instead of keeping its last number. */

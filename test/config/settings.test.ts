@@ -44,7 +44,7 @@ suite('The settings of a worker', () => {
       workers: 10,
       precision: 2,
       http: { host: '127.0.0.1', port: 8_000, keys: {}, rateLimit: 600 },
-      groupMetrics: false,
+      groupMetrics: 'off',
       log: { level: 'info' },
       notifyAt: [50, 80, 100],
       notifyDays: 14,
@@ -111,7 +111,7 @@ suite('The settings of a worker', () => {
         keys: { operator: 'operator-key', reader: 'reader-key', writer: 'writer-key' },
         rateLimit: 0,
       },
-      groupMetrics: true,
+      groupMetrics: 'on',
       log: { level: 'warn' },
     })
   })
@@ -175,7 +175,7 @@ suite('A problem with the settings', () => {
     [
       'neither on nor off',
       { OS_CREDITS_GROUP_METRICS: 'yes' },
-      'OS_CREDITS_GROUP_METRICS: expected on or off, got "yes"',
+      'OS_CREDITS_GROUP_METRICS: expected off, on or forecasts, got "yes"',
     ],
     [
       'a limit of requests with a unit',

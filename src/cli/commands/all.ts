@@ -4,11 +4,14 @@ import { adjustCommand } from './adjust.ts'
 import { acceptCommand, dismissCommand } from './decideHold.ts'
 import { driftsCommand } from './drifts.ts'
 import { explainCommand } from './explain.ts'
+import { forecastCommand } from './forecast.ts'
 import { groupsCommand } from './groups.ts'
 import { historyCommand } from './history.ts'
 import { holdCommand } from './hold.ts'
 import { holdsCommand } from './holds.ts'
 import { logsCommand } from './logs.ts'
+import { muteCommand, unmuteCommand } from './mute.ts'
+import { noticesCommand } from './notices.ts'
 import { planCommand } from './plan.ts'
 import { repriceCommands } from './reprice.ts'
 import { statusCommand } from './status.ts'
@@ -19,6 +22,7 @@ export const commands: readonly Command[] = [
   groupsCommand,
   historyCommand,
   explainCommand,
+  forecastCommand,
   holdsCommand,
   holdCommand,
   acceptCommand,
@@ -26,6 +30,9 @@ export const commands: readonly Command[] = [
   adjustCommand,
   ...repriceCommands,
   driftsCommand,
+  noticesCommand,
+  muteCommand,
+  unmuteCommand,
   logsCommand,
   planCommand,
   verifyCommand,

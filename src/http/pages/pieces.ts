@@ -61,6 +61,12 @@ export function leftBar(left: string, granted: string): Html {
 <svg class="bar ${tone}" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="${width}" height="8"/></svg>`
 }
 
+/** Whether nothing is left of a grant; what is not known is not used up. @param left As the API tells it. */
+export function isUsedUp(left: string | null | undefined): boolean {
+  const rest = parseDecimal(left ?? '')
+  return rest !== undefined && rest.digits <= 0n
+}
+
 /** To one decimal, rounded down, so that 100 is all and 0 may be a little. */
 function percentOf(left: string, granted: string): number | undefined {
   const [part, whole] = [parseDecimal(left), parseDecimal(granted)].map((each) => each && toNumber(each))

@@ -2,6 +2,7 @@
 import type { Door } from '../door.ts'
 import { apiDocRoute } from '../pages/apiDoc.ts'
 import { assetsRoute } from '../pages/assets.ts'
+import { muteOnPageRoute } from '../pages/group/mute.ts'
 import { creditsHistoryPageRoute, groupPageRoute } from '../pages/group/page.ts'
 import { decideOnPageRoute, driftsPageRoute, holdPageRoute, holdsPageRoute } from '../pages/holds.ts'
 import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
@@ -65,6 +66,8 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     influxRoute(parts),
     groupPageRoute(parts),
     creditsHistoryPageRoute(parts),
+    muteOnPageRoute('mute', parts),
+    muteOnPageRoute('unmute', parts),
     assetsRoute(),
     overviewRoute(parts),
     holdsPageRoute(parts),

@@ -4,6 +4,8 @@ import { formatDecimal } from '../../core/decimals.ts'
 import type { Meters } from '../../core/meters.ts'
 import { formatInstant } from '../../core/time.ts'
 import type { Breakdown, BreakdownPart, GroupRow } from '../../ledger/ledger.ts'
+import { answerOnce } from '../conditional.ts'
+import { formatHeaders } from '../format.ts'
 import { entryJson } from '../groupJson.ts'
 import type { HttpParts } from '../parts.ts'
 import {
@@ -34,7 +36,12 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
     params: groupParameter,
     query: { before: beforeSummary, limit: limitSummary },
     answers: {
-      200: { description: 'The sums, and a page of entries, newest first', json: receipt },
+      200: {
+        description: 'The sums, and a page of entries, newest first',
+        json: receipt,
+        headers: { ETag: formatHeaders.ETag },
+      },
+      304: 'It is what If-None-Match names',
       400: 'No such page',
       404: 'No such group',
       503: ledgerTrouble,
@@ -50,7 +57,7 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
       const rows = await ledger.entries(name, { ...(before !== undefined && { before }), limit: limit + 1 })
       const { page, last } = cutPage(rows, limit)
       const path = `/api/groups/${encodeURIComponent(name)}/explain`
-      ctx.body = {
+      const slip = {
         ...totalsJson(group, breakdown, precision),
         charges: breakdown.parts.map((part) => partJson(part, meters)),
         adjustments: { credits: formatCredits(breakdown.adjustments.amount), entries: breakdown.adjustments.entries },
@@ -58,6 +65,7 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
         entries: page.map((entry) => entryJson(entry, meters)),
         next: last === undefined ? null : link(path, { before: last.number, limit }),
       }
+      answerOnce(ctx, JSON.stringify(slip), 'json')
     },
   }
 }

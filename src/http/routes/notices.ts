@@ -8,6 +8,7 @@ import type { Told } from '../../publish/messenger.ts'
 import { readAsking } from '../asking.ts'
 import { instantOrNull } from '../groupJson.ts'
 import { readJson } from '../json.ts'
+import { changeMute, type MuteChange } from '../muting.ts'
 import type { HttpParts } from '../parts.ts'
 import {
   beforeSummary,
@@ -24,7 +25,6 @@ import {
 import { word } from '../schema.ts'
 import { asking, groupParameter, ofGroup } from '../schemas/common.ts'
 import { mailHtml, mailText, muted, noticesPage, unmuted } from '../schemas/notices.ts'
-import { unknownGroup } from './groups.ts'
 
 /** `GET /api/notices`, newest first. */
 export function noticesRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
@@ -54,7 +54,7 @@ export function noticesRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
 }
 
 /** `POST /api/groups/:name/mute` or `/unmute`. */
-export function muteRoute(change: 'mute' | 'unmute', { ledger, clock, logger }: HttpParts): Route {
+export function muteRoute(change: MuteChange, parts: Pick<HttpParts, 'ledger' | 'clock' | 'logger'>): Route {
   return {
     method: 'post',
     path: `/api/groups/:name/${change}`,
@@ -74,12 +74,8 @@ export function muteRoute(change: 'mute' | 'unmute', { ledger, clock, logger }: 
     },
     async handle(ctx) {
       const group = ctx.params.name!
-      const { actor, reason } = readAsking(await readJson(ctx))
-      const mute = { group, at: clock.now(), actor, reason }
-      const isKnown = change === 'mute' ? await ledger.mute(mute) : await ledger.unmute(group)
-      if (!isKnown) throw unknownGroup(group)
-      logger.info({ group, actor, reason }, change === 'mute' ? 'A group is muted' : 'A group is not muted any more')
-      ctx.body = { group, muted: change === 'mute', mute: change === 'mute' ? muteJson(mute) : null }
+      const mute = await changeMute(parts, change, group, readAsking(await readJson(ctx)))
+      ctx.body = { group, muted: mute !== undefined, mute: mute === undefined ? null : muteJson(mute) }
     },
   }
 }

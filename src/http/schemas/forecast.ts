@@ -1,4 +1,6 @@
 /** When credits run out. */
+import { csvSchema } from '../format.ts'
+import { forecastColumns } from '../groupCsv.ts'
 import { decimal, fields, instant, list, named, nullable, oneOf, text, whole, word } from '../schema.ts'
 import { groupName } from './common.ts'
 import { granted } from './groups.ts'
@@ -56,3 +58,9 @@ export const forecast = fields({
   runs_out: runsOut,
   curve: list(point),
 })
+
+export const forecastTable = csvSchema(
+  'Its curve, a line for each day',
+  forecastColumns,
+  '2026-02-01T00:00:00.000Z,25.5,26.5,28.25',
+)

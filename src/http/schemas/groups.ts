@@ -2,6 +2,8 @@
 
 import type { GroupState } from '../../ledger/groupTable.ts'
 import type { Contact, HoldKind, Note } from '../../ledger/ledger.ts'
+import { csvSchema } from '../format.ts'
+import { groupColumns } from '../groupCsv.ts'
 import {
   decimal,
   fields,
@@ -64,6 +66,12 @@ export const groupsPage = fields({
   total: whole('How many groups there are in all', 1),
   next: page('/api/groups?after=BioVis&limit=100'),
 })
+
+export const groupsTable = csvSchema(
+  'The same, a line for each group',
+  groupColumns,
+  'BioVis,active,25.5,200,174.5,25.5,2026-01-31T12:00:00.000Z,2026-01-31T12:00:00.000Z,false,,8676 active',
+)
 
 const series = named(
   'Series',

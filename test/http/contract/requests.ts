@@ -130,23 +130,37 @@ export const requests: Readonly<Record<string, Readonly<Record<number, readonly 
     404: all(to('/api/credits_history/nobody')),
   },
   'GET /api/groups': {
-    200: all(to('/api/groups'), to('/api/groups?limit=1'), to('/api/groups?search=nobody')),
-    400: all(to('/api/groups?limit=0')),
+    200: all(
+      to('/api/groups'),
+      to('/api/groups?limit=1'),
+      to('/api/groups?search=nobody'),
+      to('/api/groups?format=csv'),
+    ),
+    304: all(again('/api/groups')),
+    400: all(to('/api/groups?limit=0'), to('/api/groups?format=xml')),
   },
   'GET /api/groups/{name}': {
     200: all(to('/api/groups/BioVis'), to('/api/groups/%C3%86ther%2FLab')),
+    304: all(again('/api/groups/BioVis')),
     404: all(to('/api/groups/nobody')),
   },
   'GET /api/groups/{name}/entries': {
-    200: all(to('/api/groups/BioVis/entries'), to('/api/groups/BioVis/entries?limit=1'), async ({ face, held }) => {
-      await face.post(`/api/holds/${held}/accept`, decision, asOperator)
-      return { path: '/api/groups/%C3%86ther%2FLab/entries' }
-    }),
+    200: all(
+      to('/api/groups/BioVis/entries'),
+      to('/api/groups/BioVis/entries?limit=1'),
+      async ({ face, held }) => {
+        await face.post(`/api/holds/${held}/accept`, decision, asOperator)
+        return { path: '/api/groups/%C3%86ther%2FLab/entries' }
+      },
+      to('/api/groups/BioVis/entries?format=csv'),
+    ),
+    304: all(again('/api/groups/BioVis/entries')),
     400: all(to('/api/groups/BioVis/entries?before=0')),
     404: all(to('/api/groups/nobody/entries')),
   },
   'GET /api/groups/{name}/explain': {
     200: all(to('/api/groups/BioVis/explain'), to('/api/groups/BioVis/explain?limit=1')),
+    304: all(again('/api/groups/BioVis/explain')),
     400: all(to('/api/groups/BioVis/explain?limit=x')),
     404: all(to('/api/groups/nobody/explain')),
   },
@@ -201,11 +215,17 @@ export const requests: Readonly<Record<string, Readonly<Record<number, readonly 
     409: all(ofHold('passing', '/dismiss', decision)),
   },
   'GET /api/groups/{name}/forecast': {
-    200: all(to('/api/groups/BioVis/forecast'), to('/api/groups/%C3%86ther%2FLab/forecast'), async (world) => {
-      await useDaily(world)
-      return { path: '/api/groups/BioVis/forecast' }
-    }),
+    200: all(
+      to('/api/groups/BioVis/forecast'),
+      to('/api/groups/%C3%86ther%2FLab/forecast'),
+      async (world) => {
+        await useDaily(world)
+        return { path: '/api/groups/BioVis/forecast' }
+      },
+      to('/api/groups/BioVis/forecast?format=csv'),
+    ),
     304: all(again('/api/groups/BioVis/forecast')),
+    400: all(to('/api/groups/BioVis/forecast?format=xml')),
     404: all(to('/api/groups/nobody/forecast')),
   },
   'POST /api/groups/{name}/mute': {

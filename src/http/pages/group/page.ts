@@ -12,6 +12,7 @@ import { type Html, html } from '../html.ts'
 import { answerPage } from '../layout.ts'
 import { calculator } from './calculator.ts'
 import { charts } from './charts.ts'
+import { muteForm } from './mute.ts'
 import { filledIn, otherwise, type Question, readQuestion, spans } from './question.ts'
 import { entriesAddress, noReceipt, receipt } from './receipt.ts'
 import { remarks } from './remarks.ts'
@@ -89,7 +90,7 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
     ledger.muted(name),
   ])
   const tellings = await ledger.tellings(notices.map(({ id }) => id))
-  const showsRecipients = ctx.state.viewer.role === 'operator'
+  const { viewer, isOperator } = ctx.state
   const forecast = await parts.forecasts.of(group)
   const receiptAddress = (end: Instant) => `${otherwise(ctx, { at: formatInstant(end) })}#receipt`
   const past = {
@@ -111,7 +112,7 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
 ${standing({ group, holds, forecast, notifyAt, precision })}
 ${extent.first === undefined ? nothingYet() : html`${picker(ctx, question)}${charts(past)}${slip}${downloads(name, question)}`}
 ${calculator({ asked: filledIn(ctx), group, meters, now })}
-${told({ notices, tellings, mute, showsRecipients })}
+${told({ notices, tellings, mute, showsRecipients: isOperator, form: isOperator ? muteForm({ group: name, mute, viewer }) : undefined })}
 ${remarks({ group, notes, drifts, meters })}`,
   })
 }
@@ -167,12 +168,15 @@ function downloads(name: string, { bounds, step, zone }: Question): Html {
   const path = `/api/groups/${encodeURIComponent(name)}`
   const period = { from: formatInstant(bounds[0]!), to: formatInstant(bounds.at(-1)!), step, tz: zone }
   const history = (by: string, format: string) => `${path}/history?${new URLSearchParams({ ...period, by, format })}`
+  const entries = (format: string) =>
+    `${path}/entries?${new URLSearchParams({ from: period.from, to: period.to, limit: '1000', format })}`
   return html`<section aria-labelledby="downloads">
 <h2 id="downloads">Downloads</h2>
 <ul class="downloads">
 <li>Consumption by meter: <a href="${history('meter', 'csv')}" download="history-by-meter.csv">CSV</a>, <a href="${history('meter', 'json')}">JSON</a></li>
 <li>Consumption by site: <a href="${history('site', 'csv')}" download="history-by-site.csv">CSV</a>, <a href="${history('site', 'json')}">JSON</a></li>
-<li>Forecast: <a href="${path}/forecast">JSON</a></li>
+<li>Entries, 1,000 at a time: <a href="${entries('csv')}" download="entries.csv">CSV</a>, <a href="${entries('json')}">JSON</a></li>
+<li>Forecast: <a href="${path}/forecast?format=csv" download="forecast.csv">CSV</a>, <a href="${path}/forecast">JSON</a></li>
 <li>What all used credits are made of: <a href="${path}/explain">JSON</a></li>
 </ul>
 </section>`

@@ -8,7 +8,7 @@ import type { GroupRow, StoredHold } from '../../../ledger/ledger.ts'
 import { groupJson, groupState } from '../../groupJson.ts'
 import { holdAdvice } from '../holdAdvice.ts'
 import { type Html, html } from '../html.ts'
-import { about, day, minute, tag } from '../pieces.ts'
+import { about, day, isUsedUp, minute, tag } from '../pieces.ts'
 
 export interface Standing {
   readonly group: GroupRow
@@ -29,7 +29,7 @@ ${fact('Granted', facts.group.granted ?? '–', facts.group.granted === undefine
 ${fact('Left', leftOf(facts.group) ?? '–', share(facts.group))}
 ${fact('Burn', facts.forecast === undefined ? '–' : `${about(facts.forecast.burnPerDay, facts.precision)} a day`, 'at present')}
 </dl>
-<p class="forecast">${forecastSentence(facts.forecast)}</p>
+<p class="forecast">${facts.forecast === undefined && isUsedUp(leftOf(facts.group)) ? allUsed : forecastSentence(facts.forecast)}</p>
 </section>`
 }
 
@@ -94,8 +94,10 @@ function grantNotice({ group, notifyAt }: Standing): Html | undefined {
   const percent = reached(group.used, grant, notifyAt).at(-1)
   if (percent === undefined) return undefined
   if (percent < 100) return html`<p class="notice warn">${percent} % of the grant or more is used.</p>`
-  return html`<p class="notice bad">The grant is used up. More credits are granted in Perun; the worker stops no machine.</p>`
+  return html`<p class="notice bad">The grant is used up. Whoever grants credits in Perun can grant more; the worker stops no machine.</p>`
 }
+
+const allUsed = html`<strong>All granted credits are used.</strong>`
 
 /** When credits run out, in words. */
 export function forecastSentence(forecast: GroupForecast | undefined): Html {
@@ -106,7 +108,7 @@ export function forecastSentence(forecast: GroupForecast | undefined): Html {
     case 'no grant':
       return html`There is no grant that could run out. ${basis}`
     case 'already':
-      return html`<strong>All granted credits are used.</strong>`
+      return allUsed
     case 'never':
       return html`At this rate credits last for more than ten years${
         runsOut.early !== undefined && html`; with more use than expected until ${day(runsOut.early)} or later`

@@ -6,7 +6,7 @@ import type { GroupRow, LedgerReader } from '../../../ledger/ledger.ts'
 import { groupJson } from '../../groupJson.ts'
 import { link } from '../../route.ts'
 import { type Html, type HtmlValue, html } from '../html.ts'
-import { about, day, duration, groupLink, leftBar, moment, pager, type Tone, tag } from '../pieces.ts'
+import { about, day, duration, groupLink, isUsedUp, leftBar, moment, pager, type Tone, tag } from '../pieces.ts'
 import { type Column, table } from '../table.ts'
 import { addressOf, PAGE, type Query, type Sort, states } from './query.ts'
 import type { Ranking } from './ranking.ts'
@@ -80,8 +80,14 @@ export function groupsPart(part: GroupsPart): Html {
 <h2 id="groups">Groups</h2>
 ${searchForm(query)}
 ${isUnordered && html`<p class="notice warn" role="status">Forecasts of all groups are being made, so the order is not known yet. <a href="${addressOf(query)}">Load the page again</a> in a few seconds.</p>`}
-${rows.length === 0 ? nothingFound(query, total) : html`${groupTable(part)}${pages(query, rows.length, total)}`}
+${rows.length === 0 ? nothingFound(query, total) : html`${groupTable(part)}${stillMaking(part)}${pages(query, rows.length, total)}`}
 </section>`
+}
+
+/** Not in the caption, which is part of the table: what can be reached there belongs to a cell. */
+function stillMaking({ query, rows, isUnordered }: GroupsPart): Html | undefined {
+  if (isUnordered || rows.every(({ forecast }) => forecast !== LATER)) return undefined
+  return html`<p class="hint" role="status">Some forecasts are still being made. <a href="${addressOf(query)}">Load the page again</a> in a few seconds.</p>`
 }
 
 function searchForm({ search, state, sort, isDescending }: Query): Html {
@@ -161,7 +167,11 @@ function groupTable({ query, rows, total, now, precision }: GroupsPart): Html {
         sort: sorted('burn'),
         cell: ({ forecast }) => burn(forecast, precision),
       },
-      { name: 'Days left', sort: sorted('runs out'), cell: ({ forecast }) => daysLeft(forecast, now) },
+      {
+        name: 'Days left',
+        sort: sorted('runs out'),
+        cell: ({ forecast, group }) => (isUsedUp(group.left) ? tag('bad', 'used up') : daysLeft(forecast, now)),
+      },
       { name: 'State', cell: (row) => stateCell(row, now) },
     ],
     rows,
@@ -178,7 +188,7 @@ function burn(forecast: Row['forecast'], precision: number): HtmlValue {
 }
 
 function daysLeft(forecast: Row['forecast'], now: Instant): Html {
-  if (forecast === LATER) return none('load again')
+  if (forecast === LATER) return none('being made')
   if (forecast === undefined) return none('not known yet')
   const { runsOut } = forecast
   switch (runsOut.kind) {

@@ -32,8 +32,13 @@ export function alarms({ outbox, targetsFile }: Parts, { trouble, now }: Health)
   const status = outbox?.status
   const file = targetsFile()
   return html`${trouble !== undefined && html`<div class="notice bad" role="alert"><p><strong>The ledger cannot be written.</strong> ${trouble}</p></div>`}
-${status !== undefined && status.state !== 'publishing' && html`<div class="notice ${status.state === 'stopped' ? 'bad' : 'warn'}" role="alert"><p><strong>Perun: ${status.state}.</strong> ${status.reason} Since ${moment(status.since, now)}; it is tried again ${moment(status.until, now)}. Readings go on being recorded.</p></div>`}
+${status !== undefined && status.state !== 'publishing' && html`<div class="notice ${status.state === 'stopped' ? 'bad' : 'warn'}" role="alert"><p><strong>Perun: ${status.state}.</strong> ${sentence(status.reason)} Since ${moment(status.since, now)}; it is tried again ${moment(status.until, now)}. Readings go on being recorded.</p></div>`}
 ${file !== undefined && file.problems.length > 0 && html`<div class="notice warn" role="alert"><p><strong>The file of targets cannot be used.</strong> The targets stay as they were. Since ${moment(file.since, now)}:</p><ul>${file.problems.map((problem) => html`<li>${problem}</li>`)}</ul></div>`}`
+}
+
+/** What Perun said may end without a full stop. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 export function totals(parts: Parts, { summary, trouble, doubtful }: Health): Html {
