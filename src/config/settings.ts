@@ -31,6 +31,8 @@ export interface Settings {
   readonly ledger: { readonly path: string }
   /** Without it nothing is published. */
   readonly perun?: PerunSettings
+  /** Where older readings are. Without it gaps are not bridged. */
+  readonly prometheus?: PrometheusSettings
   readonly workers: number
   /** Decimals of published and shown credits. */
   readonly precision: number
@@ -73,6 +75,11 @@ export interface PerunSettings {
   /** Between two looks at all groups; 0 for none. */
   readonly lookEvery: number
   readonly timeout: number
+}
+
+export interface PrometheusSettings {
+  readonly url: string
+  readonly token?: string
 }
 
 export interface MailSettings {
@@ -135,11 +142,13 @@ export function describeSettings(settings: Settings): Record<string, string> {
 }
 
 /** All texts that no line of the log may hold, also as they are encoded in a header or stand in an address. */
-export function secretsOf({ scrape, perun, http, targets, mail, webhooks }: Settings): string[] {
-  const logins = targets.flatMap(({ url }) => loginsIn(new URL(url)))
+export function secretsOf({ scrape, perun, prometheus, http, targets, mail, webhooks }: Settings): string[] {
+  const addresses = [...targets.map(({ url }) => url), ...(prometheus === undefined ? [] : [prometheus.url])]
+  const logins = addresses.flatMap((url) => loginsIn(new URL(url)))
   const basic = perun && basicCredentials(perun.login, perun.password)
   const notifying = [...loginAtMail(mail), webhooks?.key, ...(webhooks?.urls ?? [])]
-  const all = [scrape.token, perun?.password, basic, http.keys.operator, http.keys.reader, ...logins, ...notifying]
+  const tokens = [scrape.token, prometheus?.token, perun?.password, basic, http.keys.operator, http.keys.reader]
+  const all = [...tokens, ...logins, ...notifying]
   return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
 }
 
@@ -249,6 +258,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
       site: values.OS_CREDITS_LOCATION_ID,
       whitelist: names && new Set(names),
       perun: perunSettings(values),
+      prometheus: prometheusSettings(values),
       mail: mailSettings(values),
       webhooks: webhookSettings(values),
       publicUrl: values.OS_CREDITS_PUBLIC_URL,
@@ -274,6 +284,10 @@ function perunSettings(values: Values): PerunSettings | undefined {
     lookEvery: values.OS_CREDITS_PERUN_LOOK,
     timeout: values.OS_CREDITS_PERUN_TIMEOUT,
   }
+}
+
+function prometheusSettings({ PROMETHEUS_URL: url, PROMETHEUS_TOKEN: token }: Values): PrometheusSettings | undefined {
+  return url === undefined ? undefined : { url, ...defined({ token }) }
 }
 
 function mailSettings(values: Values): MailSettings | undefined {

@@ -28,6 +28,7 @@ export const loggerNames = [
   'publish',
   'perun',
   'notify',
+  'catchup',
   'http',
 ] as const
 

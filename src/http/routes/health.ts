@@ -1,4 +1,5 @@
 /** For whoever watches the process: container engines, load balancers, Prometheus. */
+import { catchUpReason } from '../catchUpJson.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 import { alive, notReady, pong, prometheusText, ready } from '../schemas/worker.ts'
@@ -34,7 +35,7 @@ export function livezRoute(): Route {
 }
 
 /** `GET /readyz`: whether it does its work. That Perun or some exporter is down is no reason to take it away. */
-export function readyzRoute(parts: Pick<HttpParts, 'ledger' | 'targets' | 'stopping'>): Route {
+export function readyzRoute(parts: Pick<HttpParts, 'ledger' | 'targets' | 'catchUp' | 'stopping'>): Route {
   return {
     method: 'get',
     path: '/readyz',
@@ -56,13 +57,16 @@ export function readyzRoute(parts: Pick<HttpParts, 'ledger' | 'targets' | 'stopp
 async function reasonsAgainst({
   ledger,
   targets,
+  catchUp,
   stopping,
-}: Pick<HttpParts, 'ledger' | 'targets' | 'stopping'>): Promise<string[]> {
+}: Pick<HttpParts, 'ledger' | 'targets' | 'catchUp' | 'stopping'>): Promise<string[]> {
   const reasons: string[] = []
   if (stopping()) reasons.push('The worker is stopping.')
   const trouble = await ledger.check().catch((error: Error) => error.message)
   // Known trouble is a sentence, with what to do about it.
   if (trouble !== undefined) reasons.push(trouble.endsWith('.') ? trouble : `The ledger cannot be written: ${trouble}.`)
+  const behind = catchUpReason(catchUp())
+  if (behind !== undefined) reasons.push(behind)
   if (targets().every(({ lastSuccess }) => lastSuccess === undefined)) reasons.push('No scrape has worked yet.')
   return reasons
 }

@@ -2,6 +2,7 @@
 import { formatCredits } from '../../core/credits.ts'
 import { formatDuration, formatInstant } from '../../core/time.ts'
 import type { LedgerSummary } from '../../ledger/ledger.ts'
+import { catchUpJson } from '../catchUpJson.ts'
 import { instantOrNull } from '../groupJson.ts'
 import type { HttpParts, Publishing, Target } from '../parts.ts'
 import { ledgerTrouble, queryText, type Route } from '../route.ts'
@@ -28,7 +29,7 @@ export function statsRoute(parts: HttpParts): Route {
 }
 
 function overview(
-  { workers, lanes, startedAt, clock, version, targets, outbox, writeWindow }: HttpParts,
+  { workers, lanes, startedAt, clock, version, targets, outbox, writeWindow, catchUp }: HttpParts,
   summary: LedgerSummary,
 ) {
   const now = clock.now()
@@ -41,6 +42,7 @@ function overview(
     now: formatInstant(now),
     started_at: formatInstant(startedAt),
     targets: targets().map(targetJson),
+    catching_up: catchUpJson(catchUp()),
     groups: {
       total: summary.groups,
       used: formatCredits(summary.used),
