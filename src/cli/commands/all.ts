@@ -9,10 +9,10 @@ import { historyCommand } from './history.ts'
 import { holdCommand } from './hold.ts'
 import { holdsCommand } from './holds.ts'
 import { logsCommand } from './logs.ts'
+import { backupCommand, verifyCommand } from './ownPrograms.ts'
 import { planCommand } from './plan.ts'
 import { repriceCommands } from './reprice.ts'
 import { statusCommand } from './status.ts'
-import { verifyCommand } from './verify.ts'
 
 export const commands: readonly Command[] = [
   statusCommand,
@@ -28,5 +28,6 @@ export const commands: readonly Command[] = [
   driftsCommand,
   logsCommand,
   planCommand,
+  backupCommand,
   verifyCommand,
 ]
