@@ -1,8 +1,12 @@
 /** Where the past is read: built from the settings, for the worker and for programs that read it by themselves. */
 import type { Settings } from './config/settings.ts'
 import { type Clock, MINUTE } from './core/time.ts'
+import { createPredecessor } from './publish/perun/predecessor.ts'
+import { createPerunRpc } from './publish/perun/rpc.ts'
+import type { Predecessor } from './publish/predecessor.ts'
 import type { Archive } from './sources/archive.ts'
 import { createPrometheusArchive } from './sources/prometheus/archive.ts'
+import { createLogging } from './telemetry/logger.ts'
 
 /** Of one answer. Prometheus itself gives a query up after two minutes, as it is set up. */
 const TIMEOUT = MINUTE
@@ -19,6 +23,15 @@ export function archiveOf(settings: Settings, version: string, clock: Clock): Ar
     userAgent: `credits-worker/${version}`,
     clock,
   })
+}
+
+/** For a program that has no publisher; nobody but it logs what Perun has trouble with. */
+export function predecessorOf({ perun }: Settings, clock: Clock): (Predecessor & { close(): void }) | undefined {
+  if (perun === undefined) return undefined
+  const rpc = createPerunRpc({ ...perun, connections: 1 })
+  const logger = createLogging({ level: 'silent', destination: { write: () => undefined } }).logger('perun')
+  const predecessor = createPredecessor({ ...perun, names: perun.attributes, rpc, clock, logger })
+  return { ...predecessor, close: () => rpc.close() }
 }
 
 /** The sites that the settings name. */

@@ -8,7 +8,7 @@ import { noRejections, type Rejection, type Rejections } from '../core/admit.ts'
 import { type CatchUpPlan, createThinning, keyOf, portions, type Takeover, takeoverKey } from '../core/catchUp.ts'
 import type { Reading } from '../core/series.ts'
 import type { Clock, Instant } from '../core/time.ts'
-import type { Archive } from '../sources/archive.ts'
+import { type Archive, ArchiveError } from '../sources/archive.ts'
 import type { Deliver } from '../sources/source.ts'
 
 export interface ReadAgainOptions {
@@ -38,6 +38,7 @@ export interface ReadAgain {
 }
 
 /**
+ * @param signal Ends it after the present portion.
  * @throws {ArchiveError} if it cannot be read on.
  * @throws {LedgerError} if it cannot be recorded.
  */
@@ -64,13 +65,20 @@ export async function readAgain(
     for (const [reason, times] of Object.entries(turnedAway)) rejected[reason as Rejection] += times
   }
 
-  for (const moment of momentsOf(plan.alone)) await hand(await archive.readAt(moment, signal), noRejections())
-  for await (const chunk of archive.read(plan.period, signal)) {
-    const wanted = chunk.readings.filter(({ series, at }) => at >= (plan.startOf(series) ?? Number.POSITIVE_INFINITY))
-    await hand(thin(wanted), chunk.rejected)
-    onProgress?.({ upTo: chunk.upTo, readings: count })
-    if (signal.aborted) break
+  async function readAll(): Promise<void> {
+    for (const moment of momentsOf(plan.alone)) await hand(await archive.readAt(moment, signal), noRejections())
+    for await (const chunk of archive.read(plan.period, signal)) {
+      const wanted = chunk.readings.filter(({ series, at }) => at >= (plan.startOf(series) ?? Number.POSITIVE_INFINITY))
+      await hand(thin(wanted), chunk.rejected)
+      onProgress?.({ upTo: chunk.upTo, readings: count })
+      if (signal.aborted) return
+    }
   }
+
+  await readAll().catch((error: unknown) => {
+    // Who stopped it in the middle of an answer has what came before.
+    if (!(signal.aborted && error instanceof ArchiveError)) throw error
+  })
   return { readings: count, rejected, missing: [...missing.values()] }
 }
 

@@ -16,7 +16,7 @@ import { namesToCheck, warningsOf } from './warnings.ts'
 
 /** All durations are in ms. The whole of it is frozen. */
 export interface Settings {
-  /** At least one, each address once. */
+  /** At least one, unless none is needed, and each address once. */
   readonly targets: readonly TargetConfig[]
   readonly scrape: { readonly interval: number; readonly timeout: number; readonly token?: string }
   /** Site of samples that name none. */
@@ -117,14 +117,20 @@ export class ConfigError extends Error {
 /**
  * Reads all settings and the files they name.
  *
+ * @param needs What has to be set beside what always has: programs that only read a ledger need no targets.
  * @throws {ConfigError} with all problems there are.
  */
-export function loadSettings(env: Environment, files: Files): { settings: Settings; warnings: string[] } {
+export function loadSettings(
+  env: Environment,
+  files: Files,
+  needs: { readonly targets: boolean } = { targets: true },
+): { settings: Settings; warnings: string[] } {
   const problems: string[] = []
   const report: Report = (problem) => problems.push(problem)
   const given = readValues(env, files, report)
   const meters = chooseMeters(given.values, files, report)
   const targets = collectTargets(given.values, files, report)
+  if (needs.targets) expectTargets(given, report)
   checkTogether(given, report)
   if (problems.length > 0) throw new ConfigError(problems, namesToCheck(env))
   // Without a problem every setting was read, so nothing that has a fallback is missing.
@@ -201,12 +207,15 @@ function withoutLogin(address: string): string {
   return Object.assign(new URL(address), { username: '', password: '' }).href
 }
 
-/** What no setting can know alone. */
-function checkTogether({ values, isSet, effective }: Given, report: Report): void {
-  const shown = (name: Name) => effective.find((one) => one.name === name)?.shown
+function expectTargets({ isSet }: Given, report: Report): void {
   if (!isSet('USAGE_EXPORTER_URLS') && !isSet('USAGE_EXPORTER_TARGETS_FILE')) {
     report('USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, got nothing')
   }
+}
+
+/** What no setting can know alone. */
+function checkTogether({ values, isSet, effective }: Given, report: Report): void {
+  const shown = (name: Name) => effective.find((one) => one.name === name)?.shown
   const { OS_CREDITS_SCRAPE_INTERVAL: interval, OS_CREDITS_SCRAPE_TIMEOUT: timeout } = values
   if (interval !== undefined && timeout !== undefined && timeout >= interval) {
     const expected = `a duration shorter than OS_CREDITS_SCRAPE_INTERVAL (${shown('OS_CREDITS_SCRAPE_INTERVAL')})`

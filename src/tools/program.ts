@@ -10,6 +10,8 @@ export const EXIT_NO_INPUT = 66
 export const EXIT_UNAVAILABLE = 69
 export const EXIT_RESOURCE = 74
 export const EXIT_SETTINGS = 78
+/** As a shell has it for a program that Ctrl-C ended. */
+export const EXIT_INTERRUPTED = 130
 
 /** Said as it is. */
 export class ToolError extends Error {
@@ -39,10 +41,22 @@ type Options = NonNullable<ParseArgsConfig['options']>
 /** @throws {ToolError} for an option that there is not, or without its value. */
 export function readWords<const T extends Options>(words: readonly string[], options: T) {
   try {
-    return parseArgs({ args: [...words], allowPositionals: true, options })
+    return parseArgs({ args: joined(words), allowPositionals: true, options })
   } catch (error) {
     throw new ToolError(EXIT_USAGE, `${messageOf(error)}. --help tells how to call it.`)
   }
+}
+
+/** `--from -2d` as `--from=-2d`: else the value would be taken for an option. */
+function joined(words: readonly string[]): string[] {
+  const all: string[] = []
+  for (const word of words) {
+    const before = all.at(-1)
+    if (/^-\d/.test(word) && before !== undefined && /^--[a-z-]+$/.test(before))
+      all[all.length - 1] = `${before}=${word}`
+    else all.push(word)
+  }
+  return all
 }
 
 /** Runs a program and turns what is expected to go wrong into a sentence and an exit code. */

@@ -9,7 +9,7 @@ import { historyCommand } from './history.ts'
 import { holdCommand } from './hold.ts'
 import { holdsCommand } from './holds.ts'
 import { logsCommand } from './logs.ts'
-import { backupCommand, verifyCommand } from './ownPrograms.ts'
+import { backfillCommand, backupCommand, replayCommand, verifyCommand } from './ownPrograms.ts'
 import { planCommand } from './plan.ts'
 import { repriceCommands } from './reprice.ts'
 import { statusCommand } from './status.ts'
@@ -28,6 +28,8 @@ export const commands: readonly Command[] = [
   driftsCommand,
   logsCommand,
   planCommand,
+  backfillCommand,
+  replayCommand,
   backupCommand,
   verifyCommand,
 ]

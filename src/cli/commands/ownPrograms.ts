@@ -24,6 +24,20 @@ export const verifyCommand = passedOn('verify', {
   examples: ['verify data/credits.db', 'verify --group bio data/credits.db'],
 })
 
+export const backfillCommand = passedOn('tools/backfill', {
+  name: 'backfill',
+  operands: [],
+  summary: 'read what the worker missed from Prometheus, or show what would come of that',
+  examples: ['backfill --from -2d --dry-run', 'backfill --from 2026-11-21T03:00:00Z --to 2026-11-22'],
+})
+
+export const replayCommand = passedOn('tools/replay', {
+  name: 'replay',
+  operands: ['FILE…'],
+  summary: 'show what recorded expositions would be charged, perhaps at other prices',
+  examples: ['replay recordings/*.prom', 'replay --prices tried.yaml --site 8676 recordings/*.prom.gz'],
+})
+
 export const backupCommand = passedOn('tools/backup', {
   name: 'backup',
   operands: ['TO'],
