@@ -88,6 +88,8 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
   let status: CatchUpStatus = { state: 'waiting', reason: 'It has just begun.', since: clock.now(), sites: [] }
   let pending: ReadonlySet<string> = new Set()
   let withheld: ReadonlySet<string> = new Set()
+  /** Whether some site could be asked about: then one that may not be is foreign, and not all rights are missing. */
+  let mayAsk = false
   let readings = 0
 
   function waitFor(reason: string): void {
@@ -100,6 +102,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     try {
       const sites = await knownSites()
       const taken = new Set((await ledger.takenOver()).map(({ site }) => site))
+      mayAsk = taken.size > 0
       pending = new Set(predecessor === undefined ? [] : sites.filter((site) => !taken.has(site)))
       await bridge(sites.filter((site) => !pending.has(site)))
       if (signal.aborted) return
@@ -164,9 +167,10 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     let reason: string | undefined
     for (const site of sites) {
       const legacy = await predecessor!.chargedAt(site)
-      if (legacy.kind === 'unavailable') reason = legacy.reason
-      else if (legacy.kind === 'refused') leave(site, legacy.reason)
+      if (legacy.kind === 'unavailable' || (legacy.kind === 'forbidden' && !mayAsk)) reason = legacy.reason
+      else if (legacy.kind !== 'known') leave(site, legacy.reason)
       else {
+        mayAsk = true
         const facts = { ledger, meters: options.meters, now: clock.now() }
         const { standing, ahead } = await handedOver(site, legacy.groups, charged.get(site), facts)
         if (ahead.length > 0) tellAhead(site, ahead)

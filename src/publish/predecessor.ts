@@ -8,6 +8,8 @@ export type Legacy =
   | { readonly kind: 'known'; readonly groups: ChargedUpTo }
   /** It cannot be asked now. */
   | { readonly kind: 'unavailable'; readonly reason: string }
+  /** We have no right to ask, either about this site or at all. */
+  | { readonly kind: 'forbidden'; readonly reason: string }
   /** This site cannot be asked about until a person acts. */
   | { readonly kind: 'refused'; readonly reason: string }
 

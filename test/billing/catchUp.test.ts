@@ -37,6 +37,8 @@ async function setUp({ samples, charged = meters, predecessor, sites = [] }: Set
   })
   const archive = createPrometheusArchive({ url: prometheus.url, timeout: 5_000, meters: charged, clock })
   const waits: number[] = []
+  /** What happens during the pause of this number. */
+  const duringWait = new Map<number, () => void>()
   const begin = () => {
     const catchUp = createCatchUp({
       ...{ ledger, archive, predecessor, sites, meters: charged, clock, logger },
@@ -47,6 +49,7 @@ async function setUp({ samples, charged = meters, predecessor, sites = [] }: Set
       async wait(ms) {
         waits.push(ms)
         clock.pass(ms)
+        duringWait.get(waits.length)?.()
         await new Promise((resolve) => setImmediate(resolve))
       },
     })
@@ -58,7 +61,7 @@ async function setUp({ samples, charged = meters, predecessor, sites = [] }: Set
     const row = await ledger.group(group)
     return row === undefined ? undefined : formatCredits(row.used)
   }
-  return { clock, ledger, prometheus, lines, waits, begin, deliver, used }
+  return { clock, ledger, prometheus, lines, waits, duringWait, begin, deliver, used }
 }
 
 function deliveryOf(samples: readonly OldSample[]): Delivery {
@@ -116,18 +119,21 @@ suite('after an outage', () => {
 
   test('a Prometheus that is down is waited for, with the reason in sight', async () => {
     const samples = line('a', 0, 61)
-    const { clock, begin, deliver, prometheus, lines, waits, used } = await setUp({ samples })
+    const { clock, begin, deliver, prometheus, lines, waits, duringWait, used } = await setUp({ samples })
     await deliver(samples[0]!)
     clock.pass(30 * MINUTE)
     prometheus.state.isDown = true
+    let seen: unknown
     const { catchUp, scraped, done } = begin()
-    await expect.poll(() => catchUp.status).toMatchObject({ state: 'waiting', reason: /Prometheus does not answer/ })
-    await expect.poll(() => waits.length).toBeGreaterThan(2)
-    expect(scraped).toEqual([])
-    prometheus.state.isDown = false
+    duringWait.set(3, () => {
+      seen = { status: catchUp.status, scraped: scraped.length }
+      prometheus.state.isDown = false
+    })
     await done
+    const reason = expect.stringContaining('Prometheus does not answer') as string
+    expect(seen).toMatchObject({ status: { state: 'waiting', reason }, scraped: 0 })
     expect(await used('a')).toBe('60')
-    expect(waits.slice(0, 3)).toEqual([SECOND, 2 * SECOND, 4 * SECOND])
+    expect(waits).toEqual([SECOND, 2 * SECOND, 4 * SECOND])
     expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
   })
 
@@ -221,6 +227,24 @@ suite('a site that another service charged', () => {
     expect(scraped).toEqual(['begun'])
     expect(await ledger.takenOver()).toEqual([])
     expect(lines.at(-1)!.msg).toContain('Nothing can be taken over at site 8676: ResourceNotExistsException')
+  })
+
+  test('that is foreign keeps nobody waiting, but rights that are missing altogether do', async () => {
+    let rights: readonly string[] = []
+    const forbidden = { kind: 'forbidden', reason: 'PrivilegeException' } as const
+    const predecessor = { chargedAt: async (site: string) => (rights.includes(site) ? known : forbidden) }
+    const { begin, clock, ledger, waits } = await setUp({ samples: [...samples, ...elsewhere], predecessor })
+    clock.pass(30 * MINUTE)
+    const { catchUp, done } = begin()
+    await expect.poll(() => waits.length).toBeGreaterThan(2)
+    expect(catchUp.status).toMatchObject({ state: 'waiting', sites: ['8676', '9001'] })
+    rights = ['8676']
+    await done
+    expect((await ledger.takenOver()).map(({ site }) => site)).toEqual(['8676'])
+    // The next start asks about the foreign one again, and does not wait.
+    const before = waits.length
+    await begin().done
+    expect(waits).toHaveLength(before)
   })
 
   test('with times ahead of our clock is told, and begun by scrapes', async () => {

@@ -22,7 +22,7 @@ export function createPredecessor(options: Omit<GroupsOptions, 'demand'>): Prede
         return { kind: 'known', groups: await read(site) }
       } catch (error) {
         if (!(error instanceof PerunError)) throw error
-        return { kind: error.failure === 'refused' ? 'refused' : 'unavailable', reason: error.message }
+        return { kind: error.failure, reason: error.message }
       }
     },
   }

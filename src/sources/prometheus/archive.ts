@@ -4,7 +4,7 @@
  * Range selectors (`metric[300s]`) give samples as they were recorded, where `query_range` gives one each step at the time of
  * the step, and nothing of a series that ended before it: see `docs/decisions/0017-raw-samples.md`.
  */
-import { type AdmissionRules, admit, noRejections } from '../../core/admit.ts'
+import { type AdmissionRules, admit, isSiteNumber, noRejections } from '../../core/admit.ts'
 import type { Period } from '../../core/catchUp.ts'
 import type { Reading } from '../../core/series.ts'
 import { type Clock, type Instant, MINUTE, SECOND } from '../../core/time.ts'
@@ -68,7 +68,7 @@ export function createPrometheusArchive(options: PrometheusArchiveOptions): Arch
     name,
     async sites({ after, upTo }, signal) {
       const match = { match: selector, start: after, end: upTo }
-      const labelled = await api.labelValues('location_id', match, signal)
+      const labelled = (await api.labelValues('location_id', match, signal)).filter(isSiteNumber)
       return options.site === undefined || labelled.includes(options.site) ? labelled : [...labelled, options.site]
     },
     read,

@@ -45,12 +45,17 @@ export async function planBackfill(options: PlanOptions): Promise<BackfillPlan> 
   const found = await archive.sites({ after: from ?? now - LOOK_BACK, upTo: to }, signal)
   const sites = [...new Set([...found, ...options.sites, ...charged.keys()])].sort()
   const taken = new Set((await ledger.takenOver()).map(({ site }) => site))
-  const lookedUp = options.predecessor === undefined ? [] : sites.filter((site) => !taken.has(site))
+  const isToAsk = (site: string) => options.predecessor !== undefined && !taken.has(site)
+  const answers = new Map<string, Answer>()
+  for (const site of sites.filter(isToAsk)) answers.set(site, await askFor(site, charged.get(site), options))
+  const lookedUp = [...answers].filter(([, answer]) => !('untold' in answer)).map(([site]) => site)
   const standings: SiteStanding[] = []
   for (const site of sites) {
-    const own = lookedUp.includes(site)
-      ? await askFor(site, charged.get(site), options)
-      : ownStanding(site, charged.get(site))
+    const answer = answers.get(site) ?? ownStanding(site, charged.get(site))
+    // Where no site may be read, rights are missing; where others may be, this one is foreign.
+    if ('untold' in answer && answer.isForbidden && lookedUp.length + taken.size === 0)
+      throw cannotAsk(site, answer.untold)
+    const own = 'untold' in answer ? ownStanding(site, charged.get(site)) : answer
     standings.push(from === undefined ? own : { ...own, chargedUpTo: from - 1 })
   }
   if (standings.every(({ chargedUpTo }) => chargedUpTo === undefined))
@@ -58,13 +63,24 @@ export async function planBackfill(options: PlanOptions): Promise<BackfillPlan> 
   return { plan: planCatchUp(standings, { now: to, least: 0 }), standings, lookedUp }
 }
 
-async function askFor(site: string, own: Instant | undefined, { predecessor, ledger, meters, now }: PlanOptions) {
+/** Of a site that Perun refuses nothing is taken over. */
+type Answer = SiteStanding | { readonly untold: string; readonly isForbidden: boolean }
+
+async function askFor(
+  site: string,
+  own: Instant | undefined,
+  { predecessor, ledger, meters, now }: PlanOptions,
+): Promise<Answer> {
   const legacy = await predecessor!.chargedAt(site)
   if (legacy.kind === 'known') return (await handedOver(site, legacy.groups, own, { ledger, meters, now })).standing
-  if (legacy.kind === 'refused') return ownStanding(site, own)
+  if (legacy.kind !== 'unavailable') return { untold: legacy.reason, isForbidden: legacy.kind === 'forbidden' }
+  throw cannotAsk(site, legacy.reason)
+}
+
+function cannotAsk(site: string, reason: string): ToolError {
   const advice = 'Groups that another service charged could begin at a wrong instant'
-  throw new ToolError(
+  return new ToolError(
     EXIT_UNAVAILABLE,
-    `Perun cannot say what is to be taken over at site ${site}: ${legacy.reason}. ${advice}.`,
+    `Perun cannot say what is to be taken over at site ${site}: ${reason}. ${advice}.`,
   )
 }

@@ -140,7 +140,11 @@ suite('an archive', () => {
   })
 
   test('knows the sites, also that of samples without a label', async () => {
-    const { url } = await serve([oldSample('a', T0, '1'), oldSample('a', T0, '1', { labels: { location_id: '9001' } })])
+    const { url } = await serve([
+      oldSample('a', T0, '1'),
+      oldSample('a', T0, '1', { labels: { location_id: '9001' } }),
+      oldSample('a', T0, '1', { labels: { location_id: 'x' } }),
+    ])
     expect(await archiveAt(url).sites({ after: 0, upTo: T0 }, signal)).toEqual(['8676', '9001'])
     expect(await archiveAt(url, { site: '77' }).sites({ after: 0, upTo: T0 }, signal)).toEqual(['8676', '9001', '77'])
   })
