@@ -127,7 +127,7 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
       else void catchUp.run(() => source.start())
     },
     async finish(grace) {
-      await catchUp?.stop()
+      if (catchUp !== undefined) await catchUp.stop()
       await source.stop()
       await intake.idle()
       if (publishing !== undefined) await drain(publishing, grace)

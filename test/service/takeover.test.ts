@@ -93,8 +93,8 @@ suite('a group that OS Credits charged', () => {
     })
     for (const group of groups) {
       const times = Object.entries(stateAt(group, begin + seconds * SECOND)?.timestamps ?? {})
-      const { notes } = (await json(`/api/groups/${group.name}`)) as { notes: { kind: string; at: string }[] }
-      const opened = notes.filter(({ kind }) => kind === 'opened').map(({ at }) => at)
+      const { notes } = (await json(`/api/groups/${group.name}`)) as { notes?: { kind: string; at: string }[] }
+      const opened = (notes ?? []).filter(({ kind }) => kind === 'opened').map(({ at }) => at)
       const expected = times.map(([, text]) => `${text.replace(' ', 'T').slice(0, -3)}Z`)
       if (times.length > 0) expect(opened.toSorted(), group.name).toEqual(expected.toSorted())
     }
