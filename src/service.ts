@@ -74,6 +74,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     corrections: worker.corrections,
     notifyAt: settings.notifyAt,
     notifying: notifying.status,
+    catchUp: () => worker.catchUp?.status,
     previewDigest: notifying.preview,
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),

@@ -6,6 +6,7 @@
  *
  * Everything that it touches outside of the process can be given, so that a simulation runs the very same composition.
  */
+import { type CatchUp, createCatchUp } from './billing/catchUp.ts'
 import { createCorrectionDesk } from './billing/corrections.ts'
 import { createHoldDesk } from './billing/holds.ts'
 import { createIntake, type Intake } from './billing/intake.ts'
@@ -17,19 +18,23 @@ import type { CorrectionDesk } from './ledger/corrections.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Connect } from './ledger/sqlite/database.ts'
 import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
+import { archiveOf, sitesOf } from './past.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
 import { createPeople } from './publish/perun/people.ts'
+import { createPredecessor } from './publish/perun/predecessor.ts'
 import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc, type PerunRpcOptions } from './publish/perun/rpc.ts'
 import type { PerunTransport } from './publish/perun/transport.ts'
+import type { Predecessor } from './publish/predecessor.ts'
 import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
+import type { Archive } from './sources/archive.ts'
 import { decodeLines } from './sources/influx/decode.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
 import type { FetchExposition } from './sources/prometheus/scrape.ts'
 import { createPushBudget, type PushBudget } from './sources/pushBudget.ts'
 import { createReceiver, type Decode, type PushReport } from './sources/receiver.ts'
 import { decodeRemoteWrite } from './sources/remoteWrite/decode.ts'
-import type { Receiver } from './sources/source.ts'
+import type { Deliver, Receiver } from './sources/source.ts'
 import { newTaskId } from './telemetry/context.ts'
 import type { Logging } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -48,6 +53,7 @@ export interface Outside {
   readonly perun?: PerunTransport
   readonly fetch?: FetchExposition
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly archive?: Archive
   /** Readings recorded in one transaction. */
   readonly part?: number
 }
@@ -65,6 +71,8 @@ export interface Worker {
   readonly outbox: Outbox | undefined
   readonly source: PrometheusSource
   readonly pushes: Pushes
+  /** Absent if there is no archive to read missed readings from. */
+  readonly catchUp: CatchUp | undefined
   readonly decideHold: ReturnType<typeof createHoldDesk>
   readonly corrections: CorrectionDesk
   /** How long before a write what it replaces was read. */
@@ -89,21 +97,31 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
     connect: outside.connect,
   })
   const publishing =
-    settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock, outside)
+    settings.perun === undefined
+      ? undefined
+      : buildPublishing(
+          parts,
+          settings.perun,
+          { ledger, clock, isWithheld: (group) => catchUp?.withholds(group) ?? false },
+          outside,
+        )
   const listeners: (() => void)[] = []
   const onChanged = (groups: readonly string[]) => {
     publishing?.outbox.wake(groups)
     for (const listener of listeners) listener()
   }
   const intake = buildIntake(parts, ledger, clock, onChanged, outside)
-  const source = buildSource(parts, intake, clock, outside)
-  const pushes = buildReceivers(parts, intake, clock)
+  const take: Deliver = (delivery) => intake.take(delivery)
+  const catchUp = buildCatchUp(parts, { ledger, publishing, take, clock }, outside)
+  const source = buildSource(parts, catchUp?.gate(take) ?? take, clock, outside)
+  const pushes = buildReceivers(parts, catchUp?.gateOfPushes(take) ?? take, clock)
   return {
     ledger,
     lanes: publishing?.lanes,
     outbox: publishing?.outbox,
     source,
     pushes,
+    catchUp,
     decideHold: createHoldDesk({
       ledger,
       meters: settings.meters,
@@ -119,9 +137,11 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
       const { groups, entries, dirty } = await ledger.summary()
       logging.logger('ledger').info({ path: settings.ledger.path, groups, entries, dirty }, 'Ledger opened')
       await publishing?.outbox.start()
-      source.start()
+      if (catchUp === undefined) source.start()
+      else void catchUp.run(() => source.start())
     },
     async finish(grace) {
+      if (catchUp !== undefined) await catchUp.stop()
       await Promise.all([source.stop(), pushes.budget.close()])
       await intake.idle()
       if (publishing !== undefined) await drain(publishing, grace)
@@ -136,6 +156,7 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
 interface Publishing {
   readonly lanes: Lanes
   readonly outbox: Outbox
+  readonly predecessor: Predecessor
   writeWindow(): WriteWindow
   peopleOf(group: string): Promise<readonly unknown[]>
   close(): Promise<void>
@@ -144,8 +165,7 @@ interface Publishing {
 function buildPublishing(
   { settings, logging, metrics }: WorkerParts,
   perun: PerunSettings,
-  ledger: Ledger,
-  clock: Clock,
+  { ledger, clock, isWithheld }: { ledger: Ledger; clock: Clock; isWithheld: (group: string) => boolean },
   outside: Outside,
 ): Publishing {
   const lanes = createLanes({ workers: settings.workers, work: (group) => outbox.work(group) })
@@ -176,7 +196,10 @@ function buildPublishing(
   })
   const outbox = createOutbox({
     ledger,
-    publisher,
+    publisher: {
+      ...publisher,
+      publish: (group) => (isWithheld(group) ? Promise.resolve({ kind: 'held' }) : publisher.publish(group)),
+    },
     lanes: () => lanes,
     clock,
     surveyEvery: perun.lookEvery === 0 ? undefined : perun.lookEvery,
@@ -187,7 +210,9 @@ function buildPublishing(
     },
   })
   const peopleOf = createPeople({ rpc, voId: perun.voId, attributeName: perun.attributes.email })
-  return { lanes, outbox, writeWindow: () => writeWindow.now, peopleOf, close: () => publisher.close() }
+  const logger = logging.logger('perun')
+  const predecessor = createPredecessor({ ...perun, names: perun.attributes, rpc, clock, logger })
+  return { lanes, outbox, predecessor, writeWindow: () => writeWindow.now, peopleOf, close: () => publisher.close() }
 }
 
 function buildIntake(
@@ -217,9 +242,33 @@ function buildIntake(
   })
 }
 
+/** A gap of this many scrapes is left to the next one. */
+const SCRAPES_LEFT_OUT = 2
+
+function buildCatchUp(
+  { settings, version, logging }: WorkerParts,
+  { publishing, ...parts }: { ledger: Ledger; publishing: Publishing | undefined; take: Deliver; clock: Clock },
+  outside: Outside,
+): CatchUp | undefined {
+  const archive = outside.archive ?? archiveOf(settings, version, parts.clock)
+  if (archive === undefined) return undefined
+  return createCatchUp({
+    ...parts,
+    archive,
+    predecessor: publishing?.predecessor,
+    onTakenOver: (groups) => publishing?.outbox.wake(groups),
+    sites: sitesOf(settings),
+    meters: settings.meters,
+    least: SCRAPES_LEFT_OUT * settings.scrape.interval,
+    newTaskId: () => newTaskId('catchup'),
+    logger: logging.logger('catchup'),
+    wait: outside.wait,
+  })
+}
+
 function buildSource(
   { settings, version, logging, metrics }: WorkerParts,
-  intake: Intake,
+  deliver: Deliver,
   clock: Clock,
   { fetch, wait }: Outside,
 ): PrometheusSource {
@@ -230,7 +279,7 @@ function buildSource(
     whitelist: settings.whitelist,
     site: settings.site,
     userAgent: `credits-worker/${version}`,
-    deliver: (delivery) => intake.take(delivery),
+    deliver,
     newTaskId: () => newTaskId('scrape'),
     clock,
     logger: logging.logger('scrape'),
@@ -240,7 +289,7 @@ function buildSource(
   })
 }
 
-function buildReceivers({ settings, logging, metrics }: WorkerParts, intake: Intake, clock: Clock): Pushes {
+function buildReceivers({ settings, logging, metrics }: WorkerParts, deliver: Deliver, clock: Clock): Pushes {
   const budget = createPushBudget()
   const receiver = (protocol: string, decode: Decode) =>
     createReceiver({
@@ -250,7 +299,7 @@ function buildReceivers({ settings, logging, metrics }: WorkerParts, intake: Int
       meters: settings.meters,
       whitelist: settings.whitelist,
       site: settings.site,
-      deliver: (delivery) => intake.take(delivery),
+      deliver,
       newTaskId: () => newTaskId('push'),
       clock,
       logger: logging.logger('push'),

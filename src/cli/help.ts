@@ -21,7 +21,7 @@ ${describeOptions(commonOptions)}
 Without a key a worker answers only on its own machine. The key is in no output.
 
 Exit codes: 0 done; 1 the worker says no, or you did; 64 typed wrongly; 69 the worker cannot be reached; 77 the key is
-refused. "verify" has those of its own program.
+refused. Programs of their own, such as "verify" and "backup", have their own.
 
 ${PROGRAM} COMMAND --help explains a command with examples.
 `

@@ -1,8 +1,7 @@
 /**
  * Every setting of the worker, once: `.default.env` and the README's table are checked against it, `/stats` shows it.
  *
- * Names of the old service are kept. A setting that belongs to a later version is accepted, checked as far as
- * its parser goes, and warned about, so that an environment that is complete for it does not have to change twice.
+ * Names of the old service are kept.
  */
 import {
   address,
@@ -40,8 +39,6 @@ export interface Declaration<T = unknown> {
   readonly secret?: true
   /** How its text may be shown; without it, as it is. */
   readonly show?: (text: string) => string
-  /** Has no effect yet. */
-  readonly later?: true
 }
 
 export const declarations = {
@@ -58,6 +55,16 @@ export const declarations = {
   OS_CREDITS_LOCATION_ID: {
     doc: 'Site of samples without a label location_id: the number of its resource in Perun.',
     parse: digits,
+  },
+  PROMETHEUS_URL: {
+    doc: 'Prometheus with older readings, what comes before /api/v1: after an outage the worker reads there what it missed, and goes on where the old service stopped.',
+    parse: address,
+    show: quoteAddress,
+  },
+  PROMETHEUS_TOKEN: {
+    doc: 'Bearer token that is sent to it, unless its address has a login.',
+    parse: key,
+    secret: true,
   },
   OS_CREDITS_SCRAPE_INTERVAL: {
     doc: 'Time between two scrapes of a target.',
@@ -227,12 +234,6 @@ export const declarations = {
   OS_CREDITS_PUBLIC_URL: {
     doc: 'Address of this worker as people reach it, for links in mails.',
     parse: address,
-  },
-  PROMETHEUS_URL: {
-    doc: 'Prometheus with older readings, for groups that are taken over from the old service.',
-    parse: address,
-    show: quoteAddress,
-    later: true,
   },
 } as const satisfies Record<string, Declaration>
 

@@ -16,7 +16,7 @@ import { namesToCheck, warningsOf } from './warnings.ts'
 
 /** All durations are in ms. The whole of it is frozen. */
 export interface Settings {
-  /** Each address once. Without any, readings are pushed. */
+  /** Each address once. Without any, readings are pushed; programs of their own need none. */
   readonly targets: readonly TargetConfig[]
   /** Where some of them are from. */
   readonly targetsFile?: TargetsFile
@@ -33,6 +33,8 @@ export interface Settings {
   readonly ledger: { readonly path: string }
   /** Without it nothing is published. */
   readonly perun?: PerunSettings
+  /** Where older readings are. Without it gaps are not bridged. */
+  readonly prometheus?: PrometheusSettings
   readonly workers: number
   /** Decimals of published and shown credits. */
   readonly precision: number
@@ -77,6 +79,11 @@ export interface PerunSettings {
   readonly timeout: number
 }
 
+export interface PrometheusSettings {
+  readonly url: string
+  readonly token?: string
+}
+
 export interface MailSettings {
   readonly from: string
   readonly host: string
@@ -112,14 +119,20 @@ export class ConfigError extends Error {
 /**
  * Reads all settings and the files they name.
  *
+ * @param needs What has to be set beside what always has: programs that only read a ledger need no targets.
  * @throws {ConfigError} with all problems there are.
  */
-export function loadSettings(env: Environment, files: Files): { settings: Settings; warnings: string[] } {
+export function loadSettings(
+  env: Environment,
+  files: Files,
+  needs: { readonly targets: boolean } = { targets: true },
+): { settings: Settings; warnings: string[] } {
   const problems: string[] = []
   const report: Report = (problem) => problems.push(problem)
   const given = readValues(env, files, report)
   const meters = chooseMeters(given.values, files, report)
   const targets = collectTargets(given.values, files, report)
+  if (needs.targets) expectTargets(given, report)
   checkTogether(given, report)
   if (problems.length > 0) throw new ConfigError(problems, namesToCheck(env))
   // Without a problem every setting was read, so nothing that has a fallback is missing.
@@ -137,11 +150,13 @@ export function describeSettings(settings: Settings): Record<string, string> {
 }
 
 /** All texts that no line of the log may hold, also as they are encoded in a header or stand in an address. */
-export function secretsOf({ scrape, perun, http, targets, mail, webhooks }: Settings): string[] {
-  const logins = secretsOfTargets(targets)
+export function secretsOf({ scrape, perun, prometheus, http, targets, mail, webhooks }: Settings): string[] {
+  const archive = prometheus === undefined ? [] : [{ url: prometheus.url, labels: {} }]
+  const logins = secretsOfTargets([...targets, ...archive])
   const basic = perun && basicCredentials(perun.login, perun.password)
   const notifying = [...loginAtMail(mail), webhooks?.key, ...(webhooks?.urls ?? [])]
-  const all = [scrape.token, perun?.password, basic, ...Object.values(http.keys), ...logins, ...notifying]
+  const tokens = [scrape.token, prometheus?.token, perun?.password, basic, ...Object.values(http.keys)]
+  const all = [...tokens, ...logins, ...notifying]
   return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
 }
 
@@ -181,14 +196,17 @@ function chooseMeters(
   return defaultMeters()
 }
 
-/** What no setting can know alone. */
-function checkTogether({ values, isSet, effective }: Given, report: Report): void {
-  const shown = (name: Name) => effective.find((one) => one.name === name)?.shown
+function expectTargets({ isSet }: Given, report: Report): void {
   if (!isSet('USAGE_EXPORTER_URLS') && !isSet('USAGE_EXPORTER_TARGETS_FILE') && !isSet('API_WRITER_KEY')) {
     report(
       'USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, or API_WRITER_KEY for pushes, got nothing',
     )
   }
+}
+
+/** What no setting can know alone. */
+function checkTogether({ values, isSet, effective }: Given, report: Report): void {
+  const shown = (name: Name) => effective.find((one) => one.name === name)?.shown
   const { OS_CREDITS_SCRAPE_INTERVAL: interval, OS_CREDITS_SCRAPE_TIMEOUT: timeout } = values
   if (interval !== undefined && timeout !== undefined && timeout >= interval) {
     const expected = `a duration shorter than OS_CREDITS_SCRAPE_INTERVAL (${shown('OS_CREDITS_SCRAPE_INTERVAL')})`
@@ -255,6 +273,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
       site: values.OS_CREDITS_LOCATION_ID,
       whitelist: names && new Set(names),
       perun: perunSettings(values),
+      prometheus: prometheusSettings(values),
       mail: mailSettings(values),
       webhooks: webhookSettings(values),
       publicUrl: values.OS_CREDITS_PUBLIC_URL,
@@ -280,6 +299,10 @@ function perunSettings(values: Values): PerunSettings | undefined {
     lookEvery: values.OS_CREDITS_PERUN_LOOK,
     timeout: values.OS_CREDITS_PERUN_TIMEOUT,
   }
+}
+
+function prometheusSettings({ PROMETHEUS_URL: url, PROMETHEUS_TOKEN: token }: Values): PrometheusSettings | undefined {
+  return url === undefined ? undefined : { url, ...defined({ token }) }
 }
 
 function mailSettings(values: Values): MailSettings | undefined {

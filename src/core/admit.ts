@@ -67,6 +67,11 @@ export const OLDEST = 366 * DAY
 /** A number of a Perun resource, written in the only way that it can be: `08676` must not become a second site. */
 const siteNumber = /^[1-9]\d{0,9}$/
 
+/** Whether Perun could have a site of this name. */
+export function isSiteNumber(text: string): boolean {
+  return siteNumber.test(text)
+}
+
 /** The cheapest reason comes first: most lines of an exporter are about metrics that nobody charges for. */
 export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejection {
   const meter = rules.meters.get(sample.metric)
@@ -75,7 +80,7 @@ export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejectio
   if (projectName === undefined) return 'incomplete'
   if (rules.whitelist !== undefined && !rules.whitelist.has(projectName)) return 'unlisted'
   const site = label('location_id', sample, rules) ?? rules.site
-  if (site === undefined || !siteNumber.test(site)) return 'incomplete'
+  if (site === undefined || !isSiteNumber(site)) return 'incomplete'
   const value = parseDecimal(sample.value)
   if (value === undefined || isNegative(value) || !isStorable(value)) return 'unreadable'
   const projectId = label('project_id', sample, rules) ?? ''

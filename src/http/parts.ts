@@ -51,6 +51,8 @@ export interface HttpParts {
   /** At which parts of a grant, in percent, people are to be told. */
   readonly notifyAt: readonly number[]
   notifying(): NotifyingStatus
+  /** Absent if no archive is known. */
+  catchUp(): CatchingUp | undefined
   /** What a mail with these notices says. */
   previewDigest(notices: readonly Told[]): { readonly subject: string; readonly text: string; readonly html: string }
   stopping(): boolean
@@ -72,6 +74,19 @@ export interface NotifyingStatus {
   /** What did not work the last time, by what it is about. */
   readonly problems: Readonly<Record<string, string>>
 }
+
+/** How far the worker is with what it missed before it started. */
+export type CatchingUp =
+  | { readonly state: 'waiting'; readonly reason: string; readonly since: Instant; readonly sites: readonly string[] }
+  | {
+      readonly state: 'reading'
+      readonly after: Instant
+      readonly upTo: Instant
+      readonly at: Instant
+      readonly readings: number
+    }
+  | { readonly state: 'done'; readonly readings: number }
+  | { readonly state: 'given up'; readonly reason: string; readonly readings: number }
 
 /** A scraped target; all counts are of the last scrape that worked. */
 export interface Target {

@@ -29,6 +29,7 @@ export const loggerNames = [
   'publish',
   'perun',
   'notify',
+  'catchup',
   'http',
 ] as const
 

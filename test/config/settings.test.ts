@@ -321,7 +321,14 @@ suite('A secret', () => {
   })
 
   test.each(secretNames)('such as %s may come from a file, its last newline removed', (name) => {
-    const env = { ...withPerun, ...withNotifying, [name]: undefined, [`${name}_FILE`]: '/run/secrets/x' }
+    const withPrometheus = { PROMETHEUS_URL: 'http://prometheus.example.org' }
+    const env = {
+      ...withPerun,
+      ...withNotifying,
+      ...withPrometheus,
+      [name]: undefined,
+      [`${name}_FILE`]: '/run/secrets/x',
+    }
     const text = inNotation[name] ?? 'from-a-file'
     const { settings } = load(env, { '/run/secrets/x': `${text}\r\n` })
     expect(settings.effective).toContainEqual({ name, shown: 'not shown', origin: 'file' })
@@ -436,9 +443,11 @@ suite('A warning', () => {
     expect(warningsOf({ OS_CREDITS_URL: 'http://127.0.0.1:8000' })).toEqual([])
   })
 
-  test('tells in one sentence what has no effect yet', () => {
-    const later = { PROMETHEUS_URL: 'http://prometheus.example.org', OS_CREDITS_NOTIFY_AT: '50' }
-    expect(warningsOf(later)).toEqual(['PROMETHEUS_URL: no effect yet, this comes with a later version'])
+  test('tells of a token for nothing', () => {
+    expect(warningsOf({ PROMETHEUS_TOKEN: 'token' })).toEqual([
+      'PROMETHEUS_TOKEN: no effect, as PROMETHEUS_URL is not set',
+    ])
+    expect(warningsOf({ PROMETHEUS_TOKEN: 'token', PROMETHEUS_URL: 'http://prometheus.example.org' })).toEqual([])
   })
 
   test.each([

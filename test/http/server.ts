@@ -86,6 +86,7 @@ export async function startFace(
       corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged: () => {} }),
       notifyAt: [50, 80, 100],
       notifying: () => ({ mail: false, webhooks: 0, problems: {} }),
+      catchUp: () => undefined,
       previewDigest: (notices) => writeDigest(notices, { precision: 2 }),
       stopping: () => false,
       describeSettings: () => ({}),

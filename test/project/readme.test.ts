@@ -23,11 +23,6 @@ suite('The settings of the README', () => {
     expect(documented.toSorted()).toEqual(declared.toSorted())
   })
 
-  test('that have no effect yet are apart', () => {
-    const later = tableRows(section(readme, 'No effect yet'))
-    expect(named(later)).toEqual(entries.filter(([, { later: isLater }]) => isLater).map(([name]) => name))
-  })
-
   test('are called secret if they are', () => {
     const secret = rows.filter(([, , meaning]) => meaning!.endsWith('Secret.'))
     expect(named(secret).toSorted()).toEqual(

@@ -12,10 +12,10 @@ import { holdsCommand } from './holds.ts'
 import { logsCommand } from './logs.ts'
 import { muteCommand, unmuteCommand } from './mute.ts'
 import { noticesCommand } from './notices.ts'
+import { backfillCommand, backupCommand, replayCommand, verifyCommand } from './ownPrograms.ts'
 import { planCommand } from './plan.ts'
 import { repriceCommands } from './reprice.ts'
 import { statusCommand } from './status.ts'
-import { verifyCommand } from './verify.ts'
 
 export const commands: readonly Command[] = [
   statusCommand,
@@ -35,5 +35,8 @@ export const commands: readonly Command[] = [
   unmuteCommand,
   logsCommand,
   planCommand,
+  backfillCommand,
+  replayCommand,
+  backupCommand,
   verifyCommand,
 ]

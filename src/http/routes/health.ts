@@ -1,6 +1,7 @@
 /** For whoever watches the process: container engines, load balancers, Prometheus. */
 import type { Instant } from '../../core/time.ts'
 import type { Receiver } from '../../sources/source.ts'
+import { catchUpReason } from '../catchUpJson.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 import { alive, notReady, pong, prometheusText, ready } from '../schemas/worker.ts'
@@ -35,7 +36,7 @@ export function livezRoute(): Route {
   }
 }
 
-type Watched = Pick<HttpParts, 'ledger' | 'targets' | 'receivers' | 'stopping'>
+type Watched = Pick<HttpParts, 'ledger' | 'targets' | 'receivers' | 'catchUp' | 'stopping'>
 
 /** `GET /readyz`: whether it does its work. That Perun or some exporter is down is no reason to take it away. */
 export function readyzRoute(parts: Watched): Route {
@@ -57,12 +58,14 @@ export function readyzRoute(parts: Watched): Route {
   }
 }
 
-async function reasonsAgainst({ ledger, targets, receivers, stopping }: Watched): Promise<string[]> {
+async function reasonsAgainst({ ledger, targets, receivers, catchUp, stopping }: Watched): Promise<string[]> {
   const reasons: string[] = []
   if (stopping()) reasons.push('The worker is stopping.')
   const trouble = await ledger.check().catch((error: Error) => error.message)
   // Known trouble is a sentence, with what to do about it.
   if (trouble !== undefined) reasons.push(trouble.endsWith('.') ? trouble : `The ledger cannot be written: ${trouble}.`)
+  const behind = catchUpReason(catchUp())
+  if (behind !== undefined) reasons.push(behind)
   if (isBlind(targets(), receivers)) reasons.push('No scrape has worked yet.')
   return reasons
 }

@@ -3,6 +3,7 @@ import { formatCredits } from '../../core/credits.ts'
 import { formatDuration, formatInstant } from '../../core/time.ts'
 import type { LedgerSummary } from '../../ledger/ledger.ts'
 import type { PushStatus, Receiver } from '../../sources/source.ts'
+import { catchUpJson } from '../catchUpJson.ts'
 import { instantOrNull } from '../groupJson.ts'
 import type { HttpParts, Publishing, Target } from '../parts.ts'
 import { ledgerTrouble, queryText, type Route } from '../route.ts'
@@ -29,7 +30,19 @@ export function statsRoute(parts: HttpParts): Route {
 }
 
 function overview(
-  { workers, lanes, startedAt, clock, version, targets, targetsFile, receivers, outbox, writeWindow }: HttpParts,
+  {
+    workers,
+    lanes,
+    startedAt,
+    clock,
+    version,
+    targets,
+    targetsFile,
+    receivers,
+    outbox,
+    writeWindow,
+    catchUp,
+  }: HttpParts,
   summary: LedgerSummary,
 ) {
   const now = clock.now()
@@ -44,6 +57,7 @@ function overview(
     targets: targets().map(targetJson),
     targets_file: targetsFileJson(targetsFile()),
     pushes: Object.values(receivers).map(({ status }: Receiver) => pushesJson(status)),
+    catching_up: catchUpJson(catchUp()),
     groups: {
       total: summary.groups,
       used: formatCredits(summary.used),

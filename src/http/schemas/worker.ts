@@ -107,6 +107,30 @@ const perun = oneOf({
   }),
 })
 
+const catchingUp = oneOf({
+  off: fields({ state: word('It is not done', ['off']), reason: text('Why', 'PROMETHEUS_URL is not set.') }),
+  waiting: fields({
+    state: word('Something does not answer', ['waiting']),
+    reason: text('Why', 'Prometheus does not answer: connect ECONNREFUSED'),
+    since: instant('Since when'),
+    sites: list(text('A site that is not charged before that', '8676')),
+  }),
+  reading: fields({
+    state: word('Readings of the past are read', ['reading']),
+    percent: count('How much of the time is done', 42),
+    after: instant('From when on'),
+    up_to: instant('Until when'),
+    at: instant('All until then is recorded'),
+    readings: count('So many so far', 12_000),
+  }),
+  done: fields({ state: word('Nothing is missing', ['done']), readings: count('So many were read', 24_000) }),
+  'given up': fields({
+    state: word('The gap stays', ['given up']),
+    reason: text('Why', 'Prometheus does not answer: connect ECONNREFUSED'),
+    readings: count('So many were read'),
+  }),
+})
+
 const notifying = fields(
   {
     mail: oneOf({
@@ -151,6 +175,7 @@ export const stats = fields(
     targets: list(target),
     targets_file: nullable(targetsFile),
     pushes: list(pushes),
+    catching_up: catchingUp,
     groups: fields({
       total: count('All of them', 1),
       used: decimal('The sum of their used credits', '25.5'),

@@ -38,7 +38,7 @@ export function agree(draft: Draft, view: GroupView, ready: readonly Ready[], ar
     return holdEverywhere(draft, ready, 'used credits missing', reason, factsOf(view, ready, expected))
   }
   for (const each of account.sites) release(draft, each, 'used credits missing')
-  if (!account.opened) open(draft, ready[0]!.site, view, shown)
+  if (!account.opened) open(draft, ready, view, shown)
   else if (shown !== undefined && shown !== (expected ?? 0n) && !isOurs(account, shown))
     follow(draft, view, shown, factsOf(view, ready, expected))
   return true

@@ -111,6 +111,32 @@ suite('first contact', () => {
     })
   })
 
+  test('gives back only what another service charged of the same metric', () => {
+    const [earlier, later] = [T0 - 2 * HOUR, T0 - HOUR]
+    const measured = {
+      cpu: { since: earlier, chargedSince: earlier, charged: credits('2') },
+      ram: { since: later, chargedSince: later, charged: credits('0.5') },
+    }
+    const who = newAccount('2.5', [{ ...newSite('A', '2.5'), measured }])
+    const until = (cpu: Instant, ram: Instant) => ({
+      timestamps: { cpu: formatPerunTimestamp(cpu), ram: formatPerunTimestamp(ram) },
+    })
+    const entriesOf = (cpu: Instant, ram: Instant) => {
+      return planPublish(who, new Map([['A', view('12.34', until(cpu, ram))]]), { precision: 2, now: NOW }).settlement
+        .entries!
+    }
+    expect(entriesOf(earlier, later).map(({ amount }) => formatCredits(amount))).toEqual(['12.34'])
+    expect(entriesOf(earlier + 1, later).map(({ amount }) => formatCredits(amount))).toEqual(['-2', '12.34'])
+    expect(entriesOf(earlier, later + 1).map(({ amount }) => formatCredits(amount))).toEqual(['-0.5', '12.34'])
+    const [back, opening] = entriesOf(later, later)
+    expect(back!.reason).toBe(
+      'Measured before first contact, while another service charged cpu until 2025-12-31T23:00:00.000Z: not charged.',
+    )
+    expect(opening!.reason).toBe(
+      'First contact: Perun showed 12.34 used credits, charged by another service. cpu at site A until 2025-12-31 23:00:00.000000: our first reading is earlier, what overlaps is given back. ram at site A until 2025-12-31 23:00:00.000000: charging goes on from that reading.',
+    )
+  })
+
   test('without granted credits: a hold, and nothing of it counts', () => {
     expect(planned(newAccount('2.5'), { A: { id: 7, timestamps: {}, readAt: NOW } })).toMatchObject({
       entries: [],
