@@ -84,7 +84,7 @@ torture: $(INSTALLED) ## kill the worker KILLS times under load; SEED=… repeat
 simulate: $(INSTALLED) ## simulate worlds full of faults: SEEDS=1000 of them, or one with its story: SEED=17
 	@exec node test/simulation/main.ts $(if $(SEED),$(SEED),$(FROM)-$(shell expr $(FROM) + $(SEEDS) - 1))
 
-mutants: $(INSTALLED) ## plant defects in copies of the source, and look for a seed of the simulation that finds each
+mutants: $(INSTALLED) ## plant defects in the program, and look for a seed of the simulation that finds each
 	@exec node test/simulation/mutants/main.ts $(ARGS)
 
 bench: $(INSTALLED) ## measure intake, publishing, history, pages, the check of a ledger and how good forecasts are
