@@ -153,6 +153,19 @@ suite('explain', () => {
     expect(stdout).toMatch(/^8676 +cpu +id-bio +12\.5 vCPU·h +1 +12\.5 /m)
   })
 
+  test('says what Perun shows, and what once it is told', async () => {
+    await face.record({ project: 'shown', at: T0, value: '0' })
+    await face.record({ project: 'shown', at: T0 + HOUR, value: '12.5' })
+    await face.ledger.settle({ group: 'shown', at: T0, contacts: [{ site: '8676', contact: 'active' }] })
+    const row = async () => /^Perun shows +(.*)$/m.exec((await ask('explain', 'shown')).stdout)?.[1]
+    const published = (used: bigint) => face.ledger.settle({ group: 'shown', at: T0, published: { used, sites: [] } })
+    expect(await row()).toBe('nothing yet; 12.50 once it is told')
+    await published(2_000_000n)
+    expect(await row()).toBe('2.00; 12.50 once it is told')
+    await published(12_500_000n)
+    expect(await row()).toBe('12.50')
+  })
+
   test('finds a group whose name is two dots', async () => {
     expect((await ask('explain', '..')).stdout).toContain('Receipt of ..\n')
   })
