@@ -43,6 +43,11 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / DAY)} days`
 }
 
+/** How long credits last, from now on; `undefined` if the time at which they were expected to run out has passed. */
+export function timeLeft(runsOutAt: Instant, now: Instant): string | undefined {
+  return runsOutAt > now ? duration(runsOutAt - now) : undefined
+}
+
 /** Credits that are known approximately, with as many decimals as are published. @param credits As a double. */
 export function about(credits: number, precision: number): string {
   return formatRounded(BigInt(Math.round(credits * 1e6)), precision)

@@ -75,6 +75,30 @@ suite('The page of a group', () => {
     expect(textOf(page)).toContain('50 % of the grant or more is used.')
   })
 
+  test('counts how long credits last from now, as the overview does, and says when that time has passed', async () => {
+    const face = await open()
+    await withGroup(face, 'BioVis', 40, '20000')
+    await person(face).see(address('BioVis'))
+    const { runs_out } = (await face.get('/api/groups/BioVis/forecast')).json as { runs_out: { at: string } }
+    const seen = async (path: string) => textOf(await person(face).see(path))
+    face.clock.at = Date.parse(runs_out.at) - 47 * HOUR
+    expect(await seen(address('BioVis'))).toContain('(for 47 h)')
+    expect(await seen('/')).toContain(' 47 h ')
+    face.clock.at = Date.parse(runs_out.at)
+    const on = runs_out.at.slice(0, 10)
+    expect(await seen(address('BioVis'))).toContain(
+      `By the last readings, of 2026-03-24 15:00 UTC , credits should have run out on ${on} ; nothing has been measured since.`,
+    )
+    expect(await seen('/')).toContain(`passed ${on} not measured since 2026-03-24`)
+  })
+
+  test('shows what Perun shows as it is written there', async () => {
+    const face = await open()
+    await withGroup(face, 'BioVis', 40, '20000')
+    await face.ledger.settle({ group: 'BioVis', at: NOW, published: { used: 2_000_000n, sites: [] } })
+    expect(textOf(await person(face).see(address('BioVis')))).toContain('Perun shows 2.00 since 2026-03-24 15:00 UTC')
+  })
+
   test('has below each chart the numbers of the API, to the last digit', async () => {
     const face = await open()
     await withGroup(face, 'BioVis', 40, '20000')

@@ -108,7 +108,7 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
     scripts: ['group.js'],
     styles: ['uPlot.min.css', 'group.css'],
     content: html`${heading(name)}
-${standing({ group, holds, forecast, notifyAt, precision })}
+${standing({ group, holds, forecast, notifyAt, precision, now })}
 ${extent.first === undefined ? nothingYet() : html`${picker(ctx, question)}${charts(past)}${slip}${downloads(name, question)}`}
 ${calculator({ asked: filledIn(ctx), group, meters, now })}
 ${told({ notices, tellings, mute, showsRecipients })}
