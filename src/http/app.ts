@@ -5,11 +5,13 @@
  * problem documents (`errors.ts`). A request that takes too long to arrive or is too large is cut off, so that nobody can
  * keep the worker busy by being slow.
  */
+
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Router from '@koa/router'
 import Koa from 'koa'
+import { fromPath } from '../core/groupPath.ts'
 import { SECOND } from '../core/time.ts'
 import { createGate, type Gate } from './auth.ts'
 import { createDoor } from './door.ts'
@@ -125,6 +127,7 @@ function createRouter(routes: readonly Route[], gate: Gate): Router {
       ctx.state.isForPeople = isForPeople
       // A session opens what only looks. What changes something is a form, which carries a token beside it.
       gate(who, ctx.req, isForPeople || method === 'get' ? ctx.state.viewer.role : undefined)
+      ctx.params = Object.fromEntries(Object.entries(ctx.params).map(([name, part]) => [name, fromPath(part)]))
       await handle(ctx as unknown as RouteContext)
     })
   }

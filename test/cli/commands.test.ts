@@ -1,6 +1,8 @@
 /** The commands, typed at a real worker's face with a real ledger behind it. */
+
 import { afterAll, beforeAll, expect, suite, test } from 'vitest'
 import { createIntake } from '#src/billing/intake.ts'
+import { inPath } from '#src/cli/client.ts'
 import { noRejections } from '#src/core/admit.ts'
 import { HOUR } from '#src/core/time.ts'
 import { meters, reading, silent, T0 } from '../helpers/billing.ts'
@@ -168,6 +170,8 @@ suite('explain', () => {
 
   test('finds a group whose name is two dots', async () => {
     expect((await ask('explain', '..')).stdout).toContain('Receipt of ..\n')
+    // As it would be after a proxy took dots out of the address.
+    expect(new URL(`/api/groups/${inPath('..')}/explain`, face.url).pathname).toBe('/api/groups/..%2F/explain')
   })
 
   test('says in a sentence that there is no such group', async () => {

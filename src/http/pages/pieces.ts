@@ -1,6 +1,8 @@
 /** Small pieces that several pages show. */
+
 import { formatRounded } from '../../core/credits.ts'
 import { type Decimal, parseDecimal } from '../../core/decimals.ts'
+import { inPath } from '../../core/groupPath.ts'
 import { DAY, formatInstant, HOUR, type Instant, MINUTE, SECOND } from '../../core/time.ts'
 import { type Html, html } from './html.ts'
 
@@ -79,7 +81,7 @@ function toNumber({ digits, scale }: Decimal): number {
 }
 
 export function groupAddress(group: string): string {
-  return `/groups/${encodeURIComponent(group)}`
+  return `/groups/${inPath(group)}`
 }
 
 /** The name of a group within a sentence. */

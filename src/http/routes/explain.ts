@@ -1,6 +1,8 @@
 /** What a group's number is made of. */
+
 import { type Credits, formatCredits, formatRounded, formatShown } from '../../core/credits.ts'
 import { formatDecimal } from '../../core/decimals.ts'
+import { inPath } from '../../core/groupPath.ts'
 import type { Meters } from '../../core/meters.ts'
 import { formatInstant } from '../../core/time.ts'
 import type { Breakdown, BreakdownPart, GroupRow } from '../../ledger/ledger.ts'
@@ -49,7 +51,7 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
       if (group === undefined || breakdown === undefined) throw unknownGroup(name)
       const rows = await ledger.entries(name, { ...(before !== undefined && { before }), limit: limit + 1 })
       const { page, last } = cutPage(rows, limit)
-      const path = `/api/groups/${encodeURIComponent(name)}/explain`
+      const path = `/api/groups/${inPath(name)}/explain`
       ctx.body = {
         ...totalsJson(group, breakdown, precision),
         charges: breakdown.parts.map((part) => partJson(part, meters)),

@@ -1,5 +1,7 @@
 /** Groups and what the ledger says about them. */
+
 import { UTC } from '../../core/buckets.ts'
+import { inPath } from '../../core/groupPath.ts'
 import { NotFoundError } from '../errors.ts'
 import { entryJson, groupJson, holdJson, noteJson, seriesJson } from '../groupJson.ts'
 import type { HttpParts } from '../parts.ts'
@@ -112,7 +114,7 @@ export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'met
       const rows = await ledger.entries(name, { ...wanted, limit: limit + 1 })
       if (rows.length === 0 && (await ledger.group(name)) === undefined) throw unknownGroup(name)
       const { page, last } = cutPage(rows, limit)
-      const path = `/api/groups/${encodeURIComponent(name)}/entries`
+      const path = `/api/groups/${inPath(name)}/entries`
       const asked = { from: queryText(ctx, 'from'), to: queryText(ctx, 'to') }
       const next = last === undefined ? null : link(path, { ...asked, before: last.number, limit })
       ctx.body = { items: page.map((entry) => entryJson(entry, meters)), next }

@@ -1,4 +1,5 @@
 /** What a mail says: one digest of all notices that somebody is told of, as text and as HTML. */
+import { inPath } from '../../core/groupPath.ts'
 import type { Told } from '../messenger.ts'
 import { creditsOf, dayOf, escapeHtml, grantOf, leftOf, minuteOf, plainName } from './words.ts'
 
@@ -71,7 +72,7 @@ function sectionOf(notice: Told, { precision, publicUrl }: DigestOptions): Secti
   return {
     title: `${plainName(group)} ${happened(notice)}`,
     facts: facts.filter((fact): fact is [string, string] => fact[1] !== undefined),
-    ...(publicUrl !== undefined && { link: `${publicUrl}/groups/${encodeURIComponent(group.toWellFormed())}` }),
+    ...(publicUrl !== undefined && { link: `${publicUrl}/groups/${inPath(group)}` }),
   }
 }
 

@@ -252,6 +252,32 @@ suite('The page of a group', () => {
     for (const each of downloads) expect((await someone.get(each)).status, each).toBe(200)
   })
 
+  test.each(['.', '..', '../'])(
+    'of a group that is called %s can be opened in a browser, and so can what it links to',
+    async (name) => {
+      const face = await open()
+      await withGroup(face, name, 3, '20000')
+      const overview = await person(face).see('/')
+      const link = find(overview, 'a').find(
+        (each) => textOf(each) === name && each.attributes.href!.includes('groups'),
+      )!
+      /** As a browser makes an address of a link: dots are taken out. */
+      const follow = (href: string, from = '/') => {
+        const { pathname, search } = new URL(href, new URL(from, face.url))
+        return pathname + search
+      }
+      const path = follow(link.attributes.href!)
+      const page = await person(face).see(path)
+      expect(textOf(find(page, 'h1')[0]!)).toBe(name)
+      for (const { attributes } of find(sectionOf(page, 'downloads'), 'a')) {
+        const { status, text } = await face.get(follow(attributes.href!, path))
+        expect([status, text.includes('<html')], attributes.href).toEqual([200, false])
+      }
+      const { json } = await face.get(follow(`/api/groups/${encodeURIComponent(`${name}/`)}`))
+      expect(json).toMatchObject({ group: name })
+    },
+  )
+
   test('of nobody is not there', async () => {
     const face = await open()
     const { status, text } = await person(face).get('/groups/nobody')

@@ -1,6 +1,7 @@
 /** The page of a group: how it stands, its curve, what it consumed, and the receipt of any point. */
 
 import { bucketEnd, bucketStart, steps } from '../../../core/buckets.ts'
+import { inPath } from '../../../core/groupPath.ts'
 import { formatInstant, type Instant } from '../../../core/time.ts'
 import type { Extent } from '../../../ledger/history.ts'
 import type { GroupRow, SeriesRow } from '../../../ledger/ledger.ts'
@@ -164,7 +165,7 @@ const zones = ['UTC', 'Europe/Berlin', 'Europe/London', 'America/New_York', 'Asi
 
 /** Where programs and spreadsheets get what the page shows. */
 function downloads(name: string, { bounds, step, zone }: Question): Html {
-  const path = `/api/groups/${encodeURIComponent(name)}`
+  const path = `/api/groups/${inPath(name)}`
   const period = { from: formatInstant(bounds[0]!), to: formatInstant(bounds.at(-1)!), step, tz: zone }
   const history = (by: string, format: string) => `${path}/history?${new URLSearchParams({ ...period, by, format })}`
   return html`<section aria-labelledby="downloads">
