@@ -113,7 +113,7 @@ export function createClient({ url, key }: Access): Client {
 
 /** The part of a path that is a name: whatever is in it, it stays one part. */
 export function inPath(name: string): string {
-  return encodeURIComponent(name).replace(/^\.+$/, (dots) => '%2E'.repeat(dots.length))
+  return encodeURIComponent(/^\.{1,2}\/*$/.test(name) ? `${name}/` : name)
 }
 
 function queryText(query: Query): string {

@@ -132,7 +132,7 @@ export const declarations = {
     parse: attributeName('group'),
   },
   OS_CREDITS_PERUN_MAX_AGE: {
-    doc: 'How old what was read from Perun may be when it is written.',
+    doc: 'How old what was read from Perun may be when it is written; an edit in between is written over.',
     fallback: '10s',
     parse: duration({ min: 0 }),
   },

@@ -12,7 +12,7 @@ export function namesToCheck(env: Environment): string[] {
 
 /** What is set without an effect, and what the worker does not do without a setting: a sentence each. */
 export function warningsOf(settings: Settings): string[] {
-  const { perun, http, prometheus, effective } = settings
+  const { perun, http, scrape, prometheus, effective } = settings
   const warnings: string[] = []
   if (
     prometheus === undefined &&
@@ -20,6 +20,12 @@ export function warningsOf(settings: Settings): string[] {
   )
     warnings.push('PROMETHEUS_TOKEN: no effect, as PROMETHEUS_URL is not set')
   if (perun === undefined) warnings.push('OS_CREDITS_PERUN_URL is not set: nothing is published')
+  if (perun !== undefined && scrape.interval < perun.maxAge) {
+    // Each publish writes what the one before has read, for as long as a group grows.
+    warnings.push(
+      'OS_CREDITS_SCRAPE_INTERVAL is shorter than OS_CREDITS_PERUN_MAX_AGE: most edits of used credits in Perun are written over unseen while a group grows',
+    )
+  }
   warnings.push(...warningsOfNotifying(settings))
   if (http.keys.operator === undefined && http.keys.reader === undefined) {
     warnings.push('API_KEY is not set: what needs a key is answered only to direct requests from this machine')

@@ -5,11 +5,13 @@
  * problem documents (`errors.ts`). A request that takes too long to arrive or is too large is cut off, so that nobody can
  * keep the worker busy by being slow.
  */
+
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Router from '@koa/router'
 import Koa from 'koa'
+import { fromPath } from '../core/groupPath.ts'
 import { SECOND } from '../core/time.ts'
 import { createGate, type Gate } from './auth.ts'
 import { compress } from './compress.ts'
@@ -135,6 +137,7 @@ function createRouter(routes: readonly Route[], gate: Gate): Router {
       const { role } = ctx.state.viewer
       gate(who, ctx.req, isForPeople || method === 'get' ? role : undefined)
       ctx.state.isOperator = isForPeople && opens(() => gate('operator', ctx.req, role))
+      ctx.params = Object.fromEntries(Object.entries(ctx.params).map(([name, part]) => [name, fromPath(part)]))
       await handle(ctx as unknown as RouteContext)
     })
   }

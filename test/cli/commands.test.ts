@@ -1,6 +1,8 @@
 /** The commands, typed at a real worker's face with a real ledger behind it. */
+
 import { afterAll, beforeAll, expect, suite, test } from 'vitest'
 import { createIntake } from '#src/billing/intake.ts'
+import { inPath } from '#src/cli/client.ts'
 import { noRejections } from '#src/core/admit.ts'
 import { HOUR } from '#src/core/time.ts'
 import { meters, reading, silent, T0 } from '../helpers/billing.ts'
@@ -174,8 +176,23 @@ suite('explain', () => {
     expect(stdout).toMatch(/^8676 +cpu +id-bio +12\.5 vCPU·h +1 +12\.5 /m)
   })
 
+  test('says what Perun shows, and what once it is told', async () => {
+    await face.record({ project: 'shown', at: T0, value: '0' })
+    await face.record({ project: 'shown', at: T0 + HOUR, value: '12.5' })
+    await face.ledger.settle({ group: 'shown', at: T0, contacts: [{ site: '8676', contact: 'active' }] })
+    const row = async () => /^Perun shows +(.*)$/m.exec((await ask('explain', 'shown')).stdout)?.[1]
+    const published = (used: bigint) => face.ledger.settle({ group: 'shown', at: T0, published: { used, sites: [] } })
+    expect(await row()).toBe('nothing yet; 12.50 once it is told')
+    await published(2_000_000n)
+    expect(await row()).toBe('2.00; 12.50 once it is told')
+    await published(12_500_000n)
+    expect(await row()).toBe('12.50')
+  })
+
   test('finds a group whose name is two dots', async () => {
     expect((await ask('explain', '..')).stdout).toContain('Receipt of ..\n')
+    // As it would be after a proxy took dots out of the address.
+    expect(new URL(`/api/groups/${inPath('..')}/explain`, face.url).pathname).toBe('/api/groups/..%2F/explain')
   })
 
   test('says in a sentence that there is no such group', async () => {

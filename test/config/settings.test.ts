@@ -476,6 +476,21 @@ suite('A warning', () => {
     )
   })
 
+  test('tells that edits in Perun are written over where scrapes are closer than what was read may be old', () => {
+    const at = (interval: string, maxAge: string) =>
+      load({
+        ...withPerun,
+        API_KEY: 'key',
+        OS_CREDITS_SCRAPE_INTERVAL: interval,
+        OS_CREDITS_SCRAPE_TIMEOUT: '1s',
+        OS_CREDITS_PERUN_MAX_AGE: maxAge,
+      }).warnings
+    expect(at('10s', '10s')).toEqual([])
+    expect(at('9s', '10s')).toEqual([
+      expect.stringMatching(/^OS_CREDITS_SCRAPE_INTERVAL is shorter than OS_CREDITS_PERUN_MAX/),
+    ])
+  })
+
   test('tells that nothing is published without Perun, and who is answered without a key', () => {
     expect(load(minimal).warnings).toEqual([
       'OS_CREDITS_PERUN_URL is not set: nothing is published',

@@ -1,6 +1,8 @@
 /** Small pieces that several pages show. */
+
 import { formatRounded } from '../../core/credits.ts'
 import { type Decimal, parseDecimal } from '../../core/decimals.ts'
+import { inPath } from '../../core/groupPath.ts'
 import { DAY, formatInstant, HOUR, type Instant, MINUTE, SECOND } from '../../core/time.ts'
 import { type Html, html } from './html.ts'
 
@@ -43,6 +45,11 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / DAY)} days`
 }
 
+/** How long credits last, from now on; `undefined` if the time at which they were expected to run out has passed. */
+export function timeLeft(runsOutAt: Instant, now: Instant): string | undefined {
+  return runsOutAt > now ? duration(runsOutAt - now) : undefined
+}
+
 /** Credits that are known approximately, with as many decimals as are published. @param credits As a double. */
 export function about(credits: number, precision: number): string {
   return formatRounded(BigInt(Math.round(credits * 1e6)), precision)
@@ -80,7 +87,7 @@ function toNumber({ digits, scale }: Decimal): number {
 }
 
 export function groupAddress(group: string): string {
-  return `/groups/${encodeURIComponent(group)}`
+  return `/groups/${inPath(group)}`
 }
 
 /** The name of a group within a sentence. */

@@ -1,6 +1,8 @@
 /** What a group's number is made of. */
-import { type Credits, formatCredits, formatRounded } from '../../core/credits.ts'
+
+import { type Credits, formatCredits, formatRounded, formatShown } from '../../core/credits.ts'
 import { formatDecimal } from '../../core/decimals.ts'
+import { inPath } from '../../core/groupPath.ts'
 import type { Meters } from '../../core/meters.ts'
 import { formatInstant } from '../../core/time.ts'
 import type { Breakdown, BreakdownPart, GroupRow } from '../../ledger/ledger.ts'
@@ -56,7 +58,7 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
       if (group === undefined || breakdown === undefined) throw unknownGroup(name)
       const rows = await ledger.entries(name, { ...(before !== undefined && { before }), limit: limit + 1 })
       const { page, last } = cutPage(rows, limit)
-      const path = `/api/groups/${encodeURIComponent(name)}/explain`
+      const path = `/api/groups/${inPath(name)}/explain`
       const slip = {
         ...totalsJson(group, breakdown, precision),
         charges: breakdown.parts.map((part) => partJson(part, meters)),
@@ -70,8 +72,8 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
   }
 }
 
-/** `used = charges + adjustments + openings`; `shown_in_perun` is that without what is charged where Perun lacks the group. */
-function totalsJson({ group, sites, granted }: GroupRow, breakdown: Breakdown, precision: number) {
+/** `used = charges + adjustments + openings`; `shown_in_perun` is that without what is charged where Perun lacks the group, `published` what was written last. */
+function totalsJson({ group, sites, granted, published }: GroupRow, breakdown: Breakdown, precision: number) {
   const { used, parts } = breakdown
   const away = sites.filter(({ contact }) => contact !== 'active')
   const publishable = away.reduce((total, { charged }) => total - charged, used)
@@ -82,6 +84,7 @@ function totalsJson({ group, sites, granted }: GroupRow, breakdown: Breakdown, p
     charged: sum(parts.map(({ amount }) => amount)),
     granted: granted ?? null,
     shown_in_perun: formatRounded(publishable, precision),
+    published: published === undefined ? null : formatShown(published, precision),
     not_shown: away.map(({ site, contact, charged }) => ({ site, contact, charged: formatCredits(charged) })),
   }
 }

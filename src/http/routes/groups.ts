@@ -1,5 +1,7 @@
 /** Groups and what the ledger says about them. */
+
 import { UTC } from '../../core/buckets.ts'
+import { inPath } from '../../core/groupPath.ts'
 import { answerOnce } from '../conditional.ts'
 import { NotFoundError } from '../errors.ts'
 import { formatHeaders, formatSummary, linkNext, queryFormat } from '../format.ts'
@@ -126,7 +128,7 @@ export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'met
       const rows = await ledger.entries(name, { ...wanted, limit: limit + 1 })
       if (rows.length === 0 && (await ledger.group(name)) === undefined) throw unknownGroup(name)
       const { page, last } = cutPage(rows, limit)
-      const path = `/api/groups/${encodeURIComponent(name)}/entries`
+      const path = `/api/groups/${inPath(name)}/entries`
       const question = { from: queryText(ctx, 'from'), to: queryText(ctx, 'to'), format: asked(ctx) }
       const next = last === undefined ? null : link(path, { ...question, before: last.number, limit })
       linkNext(ctx, next)

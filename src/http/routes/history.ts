@@ -1,4 +1,5 @@
 /** What a group used in each hour, day or month. */
+
 import {
   boundaries,
   bucketEnd,
@@ -10,6 +11,7 @@ import {
   type Zone,
 } from '../../core/buckets.ts'
 import { formatCredits } from '../../core/credits.ts'
+import { inPath } from '../../core/groupPath.ts'
 import { DAY, formatInstant, type Instant } from '../../core/time.ts'
 import type { Extent } from '../../ledger/history.ts'
 import { answerOnce } from '../conditional.ts'
@@ -141,6 +143,6 @@ function nextPage(ctx: RouteContext, group: string, period: { readonly to: Insta
   const end = bounds.at(-1)!
   if (end >= period.to) return null
   const asked = ['to', 'step', 'by', 'tz', 'format', 'limit'].map((name) => [name, queryText(ctx, name)])
-  const path = `/api/groups/${encodeURIComponent(group)}/history`
+  const path = `/api/groups/${inPath(group)}/history`
   return link(path, { from: formatInstant(end), ...Object.fromEntries(asked) })
 }

@@ -114,22 +114,22 @@ export function previewRoute({ previewDigest, clock }: Pick<HttpParts, 'previewD
 
 function examples(now: number): Record<(typeof kinds)[number], readonly Told[]> {
   const facts = { id: 1, granted: '5000', at: now }
-  const outlook = { burnPerDay: 96.5, runsOutAt: now + 10 * DAY }
+  const lasting = (left: number, burnPerDay: number) => ({ burnPerDay, runsOutAt: now + (left / burnPerDay) * DAY })
   const threshold = {
     ...facts,
     group: 'Protein Folding',
     kind: 'threshold',
     line: 80,
     used: 4_012_500_000n,
-    outlook,
+    outlook: lasting(987.5, 96.5),
   } as const
   const runsOut = {
     ...facts,
     group: 'Großes Mikroskop',
     kind: 'runs out',
     line: 14,
-    used: 3_900_000_000n,
-    outlook,
+    used: 3_900_250_000n,
+    outlook: lasting(1_099.75, 148.2),
   } as const
   const all = { ...facts, group: 'Old <Project> & Co', kind: 'threshold', line: 100, used: 5_000_000_000n } as const
   return { threshold: [threshold], 'runs-out': [runsOut], digest: [threshold, runsOut, all] }

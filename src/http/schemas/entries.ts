@@ -102,7 +102,8 @@ export const receipt = fields({
   used: decimal('charged + adjustments + openings', '25.5'),
   charged: decimal('The sum of all charges', '25.5'),
   granted,
-  shown_in_perun: decimal('Used credits without not_shown, rounded', '25.5'),
+  shown_in_perun: decimal('Used credits without not_shown, rounded: what Perun is to show', '25.50'),
+  published: nullable(decimal('What it shows; null before the first write', '25.50')),
   not_shown: list(fields({ site, contact, charged: decimal('Charged where Perun lacks the group', '0') }), {
     examples: [[]],
   }),

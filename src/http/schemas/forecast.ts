@@ -11,7 +11,10 @@ const noDates = { at: nothing, early: nothing, late: nothing }
 const runsOut = oneOf({
   expected: fields({
     kind: word('At this pace they run out', ['expected']),
-    at: instant('Most likely', '2026-04-03T08:00:00.000Z'),
+    at: instant(
+      'Most likely; may have passed if nothing was measured since based_on.until',
+      '2026-04-03T08:00:00.000Z',
+    ),
     early: instant('In four of five cases not before', '2026-03-20T08:00:00.000Z'),
     late: nullable(instant('And not after; null if it may as well be never', '2026-04-25T08:00:00.000Z')),
   }),

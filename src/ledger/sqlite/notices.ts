@@ -57,7 +57,8 @@ export function createLineWatch(db: DatabaseSync, percents: readonly number[]): 
 
 /** Computes the next line of each group anew if other lines are watched than the last time. */
 export function watchLines(db: DatabaseSync, percents: readonly number[]): void {
-  const wanted = percents.join()
+  // The 0 is the line of a grant of nothing, which older versions did not watch.
+  const wanted = [0, ...percents].join()
   if (db.prepare('SELECT percents FROM watched_lines').get()?.percents === wanted) return
   db.exec('BEGIN IMMEDIATE')
   const setNextLine = db.prepare('UPDATE groups SET next_line = ? WHERE name = ?')

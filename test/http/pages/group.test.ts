@@ -85,6 +85,30 @@ suite('The page of a group', () => {
     expect(textOf(sectionOf(page, 'left-title'))).not.toContain('with a correction')
   })
 
+  test('counts how long credits last from now, as the overview does, and says when that time has passed', async () => {
+    const face = await open()
+    await withGroup(face, 'BioVis', 40, '20000')
+    await person(face).see(address('BioVis'))
+    const { runs_out } = (await face.get('/api/groups/BioVis/forecast')).json as { runs_out: { at: string } }
+    const seen = async (path: string) => textOf(await person(face).see(path))
+    face.clock.at = Date.parse(runs_out.at) - 47 * HOUR
+    expect(await seen(address('BioVis'))).toContain('(for 47 h)')
+    expect(await seen('/')).toContain(' 47 h ')
+    face.clock.at = Date.parse(runs_out.at)
+    const on = runs_out.at.slice(0, 10)
+    expect(await seen(address('BioVis'))).toContain(
+      `By the last readings, of 2026-03-24 15:00 UTC , credits should have run out on ${on} ; nothing has been measured since.`,
+    )
+    expect(await seen('/')).toContain(`passed ${on} not measured since 2026-03-24`)
+  })
+
+  test('shows what Perun shows as it is written there', async () => {
+    const face = await open()
+    await withGroup(face, 'BioVis', 40, '20000')
+    await face.ledger.settle({ group: 'BioVis', at: NOW, published: { used: 2_000_000n, sites: [] } })
+    expect(textOf(await person(face).see(address('BioVis')))).toContain('Perun shows 2.00 since 2026-03-24 15:00 UTC')
+  })
+
   test('has below each chart the numbers of the API, to the last digit', async () => {
     const face = await open()
     await withGroup(face, 'BioVis', 40, '20000')
@@ -256,6 +280,32 @@ suite('The page of a group', () => {
     expect(downloads).toHaveLength(9)
     for (const each of downloads) expect((await someone.get(each)).status, each).toBe(200)
   })
+
+  test.each(['.', '..', '../'])(
+    'of a group that is called %s can be opened in a browser, and so can what it links to',
+    async (name) => {
+      const face = await open()
+      await withGroup(face, name, 3, '20000')
+      const overview = await person(face).see('/')
+      const link = find(overview, 'a').find(
+        (each) => textOf(each) === name && each.attributes.href!.includes('groups'),
+      )!
+      /** As a browser makes an address of a link: dots are taken out. */
+      const follow = (href: string, from = '/') => {
+        const { pathname, search } = new URL(href, new URL(from, face.url))
+        return pathname + search
+      }
+      const path = follow(link.attributes.href!)
+      const page = await person(face).see(path)
+      expect(textOf(find(page, 'h1')[0]!)).toBe(name)
+      for (const { attributes } of find(sectionOf(page, 'downloads'), 'a')) {
+        const { status, text } = await face.get(follow(attributes.href!, path))
+        expect([status, text.includes('<html')], attributes.href).toEqual([200, false])
+      }
+      const { json } = await face.get(follow(`/api/groups/${encodeURIComponent(`${name}/`)}`))
+      expect(json).toMatchObject({ group: name })
+    },
+  )
 
   test('of nobody is not there', async () => {
     const face = await open()

@@ -1,6 +1,7 @@
 /** The page of a group: how it stands, its curve, what it consumed, and the receipt of any point. */
 
 import { bucketEnd, bucketStart, steps } from '../../../core/buckets.ts'
+import { inPath } from '../../../core/groupPath.ts'
 import { formatInstant, type Instant } from '../../../core/time.ts'
 import type { Extent } from '../../../ledger/history.ts'
 import type { GroupRow, SeriesRow } from '../../../ledger/ledger.ts'
@@ -109,7 +110,7 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
     scripts: ['group.js'],
     styles: ['uPlot.min.css', 'group.css'],
     content: html`${heading(name)}
-${standing({ group, holds, forecast, notifyAt, precision })}
+${standing({ group, holds, forecast, notifyAt, precision, now })}
 ${extent.first === undefined ? nothingYet() : html`${picker(ctx, question)}${charts(past)}${slip}${downloads(name, question)}`}
 ${calculator({ asked: filledIn(ctx), group, meters, now })}
 ${told({ notices, tellings, mute, showsRecipients: isOperator, form: isOperator ? muteForm({ group: name, mute, viewer }) : undefined })}
@@ -165,7 +166,7 @@ const zones = ['UTC', 'Europe/Berlin', 'Europe/London', 'America/New_York', 'Asi
 
 /** Where programs and spreadsheets get what the page shows. */
 function downloads(name: string, { bounds, step, zone }: Question): Html {
-  const path = `/api/groups/${encodeURIComponent(name)}`
+  const path = `/api/groups/${inPath(name)}`
   const period = { from: formatInstant(bounds[0]!), to: formatInstant(bounds.at(-1)!), step, tz: zone }
   const history = (by: string, format: string) => `${path}/history?${new URLSearchParams({ ...period, by, format })}`
   const entries = (format: string) =>

@@ -57,7 +57,7 @@ const outcomes: Readonly<Record<NoticeState, string>> = {
   addressed: 'in messages that are not sent yet',
   sent: 'told',
   muted: 'not told: muted',
-  passed: 'not told: a higher line was reached, or it was passed before',
+  passed: 'not told: overtaken by a higher line or another grant, or passed before',
   'no recipient': 'not told: nobody is known who could be',
   'too late': 'not told: it was no news any more',
   'given up': 'not told: no message could be sent',

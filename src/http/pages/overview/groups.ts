@@ -1,12 +1,11 @@
 /** The table of groups. */
 import type { Instant } from '../../../core/time.ts'
-import { DAY } from '../../../core/time.ts'
 import type { ForecastSummary, Forecasts } from '../../../ledger/forecasts.ts'
 import type { GroupRow, LedgerReader } from '../../../ledger/ledger.ts'
 import { groupJson } from '../../groupJson.ts'
 import { link } from '../../route.ts'
 import { type Html, type HtmlValue, html } from '../html.ts'
-import { about, day, duration, groupLink, isUsedUp, leftBar, moment, pager, type Tone, tag } from '../pieces.ts'
+import { about, day, groupLink, isUsedUp, leftBar, moment, pager, type Tone, tag, timeLeft } from '../pieces.ts'
 import { type Column, table } from '../table.ts'
 import { addressOf, PAGE, type Query, type Sort, states } from './query.ts'
 import type { Ranking } from './ranking.ts'
@@ -200,11 +199,16 @@ function daysLeft(forecast: Row['forecast'], now: Instant): Html {
       return none('not within ten years')
     case 'expected': {
       const { at, early, late } = runsOut
-      const days = at <= now ? 'now' : at - now < 2 * DAY ? duration(at - now) : `${Math.floor((at - now) / DAY)} days`
+      const days = timeLeft(at, now)
+      if (days === undefined) return overdue(at, forecast.until)
       const until = late === undefined ? html`or later` : html`to ${day(late)}`
       return html`<span class="nowrap">${days}</span><br><small class="soft nowrap">${day(early)} ${until}</small>`
     }
   }
+}
+
+function overdue(at: Instant, until: Instant): Html {
+  return html`${tag('warn', 'passed')} <span class="nowrap">${day(at)}</span><br><small class="soft nowrap">not measured since ${day(until)}</small>`
 }
 
 function stateCell({ row, group }: Row, now: Instant): Html {
