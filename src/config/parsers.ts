@@ -3,8 +3,9 @@
  * expected; who calls it knows the name of the setting and what to show of the text.
  */
 
-import { type Decimal, isNegative, isZero, parseDecimal } from '../core/decimals.ts'
+import { type Decimal, isZero, parseDecimal } from '../core/decimals.ts'
 import { readMailAddress } from '../core/mailAddress.ts'
+import { isSensible, sensibleRange } from '../core/meters.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import { DAY, HOUR, type Instant, MINUTE, parseInstant, SECOND } from '../core/time.ts'
 
@@ -206,16 +207,11 @@ export const instant: Parser<Instant> = (given) => {
   return at
 }
 
-/** Amounts beyond this are mistakes; what is smaller than this many decimals too. */
-const MOST_DIGITS = 15n
-const MOST_DECIMALS = 12
-
 /** A decimal number of zero or more, its digits exactly as they are written. */
 export const amount: Parser<Decimal> = (given) => {
   const number = parseDecimal(given)
-  const isFine = number !== undefined && !isNegative(number) && number.scale <= MOST_DECIMALS
-  if (isFine && number.digits < 10n ** (MOST_DIGITS + BigInt(number.scale))) return number
-  throw new Unexpected(`a number of zero or more with at most ${MOST_DIGITS} digits and ${MOST_DECIMALS} decimals`)
+  if (number !== undefined && isSensible(number)) return number
+  throw new Unexpected(sensibleRange)
 }
 
 /** As `amount`, but more than zero. */

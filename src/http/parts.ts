@@ -29,7 +29,10 @@ export interface HttpParts {
   readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'httpSeconds'>
   readonly ledger: LedgerReader &
     Pick<Ledger, 'check' | 'doubtfulGroups'> &
-    Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'> &
+    Pick<
+      CorrectionLedger,
+      'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary' | 'chargedAfterPreview'
+    > &
     Pick<Ledger, 'notices' | 'noticeCounts' | 'tellings' | 'messageCounts' | 'mute' | 'unmute' | 'muted'>
   readonly meters: Meters
   readonly forecasts: Forecasts
