@@ -6,6 +6,7 @@
  */
 import {
   address,
+  addressLike,
   attributeName,
   digits,
   duration,
@@ -211,7 +212,7 @@ export const declarations = {
   },
   OS_CREDITS_WEBHOOK_URLS: {
     doc: 'Addresses that each notification is posted to, separated by ;',
-    parse: semicolons(address),
+    parse: semicolons(addressLike('https://chat.example.org/hooks/credits')),
     secret: true,
   },
   OS_CREDITS_WEBHOOK_SECRET: {
@@ -221,11 +222,11 @@ export const declarations = {
   },
   OS_CREDITS_PUBLIC_URL: {
     doc: 'Address of this worker as people reach it, for links in mails.',
-    parse: address,
+    parse: addressLike('https://credits.example.org'),
   },
   PROMETHEUS_URL: {
     doc: 'Prometheus with older readings, for groups that are taken over from the old service.',
-    parse: address,
+    parse: addressLike('https://prometheus.example.org'),
     show: quoteAddress,
     later: true,
   },

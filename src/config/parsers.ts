@@ -79,17 +79,22 @@ export function duration({ min }: { min: number }): Parser<number> {
   }
 }
 
-/** An http or https address, normalised. */
-export const address: Parser<string> = (given) => {
-  const url = URL.parse(given)
-  if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url.href
-  throw new Unexpected('an http or https address, such as http://10.0.0.5:8080/metrics', quoteAddress(given))
+/** An http or https address, normalised. @param example One that could stand there. */
+export function addressLike(example: string): Parser<string> {
+  return (given) => {
+    const url = URL.parse(given)
+    if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url.href
+    throw new Unexpected(`an http or https address, such as ${example}`, quoteAddress(given))
+  }
 }
 
-/** A plain mail address, without a name: what it cannot hold can break no header of a mail. */
+/** The address of an exporter. */
+export const address = addressLike('http://10.0.0.5:8080/metrics')
+
+/** A plain mail address, without a name: what it cannot hold can break no header of a mail. The log would hide an example. */
 export const mailAddress: Parser<string> = (given) => {
   const found = readMailAddress(given)
-  if (found === undefined) throw new Unexpected('a mail address such as credits@example.org, without a name')
+  if (found === undefined) throw new Unexpected('a plain mail address without a name before it: letters, @ and a host')
   return found
 }
 
@@ -197,6 +202,9 @@ export const ledgerLocation: Parser<{ readonly path: string }> = (given) => {
   }
   const path = given.startsWith('sqlite:') ? given.slice('sqlite:'.length) : ''
   if (path === '' || path.startsWith('//')) throw new Unexpected('sqlite:path/to/file.db', quoteAddress(given))
+  if (path === ':memory:' || path.startsWith('file:')) {
+    throw new Unexpected('the path of a file, as a ledger in memory forgets what was charged', quote(given))
+  }
   return { path }
 }
 
