@@ -1,6 +1,6 @@
 /** Groups and what the ledger says about them. */
 import { UTC } from '../../core/buckets.ts'
-import { NotFoundError } from '../errors.ts'
+import { BadRequestError, NotFoundError } from '../errors.ts'
 import { entryJson, groupJson, holdJson, noteJson, seriesJson } from '../groupJson.ts'
 import type { HttpParts } from '../parts.ts'
 import { queryInstant } from '../period.ts'
@@ -107,6 +107,8 @@ export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'met
       const [after, upTo] = [queryInstant(ctx, 'from', UTC), queryInstant(ctx, 'to', UTC)]
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })
       const limit = queryLimit(ctx)
+      if (after !== undefined && upTo !== undefined && upTo <= after)
+        throw new BadRequestError('to: expected a time after from.')
       const period = { ...(after !== undefined && { after }), ...(upTo !== undefined && { upTo }) }
       const wanted = { ...period, ...(before !== undefined && { before }) }
       const rows = await ledger.entries(name, { ...wanted, limit: limit + 1 })

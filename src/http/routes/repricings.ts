@@ -6,7 +6,7 @@ import { makesNegative } from '../../core/repricing.ts'
 import { crossings } from '../../core/thresholds.ts'
 import { formatInstant } from '../../core/time.ts'
 import type { ChargedSince, Repricing, RepricingGroup } from '../../ledger/corrections.ts'
-import { fieldsOf, readActor, readAsking, readDecimal, readInstant, readText } from '../asking.ts'
+import { fieldsOf, readActor, readAsking, readDecimal, readInstant, readWhy } from '../asking.ts'
 import { BadRequestError, NotFoundError } from '../errors.ts'
 import { describe, readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
@@ -123,7 +123,7 @@ export function changeRepricingRoute(what: 'apply' | 'undo', parts: Parts): Rout
       const body = await readJson(ctx)
       const id = ctx.params.id!
       const changed = await (what === 'apply'
-        ? corrections.apply(id, { actor: readActor(fieldsOf(body, ['actor']).actor) })
+        ? corrections.apply(id, { actor: readActor(fieldsOf(body, ['actor'])) })
         : corrections.undo(id, readAsking(body))
       ).catch(asConflict)
       if (changed === undefined) throw unknownRepricing(ctx)
@@ -144,7 +144,7 @@ function readRequest(body: unknown, { meters, clock }: Pick<Parts, 'meters' | 'c
   if (period.to > clock.now()) throw new BadRequestError('to: expected an instant that has passed.')
   const perUnit = readDecimal('price', given.price)
   if (!isSensible(perUnit)) throw new BadRequestError(`price: expected ${sensibleRange}, got ${describe(given.price)}.`)
-  return { meter, period, perUnit, reason: readText('reason', given.reason), actor: readActor(given.actor) }
+  return { meter, period, perUnit, ...readWhy(given) }
 }
 
 async function pageJson(
