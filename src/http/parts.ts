@@ -83,7 +83,7 @@ export interface Target {
   readonly samples: number
   readonly readings: number
   readonly rejected: Readonly<Record<string, number>>
-  /** The first lines that could not be read. */
+  /** The first lines that could not be read or used. */
   readonly errors: readonly unknown[]
   /** Readings that came after later ones were charged: up to an hour earlier than these, or more. */
   readonly late: number
