@@ -141,7 +141,7 @@ export const declarations = {
     parse: duration({ min: 1 }),
   },
   OS_CREDITS_PROJECT_WHITELIST: {
-    doc: 'If set, only these projects are charged: names, separated by ;',
+    doc: 'If set, only these projects are charged: names, separated by ; One that is listed again also pays for what it used meanwhile.',
     parse: semicolons(text),
   },
   OS_CREDITS_WORKERS: {
