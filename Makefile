@@ -57,7 +57,7 @@ start: $(INSTALLED) ## run the worker with the settings of the environment and o
 dev: $(INSTALLED) ## the same, restarted when a file changes
 	@exec node --watch $(SMALL_HEAP) --env-file-if-exists=.env src/main.ts
 
-verify: $(INSTALLED) ## check a ledger, by itself or while the worker runs: make verify LEDGER=data/credits.db
+verify: $(INSTALLED) ## check a ledger, by itself or while the worker runs: make verify LEDGER=data/credits.db (else that of .env)
 	@node $(SMALL_HEAP) --env-file-if-exists=.env src/verify/main.ts $(ARGS) "$(LEDGER)"
 
 test: check ## set up and pass all checks

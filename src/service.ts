@@ -9,6 +9,7 @@ import { SECOND, systemClock } from './core/time.ts'
 import { createGroupMetrics } from './groupMetrics.ts'
 import { createHttpServer } from './http/app.ts'
 import { createForecasts } from './ledger/forecasts.ts'
+import type { Ledger } from './ledger/ledger.ts'
 import { spaceOf } from './ledger/sqlite/space.ts'
 import { assembleNotifying } from './notifying.ts'
 import { createTargetsFileWatch } from './sources/targetsFile.ts'
@@ -93,6 +94,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   await worker.start()
   targetsFile?.start()
   notifying.start()
+  await warnOfUnlisted(parts, ledger)
   log.info({ url: address.url, targets: settings.targets.length }, `Listening on ${address.url}`)
 
   async function stop(grace: number): Promise<void> {
@@ -113,6 +115,19 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       return stopped
     },
   }
+}
+
+/** Who takes a group off the list should know what happens when it comes back. */
+async function warnOfUnlisted({ settings: { whitelist }, logging }: ServiceParts, ledger: Ledger): Promise<void> {
+  if (whitelist === undefined) return
+  const unlisted = (await ledger.shownGroups()).map(({ group }) => group).filter((group) => !whitelist.has(group))
+  if (unlisted.length === 0) return
+  logging
+    .logger('service')
+    .warn(
+      { groups: unlisted.length, first: unlisted.slice(0, 10) },
+      'Groups that are published are not in OS_CREDITS_PROJECT_WHITELIST: they are not charged, but for all of this time once they are listed again',
+    )
 }
 
 function watchTargets({ settings, logging, clock = systemClock, readFile }: ServiceParts, { source }: Worker) {

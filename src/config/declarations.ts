@@ -5,6 +5,7 @@
  */
 import {
   address,
+  addressLike,
   attributeName,
   digits,
   duration,
@@ -58,7 +59,7 @@ export const declarations = {
   },
   PROMETHEUS_URL: {
     doc: 'Prometheus with older readings, what comes before /api/v1: after an outage the worker reads there what it missed, and goes on where the old service stopped.',
-    parse: address,
+    parse: addressLike('https://prometheus.example.org'),
     show: quoteAddress,
   },
   PROMETHEUS_TOKEN: {
@@ -147,7 +148,7 @@ export const declarations = {
     parse: duration({ min: 1 }),
   },
   OS_CREDITS_PROJECT_WHITELIST: {
-    doc: 'If set, only these projects are charged: names, separated by ;',
+    doc: 'If set, only these projects are charged: names, separated by ; One that is listed again also pays for what it used meanwhile.',
     parse: semicolons(text),
   },
   OS_CREDITS_WORKERS: {
@@ -223,7 +224,7 @@ export const declarations = {
   },
   OS_CREDITS_WEBHOOK_URLS: {
     doc: 'Addresses that each notification is posted to, separated by ;',
-    parse: semicolons(address),
+    parse: semicolons(addressLike('https://chat.example.org/hooks/credits')),
     secret: true,
   },
   OS_CREDITS_WEBHOOK_SECRET: {
@@ -233,7 +234,7 @@ export const declarations = {
   },
   OS_CREDITS_PUBLIC_URL: {
     doc: 'Address of this worker as people reach it, for links in mails.',
-    parse: address,
+    parse: addressLike('https://credits.example.org'),
   },
 } as const satisfies Record<string, Declaration>
 

@@ -29,7 +29,7 @@ export type Rejection =
   | 'unknown metric'
   /** A whitelist is set and the project is not on it. */
   | 'unlisted'
-  /** No project name, or no site that Perun could know. */
+  /** No project name, or no site that Perun could know: none at all, or what is no number of one. */
   | 'incomplete'
   /** A line that does not parse, a value that no total can have (NaN, infinite, negative), or a name that is no text. */
   | 'unreadable'
@@ -91,6 +91,33 @@ export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejectio
   const when = sample.at === undefined ? { at: rules.at, isOfNow: true } : { at: sample.at }
   if (when.at < rules.at - OLDEST) return 'too old'
   return { series: { site, metric: meter.metric, projectId, projectName }, ...when, value, ...origin }
+}
+
+/** How much of a text a reason shows. */
+const SHOWN = 30
+
+/** Why a sample was rejected, in words for who mends the exporter; `undefined` where nothing is to be mended. */
+export function whyRejected(rejection: Rejection, sample: Sample, rules: AdmissionRules): string | undefined {
+  if (rejection === 'incomplete') return whyIncomplete(sample, rules)
+  if (rejection === 'too long') return `a name or an id: expected at most ${LONGEST_NAME} bytes, got more`
+  if (rejection === 'too old') return 'timestamp: expected one of the last year, got an older one (is its unit right?)'
+  if (rejection !== 'unreadable') return undefined
+  const value = parseDecimal(sample.value)
+  const isFine = value !== undefined && !isNegative(value) && isStorable(value)
+  if (isFine) return 'a name or an id: expected text, got broken characters'
+  return `value: expected a number of zero or more, got ${shown(sample.value)}`
+}
+
+function whyIncomplete(sample: Sample, rules: AdmissionRules): string {
+  if (label('project_name', sample, rules) === undefined) return 'project_name: expected a label, got nothing'
+  const site = label('location_id', sample, rules) ?? rules.site
+  const expected = 'location_id: expected the number of the site in Perun'
+  if (site !== undefined) return `${expected}, without zeros before it, got ${shown(site)}`
+  return `${expected}, got nothing (OS_CREDITS_LOCATION_ID is for samples that have none)`
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text)
 }
 
 /** Counts bytes only where the number of characters does not tell. */

@@ -30,7 +30,10 @@ export interface HttpParts {
   readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'httpSeconds'>
   readonly ledger: LedgerReader &
     Pick<Ledger, 'check' | 'doubtfulGroups'> &
-    Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'> &
+    Pick<
+      CorrectionLedger,
+      'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary' | 'chargedAfterPreview'
+    > &
     Pick<Ledger, 'notices' | 'noticeCounts' | 'tellings' | 'messageCounts' | 'mute' | 'unmute' | 'muted'>
   readonly meters: Meters
   readonly forecasts: Forecasts
@@ -103,7 +106,7 @@ export interface Target {
   readonly samples: number
   readonly readings: number
   readonly rejected: Readonly<Record<string, number>>
-  /** The first lines that could not be read. */
+  /** The first lines that could not be read or used. */
   readonly errors: readonly unknown[]
   /** Readings that came after later ones were charged: up to an hour earlier than these, or more. */
   readonly late: number

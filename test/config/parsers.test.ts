@@ -1,6 +1,7 @@
 import { expect, suite, test } from 'vitest'
 import * as parsers from '#src/config/parsers.ts'
 import { decimal } from '#src/core/decimals.ts'
+import { createRedaction } from '#src/telemetry/redaction.ts'
 
 /** What a parser makes of each text: a value, or `refused`. */
 function results<T>(parse: parsers.Parser<T>, texts: readonly string[]) {
@@ -171,10 +172,16 @@ suite('A level of the log', () => {
 
 suite('The place of the ledger', () => {
   test('is a file of SQLite', () => {
-    expect(
-      results(parsers.ledgerLocation, ['sqlite:data/credits.db', 'sqlite:/var/lib/credits.db', 'sqlite::memory:']),
-    ).toEqual([{ path: 'data/credits.db' }, { path: '/var/lib/credits.db' }, { path: ':memory:' }])
+    expect(results(parsers.ledgerLocation, ['sqlite:data/credits.db', 'sqlite:/var/lib/credits.db'])).toEqual([
+      { path: 'data/credits.db' },
+      { path: '/var/lib/credits.db' },
+    ])
     expectRefused(parsers.ledgerLocation, ['', 'sqlite:', 'sqlite://x/y', 'data/credits.db', 'mysql://x/y'])
+  })
+
+  test('is not the memory of the worker', () => {
+    expect(() => parsers.ledgerLocation('sqlite::memory:')).toThrow('forgets what was charged')
+    expectRefused(parsers.ledgerLocation, ['sqlite::memory:', 'sqlite:file::memory:?cache=shared'])
   })
 
   test('in PostgreSQL comes with a later version', () => {
@@ -238,5 +245,19 @@ suite('A date', () => {
     const [midnight, zoned] = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 11)]
     expect(results(parsers.instant, ['2026-01-01', '2026-01-01T12:00:00+01:00'])).toEqual([midnight, zoned])
     expectRefused(parsers.instant, ['', '2026-02-30', '1.1.2026', 'now', '2026'])
+  })
+})
+
+suite('What is expected', () => {
+  test('is never hidden by the redaction of the log', () => {
+    const expected = [parsers.mailAddress, parsers.address, parsers.ledgerLocation].map((parse) => {
+      try {
+        return String(parse('?'))
+      } catch (error) {
+        return JSON.stringify({ message: (error as Error).message })
+      }
+    })
+    const { clean } = createRedaction()
+    expect(expected.map(clean)).toEqual(expected)
   })
 })

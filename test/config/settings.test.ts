@@ -230,7 +230,7 @@ suite('A problem with the settings', () => {
     [
       'an address of mail with a name, or with a line of its own',
       { MAIL_FROM: 'Credits <credits@example.org>\nBcc: max@example.org' },
-      'MAIL_FROM: expected a mail address such as credits@example.org, without a name, got "Credits <credits@example.org>\\nBcc: max@example.org"',
+      'MAIL_FROM: expected a plain mail address without a name before it: letters, @ and a host, got "Credits <credits@example.org>\\nBcc: max@example.org"',
     ],
     [
       'a login at the mail server without its password',

@@ -65,7 +65,7 @@ suite('A file of targets', () => {
   test.each<[string, string, string | RegExp | string[]]>([
     ['nothing', '', 'expected a list with at least one entry, got nothing'],
     ['no list', 'targets: [http://a]', 'expected a list with at least one entry, got a mapping'],
-    ['an empty list', '[]', 'expected a list with at least one entry, got a list of 0'],
+    ['an empty list', '[]', 'expected a list with at least one entry, got an empty one'],
     ['no YAML', '- targets: [http://a', /^expected YAML or JSON, got: .* at line 1, column \d+$/],
     ['an alias without its anchor', '- targets: *a', /^expected YAML or JSON, got: Unresolved alias/],
     ['an address in the wrong place', '- http://a', '[0]: expected the keys targets, labels, got "http://a"'],

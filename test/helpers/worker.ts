@@ -38,13 +38,14 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
   const pathOf = (name: string) => join(folder, name)
   for (const [name, content] of Object.entries(files)) writeFileSync(pathOf(name), content)
   const named = Object.entries(env).map(([name, value]) => [name, Object.hasOwn(files, value) ? pathOf(value) : value])
-  const { settings } = loadSettings({ ...defaults, ...publishing, ...Object.fromEntries(named) }, (path) =>
-    readFileSync(path, 'utf8'),
-  )
-  logging.redact(secretsOf(settings))
-  const start = () =>
+  const load = (changes: Readonly<Record<string, string>>) =>
+    loadSettings({ ...defaults, ...publishing, ...Object.fromEntries(named), ...changes }, (path) =>
+      readFileSync(path, 'utf8'),
+    ).settings
+  logging.redact(secretsOf(load({})))
+  const start = (changes: Readonly<Record<string, string>> = {}) =>
     startService({
-      settings,
+      settings: load(changes),
       version: 'test',
       logging,
       metrics: createMetrics({ version: 'test' }),
@@ -60,9 +61,10 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
     get: (path: string) => fetch(service.url + path),
     /** All that was logged so far. */
     log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-    async restart() {
+    /** @param changes Of its settings. */
+    async restart(changes?: Readonly<Record<string, string>>) {
       await service.stop()
-      service = await start()
+      service = await start(changes)
     },
     stop: () => service.stop(),
     async [Symbol.asyncDispose]() {

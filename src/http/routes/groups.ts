@@ -3,7 +3,7 @@
 import { UTC } from '../../core/buckets.ts'
 import { inPath } from '../../core/groupPath.ts'
 import { answerOnce } from '../conditional.ts'
-import { NotFoundError } from '../errors.ts'
+import { BadRequestError, NotFoundError } from '../errors.ts'
 import { formatHeaders, formatSummary, linkNext, queryFormat } from '../format.ts'
 import { entriesCsv, groupsCsv } from '../groupCsv.ts'
 import { entryJson, groupJson, holdJson, noteJson, seriesJson } from '../groupJson.ts'
@@ -123,6 +123,8 @@ export function entriesRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'met
       const [after, upTo] = [queryInstant(ctx, 'from', UTC), queryInstant(ctx, 'to', UTC)]
       const before = queryNumber(ctx, 'before', { min: 1, max: Number.MAX_SAFE_INTEGER })
       const [limit, format] = [queryLimit(ctx), queryFormat(ctx)]
+      if (after !== undefined && upTo !== undefined && upTo <= after)
+        throw new BadRequestError('to: expected a time after from.')
       const period = { ...(after !== undefined && { after }), ...(upTo !== undefined && { upTo }) }
       const wanted = { ...period, ...(before !== undefined && { before }) }
       const rows = await ledger.entries(name, { ...wanted, limit: limit + 1 })

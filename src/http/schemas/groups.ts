@@ -130,6 +130,9 @@ const heldGrowth = named(
     to: like(point, { at: '2026-01-31T12:00:00.000Z', value: '5000100' }),
     consumption: decimal('The growth', '5000000'),
     unit,
+    price_versions: list(text('A price', 'cpu@start=1'), {
+      description: 'At which prices accepting it charges: those of the time in which it grew, as they are set now',
+    }),
   }),
 )
 

@@ -65,9 +65,9 @@ const target = named(
       fields({
         line: count('Its number', 3),
         column: count('Where', 7),
-        message: text('Why', 'Expected a value, got "x"'),
+        message: text('Why', 'value: expected a number of zero or more, got "NaN"'),
       }),
-      { description: 'The first of them' },
+      { description: 'The first lines that do not parse, or whose sample cannot be used, and why' },
     ),
   }),
 )

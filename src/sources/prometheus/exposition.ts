@@ -50,11 +50,15 @@ const ERRORS_KEPT = 20
 const MOST_LABELS = 200
 
 /**
- * Hands each wanted sample to `onSample`, in order. Never throws, whatever the text is.
+ * Hands each wanted sample to `onSample` with its line, in order. Never throws, whatever the text is.
  *
  * Strings of a sample may be views into `text` that keep all of it in memory: copy what is kept.
  */
-export function parseExposition(text: string, options: ParseOptions, onSample: (sample: Sample) => void): Exposition {
+export function parseExposition(
+  text: string,
+  options: ParseOptions,
+  onSample: (sample: Sample, line: number) => void,
+): Exposition {
   const reader = new LineReader(text, options)
   const errors: ParseError[] = []
   const count = { samples: 0, skipped: 0, errorCount: 0 }
@@ -69,7 +73,7 @@ export function parseExposition(text: string, options: ParseOptions, onSample: (
       count.skipped += 1
     } else if (result !== 'no sample') {
       count.samples += 1
-      onSample(result)
+      onSample(result, line)
     }
     start = feed === -1 ? text.length : feed + 1
   }

@@ -37,7 +37,7 @@ export interface TargetStatus {
   readonly samples: number
   readonly readings: number
   readonly rejected: Readonly<Rejections>
-  /** The first of the lines that do not parse. */
+  /** The first of the lines that do not parse, and of those whose sample cannot be used. */
   readonly errors: readonly ParseError[]
   /** Readings that came after later ones were charged: up to an hour earlier than these, or more. */
   readonly late: number

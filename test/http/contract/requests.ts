@@ -75,6 +75,15 @@ const ofHold =
   (which: 'held' | 'passing', rest = '', body?: unknown): Case =>
   (world) => ({ path: `/api/holds/${world[which]}${rest}`, ...(body !== undefined && { body }) })
 
+/** Decided about once more. */
+const closedHold =
+  (verdict: string): Case =>
+  async (world) => {
+    const request = { path: `/api/holds/${world.held}/${verdict}`, body: decision }
+    await world.face.post(request.path, decision, asOperator)
+    return request
+  }
+
 /** Asked again with the fingerprint of the answer. */
 const again =
   (path: string): Case =>
@@ -206,13 +215,13 @@ export const requests: Readonly<Record<string, Readonly<Record<number, readonly 
     200: all(ofHold('held', '/accept', decision)),
     400: all(ofHold('held', '/accept', {})),
     404: all(to('/api/holds/99/accept', decision)),
-    409: all(ofHold('passing', '/accept', decision)),
+    409: all(ofHold('passing', '/accept', decision), closedHold('accept')),
   },
   'POST /api/holds/{id}/dismiss': {
     200: all(ofHold('held', '/dismiss', decision)),
     400: all(ofHold('held', '/dismiss', {})),
     404: all(to('/api/holds/99/dismiss', decision)),
-    409: all(ofHold('passing', '/dismiss', decision)),
+    409: all(ofHold('passing', '/dismiss', decision), closedHold('dismiss')),
   },
   'GET /api/groups/{name}/forecast': {
     200: all(

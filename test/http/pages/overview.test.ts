@@ -255,7 +255,7 @@ suite('The overview', () => {
     expect(ill).toMatchObject({
       State: 'down failed 2 times',
       Fresh: '20 min old 2025-12-31 23:40 UTC',
-      Errors: '<b>refused</b> 3 × too old 1 unreadable line in /stats',
+      Errors: '<b>refused</b> 3 × too old 1 unusable line in /stats',
     })
     expect(none).toMatchObject({ State: 'not scraped yet', 'Last scrape': 'not yet', Fresh: 'never worked' })
   })

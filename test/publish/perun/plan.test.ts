@@ -91,6 +91,15 @@ suite('first contact', () => {
     })
   })
 
+  test('with times and no used credits: it says so, and nobody edited anything', () => {
+    const views = new Map([['A', view(undefined, times(T0 - HOUR))]])
+    const { drifts, holds } = planPublish(newAccount('1'), views, { precision: 2, now: NOW }).settlement
+    expect(drifts ?? []).toEqual([])
+    expect(holds).toMatchObject([
+      { reason: expect.stringMatching(/^Perun shows timestamps of g that another service/) },
+    ])
+  })
+
   test.each(['A', 'B'])('with times at site %s only, and no used credits: a person decides', (where) => {
     const sites = [newSite('A'), newSite('B')]
     const views = { A: view(undefined), B: view(undefined), [where]: view(undefined, times(T0 - HOUR)) }

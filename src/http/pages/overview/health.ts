@@ -137,7 +137,7 @@ function troubles({ lastError, errors, rejected, outdated }: Target): HtmlValue 
     ...(lastError === undefined ? [] : [lastError]),
     ...known.map(([why, count]) => `${count} × ${why}`),
     ...(outdated === 0 ? [] : [`${outdated} × outdated`]),
-    ...(errors.length === 0 ? [] : [`${plural(errors.length, 'unreadable line')} in /stats`]),
+    ...(errors.length === 0 ? [] : [`${plural(errors.length, 'unusable line')} in /stats`]),
   ]
   return lines.length === 0
     ? html`<span class="soft">none</span>`
