@@ -5,7 +5,7 @@
  * interrupted begins again, at the last finished chunk or at the beginning.
  */
 import { noRejections, type Rejection, type Rejections } from '../core/admit.ts'
-import { type CatchUpPlan, createThinning, keyOf, portions, type Takeover, takeoverKey } from '../core/catchUp.ts'
+import { type CatchUpPlan, createThinning, keyOf, type Takeover, takeoverKey } from '../core/catchUp.ts'
 import type { Reading } from '../core/series.ts'
 import type { Clock, Instant } from '../core/time.ts'
 import { type Archive, ArchiveError } from '../sources/archive.ts'
@@ -38,7 +38,7 @@ export interface ReadAgain {
 }
 
 /**
- * @param signal Ends it after the present portion.
+ * @param signal Ends it after the present chunk.
  * @throws {ArchiveError} if it cannot be read on.
  * @throws {LedgerError} if it cannot be recorded.
  */
@@ -53,14 +53,12 @@ export async function readAgain(
   let count = 0
 
   async function hand(readings: readonly Reading[], turnedAway: Readonly<Rejections>): Promise<void> {
-    for (const portion of portions(readings)) {
-      for (const { series, at } of portion) {
-        const key = keyOf(series)
-        if (missing.get(key)?.at === at) missing.delete(key)
-      }
-      const delivery = { id: newTaskId(), source: archive.name, receivedAt: clock.now() }
-      await take({ ...delivery, readings: portion, rejected: noRejections() })
+    for (const { series, at } of readings) {
+      const key = keyOf(series)
+      if (missing.get(key)?.at === at) missing.delete(key)
     }
+    const delivery = { id: newTaskId(), source: archive.name, receivedAt: clock.now() }
+    await take({ ...delivery, readings, rejected: noRejections() })
     count += readings.length
     for (const [reason, times] of Object.entries(turnedAway)) rejected[reason as Rejection] += times
   }

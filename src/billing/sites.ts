@@ -22,51 +22,35 @@ export interface Judge {
   verdicts(ledger: Pick<Ledger, 'seriesOf' | 'latestJump'>): Promise<Verdicts>
 }
 
-/** What a delivery brought of one metric of a site. */
-interface Brought extends SiteMetric {
-  /**
-   * A delivery may bring several readings of a series. Each round has the next one of each, as if they had come one after
-   * another: a series that counted several times would be taken for several that agree.
-   */
-  readonly rounds: Step[][]
-  /** The last step of each series, by its number. */
-  readonly newest: Map<number, Step>
-}
-
 /** Looks at all readings of a delivery together; see `core/classify.ts`. */
 export function createJudge(smallSites: SmallSites = 'hold'): Judge {
-  const brought = new SiteMap<Brought>((of) => ({ ...of, rounds: [], newest: new Map() }))
-  const seen = new Map<number, number>()
+  const steps = new SiteMap<{ site: string; metric: string; steps: Step[] }>((of) => ({ ...of, steps: [] }))
   return {
     look(readings, stored) {
       for (const [index, reading] of readings.entries()) {
-        const known = stored[index]
-        if (known === undefined) continue
-        const round = seen.get(known.number) ?? 0
-        seen.set(known.number, round + 1)
-        const { rounds, newest } = brought.of(reading.series)
-        const step: Step = { before: known.state, reading }
-        rounds[round] ??= []
-        rounds[round].push(step)
-        newest.set(known.number, step)
+        const before = stored[index]?.state
+        if (before !== undefined) steps.of(reading.series).steps.push({ before, reading })
       }
     },
     async verdicts(ledger) {
       const ofSites = new Map<string, ReadonlyMap<string, SiteVerdict>>()
       const merged = new Map<string, string>()
       const rests = new Map<string, HeldJump>()
-      for (const [site, own] of Map.groupBy(brought.all(), (each) => each.site)) {
-        const steps = own.flatMap(({ rounds }) => rounds.flat())
-        const begun = steps.some(isUnexplained) ? await ledger.latestJump(site) : undefined
+      for (const [site, own] of Map.groupBy(steps.all(), ({ site }) => site)) {
+        const byMetric = new Map(own.map((each) => [each.metric, each.steps]))
+        const begun = own.some((each) => each.steps.some(isUnexplained)) ? await ledger.latestJump(site) : undefined
         const isRest = (step: Step) => begun !== undefined && isRestOfJump(step, begun)
-        for (const { reading } of steps.filter(isRest)) rests.set(seriesKey(reading.series), begun!)
+        for (const { reading } of own.flatMap((each) => each.steps.filter(isRest)))
+          rests.set(seriesKey(reading.series), begun!)
         // The rest of one jump is no second one.
-        const verdicts = judgeRounds(own, (step) => !isRest(step), smallSites)
+        const verdicts = classify(
+          new Map(own.map(({ metric, steps }) => [metric, steps.filter((step) => !isRest(step))])),
+          smallSites,
+        )
         ofSites.set(site, verdicts)
         // When all of a site jumped, that its totals match each other is no wonder.
         if ([...verdicts.values()].some(({ jump }) => jump !== undefined && jump.only === undefined)) continue
-        const newest = new Map(own.map((each) => [each.metric, [...each.newest.values()]]))
-        for (const [key, other] of await findMerged(newest, (metric) => ledger.seriesOf(site, metric)))
+        for (const [key, other] of await findMerged(byMetric, (metric) => ledger.seriesOf(site, metric)))
           merged.set(key, other)
       }
       return (series) => {
@@ -81,29 +65,6 @@ export function createJudge(smallSites: SmallSites = 'hold'): Judge {
       }
     },
   }
-}
-
-/** What the rounds say of each metric of a site: of several, what has growth held, else what has a cause. */
-function judgeRounds(
-  own: readonly Brought[],
-  counts: (step: Step) => boolean,
-  smallSites: SmallSites,
-): ReadonlyMap<string, SiteVerdict> {
-  const verdicts = new Map<string, SiteVerdict>()
-  const most = Math.max(...own.map(({ rounds }) => rounds.length))
-  for (let round = 0; round < most; round += 1) {
-    const there = own.filter(({ rounds }) => rounds[round] !== undefined)
-    const steps = new Map(there.map(({ metric, rounds }) => [metric, rounds[round]!.filter(counts)]))
-    for (const [metric, verdict] of classify(steps, smallSites)) {
-      if (weightOf(verdict) > weightOf(verdicts.get(metric))) verdicts.set(metric, verdict)
-    }
-  }
-  return verdicts
-}
-
-function weightOf(verdict: SiteVerdict | undefined): number {
-  if (verdict === undefined) return 0
-  return verdict.jump !== undefined ? 3 : verdict.fall !== 'unknown' ? 2 : 1
 }
 
 /** Names the hold about the unit of a site's metric. */

@@ -1,11 +1,10 @@
 /**
- * Which readings of the past are to be taken, and in which portions.
+ * Which readings of the past are to be taken.
  *
  * A site was charged up to some instant: by this worker, or by the service before it. What was measured after that is read
  * again. A series that nobody has charged yet begins there with its first reading, as it would have in a scrape. A group that
  * the other service charged goes on at exactly the instant that it left behind, for each metric its own.
  */
-import { compare } from './decimals.ts'
 import { type Reading, type Series, seriesKey } from './series.ts'
 import { DAY, HOUR, type Instant, MINUTE } from './time.ts'
 
@@ -83,31 +82,6 @@ export function keyOf({ site, metric, projectName }: Series): string {
 
 export function takeoverKey({ site, metric, group }: Takeover): string {
   return `${site} ${metric} ${group}`
-}
-
-/**
- * Portions as scrapes would bring them: in each one, a series occurs once. So what is judged by looking at a delivery as a
- * whole is judged as it would have been then. What came by two ways is taken once.
- *
- * @param readings In order of time.
- */
-export function* portions(readings: readonly Reading[]): Generator<readonly Reading[]> {
-  let portion = new Map<string, Reading>()
-  for (const reading of readings) {
-    const key = seriesKey(reading.series)
-    const before = portion.get(key)
-    if (before !== undefined && isSame(before, reading)) continue
-    if (before !== undefined) {
-      yield [...portion.values()]
-      portion = new Map()
-    }
-    portion.set(key, reading)
-  }
-  if (portion.size > 0) yield [...portion.values()]
-}
-
-function isSame(a: Reading, b: Reading): boolean {
-  return a.at === b.at && compare(a.value, b.value) === 0
 }
 
 /**

@@ -1,7 +1,7 @@
-/** What is read again: from when on, in which portions, how densely. */
+/** What is read again: from when on, how densely. */
 import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
-import { createThinning, planCatchUp, portions, type SiteStanding, stepFor } from '#src/core/catchUp.ts'
+import { createThinning, planCatchUp, type SiteStanding, stepFor } from '#src/core/catchUp.ts'
 import { seriesKey } from '#src/core/series.ts'
 import { DAY, HOUR, MINUTE } from '#src/core/time.ts'
 import { cpu, type Measured, ram, reading, T0 } from '../helpers/billing.ts'
@@ -48,22 +48,6 @@ suite('a plan', () => {
     expect(plan({ site: '8676', chargedUpTo: now, takeovers: [takeover('a', now - MINUTE)] })).toMatchObject({
       period: { after: now - MINUTE - 1, upTo: now },
     })
-  })
-})
-
-suite('portions', () => {
-  test('have each series once, as scrapes have', () => {
-    const readings = ['a', 'b', 'a', 'b', 'a', 'c'].map((project, at) => reading({ project, at, value: '1' }))
-    const names = [...portions(readings)].map((part) => part.map(({ series }) => series.projectName).join(''))
-    expect(names).toEqual(['ab', 'ab', 'ac'])
-  })
-
-  test('take once what came by two ways, and keep what contradicts it', () => {
-    const [a, b] = [reading({ project: 'a', at: 1, value: '1' }), reading({ project: 'b', at: 1, value: '1' })]
-    const other = reading({ project: 'b', at: 1, value: '2' })
-    expect([...portions([a, b, a, b])]).toEqual([[a, b]])
-    expect([...portions([a, b, other])]).toEqual([[a, b], [other]])
-    expect([...portions([])]).toEqual([])
   })
 })
 

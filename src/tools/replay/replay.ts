@@ -1,8 +1,8 @@
 /** Feeds recordings into a scratch ledger, as scrapes at their times. */
 import type { Settings } from '../../config/settings.ts'
 import { noRejections } from '../../core/admit.ts'
-import { portions } from '../../core/catchUp.ts'
 import type { Meters } from '../../core/meters.ts'
+import { inPortions } from '../../core/portions.ts'
 import type { Instant } from '../../core/time.ts'
 import type { HeldGrowth, Ledger, Note, StoredHold } from '../../ledger/ledger.ts'
 import { newTaskId } from '../../telemetry/context.ts'
@@ -36,8 +36,8 @@ export async function replay(
     for (const { at, readings } of recordings.toSorted((a, b) => a.at - b.at)) {
       now = at
       // Whoever reads a recording that holds several instants wants each of them to count.
-      for (const portion of portions(readings)) {
-        now = Math.max(at, portion.at(-1)!.at)
+      for (const portion of inPortions(readings)) {
+        now = Math.max(at, portion.at(-1)?.at ?? at)
         await take({
           id: newTaskId('replay'),
           source: 'replay',
