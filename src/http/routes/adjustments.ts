@@ -1,5 +1,5 @@
 /** Adjustments that people make. */
-import { type Credits, formatCredits, LARGEST_TOTAL, wholeMicros } from '../../core/credits.ts'
+import { type Credits, formatCredits, LARGEST_AMOUNT, LARGEST_TOTAL, wholeMicros } from '../../core/credits.ts'
 import { isZero, parseDecimal, zero } from '../../core/decimals.ts'
 import { Refusal } from '../../ledger/corrections.ts'
 import { TotalTooLargeError } from '../../ledger/ledger.ts'
@@ -63,7 +63,8 @@ function readAmount(value: unknown): Credits {
   const micros = number === undefined ? undefined : wholeMicros(number, zero)
   if (micros !== undefined && isZero(micros.carry) && micros.amount !== 0n) {
     const size = micros.amount < 0n ? -micros.amount : micros.amount
-    if (size <= LARGEST_TOTAL) return micros.amount
+    // Below that it depends on the group's total.
+    if (size <= LARGEST_AMOUNT) return micros.amount
     throw new BadRequestError(
       `amount: expected at most ${formatCredits(LARGEST_TOTAL)} credits, the largest total of a group, got ${describe(value)}.`,
     )
