@@ -275,9 +275,14 @@ export class Cloud {
       const depths = [value / outer, (value - value / outer) / inner] as const
       const [last, first] = this.#random.chance(0.7) ? depths : (depths.toReversed() as [bigint, bigint])
       this.#shift(series, -depths[0])
-      this.#timeline.after(second, () => this.#shift(series, -depths[1]))
-      this.#timeline.after(second + firstBack, () => this.#shift(series, first))
-      this.#timeline.after(second + firstBack + secondBack, () => this.#shift(series, last))
+      this.#timeline.after(second, () => {
+        // A restart in between leaves less than that: no exporter says a negative total.
+        const { value: left } = this.#look(series)
+        const missing = depths[1] > left ? depths[1] - left : 0n
+        this.#shift(series, missing - depths[1])
+        this.#timeline.after(firstBack, () => this.#shift(series, first > missing ? first - missing : 0n))
+        this.#timeline.after(firstBack + secondBack, () => this.#shift(series, last))
+      })
     }
   }
 
