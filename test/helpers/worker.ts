@@ -78,7 +78,7 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  limitMs = 20_000,
+  limitMs = 60_000,
   everyMs = 20,
 ): Promise<void> {
   const deadline = performance.now() + limitMs
