@@ -58,7 +58,10 @@ export interface CatchUp {
   readonly status: CatchUpStatus
   /** Hands a delivery on without what has to wait. */
   gate(deliver: Deliver): Deliver
-  /** The same for what is pushed: refused until scrapes begin, as what is read later than it would change nothing. */
+  /**
+   * The same for what is pushed: refused until scrapes begin, as what is read later than it would change nothing, and where
+   * something of it has to wait.
+   */
   gateOfPushes(deliver: Deliver): Deliver
   /** Whether a group is just being taken over: what Perun shows of it is not to be met before all its series have begun. */
   withholds(group: string): boolean
@@ -263,7 +266,12 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     gate,
     gateOfPushes: (deliver) => async (delivery) => {
       if (!hasBegun) throw new PushRefusal('busy', 'The worker reads what it missed, and takes pushes after that.')
-      return gate(deliver)(delivery)
+      const passed = pending.size === 0 ? delivery : without(delivery, pending)
+      const lateness = await deliver(passed)
+      // A success would say that they are on the disk. Pushed again, what was recorded just now changes nothing.
+      if (passed.readings.length < delivery.readings.length)
+        throw new PushRefusal('busy', 'Some of it is of sites that are being taken over from another service.')
+      return lateness
     },
     withholds: (group) => withheld.has(group),
     run(begin) {

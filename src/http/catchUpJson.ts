@@ -14,7 +14,10 @@ export function catchUpJson(status: CatchingUp | undefined) {
 /** Why the worker does not do all of its work yet; `undefined` if it does. */
 export function catchUpReason(status: CatchingUp | undefined): string | undefined {
   if (status?.state === 'waiting') {
-    const sites = status.sites.length === 0 ? 'Nothing is scraped' : `Sites ${status.sites.join(', ')} are not charged`
+    const [first, ...more] = status.sites
+    const charged =
+      more.length === 0 ? `Site ${first} is not charged` : `Sites ${status.sites.join(', ')} are not charged`
+    const sites = first === undefined ? 'Nothing is scraped' : charged
     return `Catching up waits: ${status.reason.replace(/\.$/, '')}. ${sites} before that.`
   }
   if (status?.state !== 'reading') return undefined

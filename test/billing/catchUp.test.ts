@@ -212,6 +212,9 @@ suite('a site that another service charged', () => {
     const gated = catchUp.gate(async ({ readings }) => void passed.push(...readings.map(({ series }) => series.site)))
     await gated(deliveryOf([samples.at(-1)!, elsewhere.at(-1)!]))
     expect(passed).toEqual(['9001'])
+    const pushed = catchUp.gateOfPushes(async ({ readings }) => ({ late: readings.length, outdated: 0 }))
+    expect(await pushed(deliveryOf([elsewhere.at(-1)!]))).toMatchObject({ late: 1 })
+    await expect(pushed(deliveryOf([samples.at(-1)!, elsewhere.at(-1)!]))).rejects.toThrow('being taken over')
     expect(catchUp.status).toMatchObject({ state: 'waiting', sites: ['8676'], reason: 'Perun could not answer' })
     answers = known
     await done

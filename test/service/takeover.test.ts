@@ -131,7 +131,7 @@ suite('a group that OS Credits charged', () => {
   test('waits for Perun, and is not begun at a wrong instant', async () => {
     const { perun, json } = await takeOver({ stoppedAt: begin + 90 * SECOND, isPerunDown: true })
     await until('the reason is told', async () =>
-      JSON.stringify(await json('/readyz')).includes('Sites 8676 are not charged before that'),
+      JSON.stringify(await json('/readyz')).includes('Site 8676 is not charged before that'),
     )
     await until('scrapes go on', async () => JSON.stringify((await json('/stats')).targets).includes('"up":true'))
     expect((await json('/api/groups')).total).toBe(0)
