@@ -2,23 +2,16 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Credits } from '../../core/credits.ts'
-import { decimal, formatDecimal } from '../../core/decimals.ts'
+import { formatDecimal } from '../../core/decimals.ts'
 import type { AdjustmentEntry } from '../../core/entries.ts'
-import type {
-  CorrectionFacts,
-  CorrectionLedger,
-  Repricing,
-  RepricingGroup,
-  RepricingLine,
-  StoredCharge,
-} from '../corrections.ts'
+import { toLine, toRepricing, toRepricingGroup } from '../correctionRows.ts'
+import type { CorrectionFacts, CorrectionLedger, Repricing, StoredCharge } from '../corrections.ts'
+import { SELECT_ENTRIES, toEntry } from '../entryRows.ts'
 import type { StoredEntry } from '../ledger.ts'
-import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
+import type { Row } from '../rows.ts'
+import { type SeriesColumns, seriesOf } from '../seriesRows.ts'
 import type { LineWatch } from './notices.ts'
-import { type SeriesColumns, seriesOf } from './registry.ts'
 import { createRemarkWriter } from './remarks.ts'
-
-type Row = Record<string, unknown>
 
 /** Series whose charges are read without letting others work. */
 const SERIES_AT_ONCE = 50
@@ -132,7 +125,7 @@ export function createCorrections(
       return facts.repricing(id)
     },
     async repricingGroups(id, { after, limit }) {
-      return selectGroups.all(id, after ?? null, limit).map(toGroup)
+      return selectGroups.all(id, after ?? null, limit).map(toRepricingGroup)
     },
     async repricingSummary(id) {
       const { groups, series, amount } = selectSummary.get(id)!
@@ -147,38 +140,4 @@ function entryOrNone(row: Row | undefined): StoredEntry | undefined {
 
 function repricingOrNone(row: Row | undefined): Repricing | undefined {
   return row === undefined ? undefined : toRepricing(row)
-}
-
-function toRepricing(row: Row): Repricing {
-  const applied = { at: Number(row.applied_at), actor: row.applied_by as string }
-  const undone = { at: Number(row.undone_at), actor: row.undone_by as string, reason: row.undone_why as string }
-  return {
-    id: row.id as string,
-    metric: row.metric as string,
-    period: { from: Number(row.from_at), to: Number(row.to_at) },
-    perUnit: decimal(row.per_unit as string),
-    reason: row.reason as string,
-    actor: row.actor as string,
-    previewedAt: Number(row.previewed_at),
-    seenEntry: Number(row.seen_entry),
-    ...(row.applied_at !== null && { applied }),
-    ...(row.undone_at !== null && { undone }),
-  }
-}
-
-function toLine(row: Row): RepricingLine {
-  return {
-    series: seriesOf(row as unknown as SeriesColumns),
-    seriesNumber: Number(row.series_id),
-    first: Number(row.first_entry),
-    last: Number(row.last_entry),
-    lastHash: row.last_hash as string,
-    consumption: decimal(row.consumption as string),
-    amount: row.amount as Credits,
-  }
-}
-
-function toGroup(row: Row): RepricingGroup {
-  const facts = { group: row.name as string, used: row.used as Credits, amount: row.amount as Credits }
-  return row.granted === null ? facts : { ...facts, granted: row.granted as string }
 }

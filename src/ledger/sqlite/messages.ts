@@ -1,10 +1,8 @@
 /** What is sent to people and programs; see `../messages.ts` for what is promised. */
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import type { Channel, Message, MessageCounts, MessageLedger, MessageState, Recipient } from '../messages.ts'
-import { toNotice } from './notices.ts'
-
-type Row = Record<string, unknown>
+import type { Channel, MessageCounts, MessageLedger, MessageState, Recipient } from '../messages.ts'
+import { toMessage, toNotice } from '../noticeRows.ts'
 
 /** Closed without a content, because nobody wanted to be told. */
 const ALL_MUTED = 'All of its projects were muted before it was sent'
@@ -118,21 +116,5 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
       }
       return counts satisfies MessageCounts
     },
-  }
-}
-
-function toMessage(row: Row): Message {
-  return {
-    id: Number(row.id),
-    uid: row.uid as string,
-    channel: row.channel as Channel,
-    to: row.recipient as string,
-    openedAt: Number(row.opened_at),
-    state: row.state as MessageState,
-    attempts: Number(row.attempts),
-    ...(row.copy_to !== null && { copyTo: row.copy_to as string }),
-    ...(row.attempted_at !== null && { attemptedAt: Number(row.attempted_at) }),
-    ...(row.ended_at !== null && { endedAt: Number(row.ended_at) }),
-    ...(row.problem !== null && { problem: row.problem as string }),
   }
 }
