@@ -62,6 +62,8 @@ export function createCorrections(
     used: (group) => selectUsed.get(group)?.used as Credits | undefined,
     entry: (number) => entryOrNone(selectEntry.get(number)),
     entryNamed: (id) => entryOrNone(selectNamed.get(id)),
+    entriesNamed: (ids) =>
+      new Map(ids.map((id) => entryOrNone(selectNamed.get(id))).flatMap((entry) => (entry ? [[entry.id, entry]] : []))),
     repricing: (id) => repricingOrNone(selectRepricing.get(id)),
     repricings: () => selectRepricings.all().map(toRepricing),
     *lines(id) {

@@ -1,0 +1,93 @@
+/** Looks whether groups reached a line of their grant, in the transaction that changed a total or a grant. */
+import type { Credits } from '../../core/credits.ts'
+import type { Instant } from '../../core/time.ts'
+import { lookAtLines } from '../lines.ts'
+import type { Notice, NoticeState } from '../notices.ts'
+import type { Database } from './database.ts'
+import { locks } from './locks.ts'
+import { one, type Sql } from './sql.ts'
+
+export interface LineWatch {
+  /**
+   * The caller holds the group.
+   *
+   * @param grantBefore The grant as it was, if that may have changed; none if the group is only now opened.
+   */
+  look(
+    sql: Sql,
+    group: string,
+    facts: { at: Instant; entry?: number; grantBefore?: { text: string | undefined } },
+  ): Promise<void>
+}
+
+/** @param percents Parts of a grant at which people are told, rising. */
+export function createLineWatch(percents: readonly number[]): LineWatch {
+  return {
+    async look(sql, group, { at, entry, grantBefore }) {
+      const row = await one<{ granted: string | null; opened: bigint; used: Credits }>(sql.all(SELECT_SHOWN, group))
+      if (row === undefined) return
+      const { used } = row
+      const view = lookAtLines({ used, granted: row.opened === 1n ? row.granted : null, grantBefore, percents })
+      const facts = { group, kind: 'threshold', granted: view.granted, used, at } as const
+      for (const { line, isTold } of view.reached) {
+        const notice = { ...facts, line, ...(entry !== undefined && { entry }) }
+        await writeNotice(sql, notice, isTold ? 'waiting' : 'passed')
+      }
+      await sql.run('UPDATE groups SET next_line = $1 WHERE name = $2', view.next, group)
+    },
+  }
+}
+
+/** Only what Perun shows counts. */
+const SELECT_SHOWN = `SELECT granted, opened, (used - (SELECT coalesce(sum(charged), 0) FROM accounts
+  WHERE group_name = name AND contact <> 'active'))::bigint AS used FROM groups WHERE name = $1`
+
+/**
+ * Writes a notice that is not there yet; one of a muted group is told to nobody. The caller holds the group. Returns the state
+ * it got, if it is new.
+ */
+export async function writeNotice(sql: Sql, notice: Notice, wanted: NoticeState): Promise<NoticeState | undefined> {
+  const { group, kind, line, granted, used, at, entry } = notice
+  const row = await one<{ state: NoticeState }>(
+    sql.all(
+      `INSERT INTO notices (group_name, kind, line, granted, used, at, entry, state)
+        SELECT $1, $2, $3, $4, $5, $6, $7,
+          CASE WHEN $8::text = 'waiting' AND EXISTS (SELECT 1 FROM mutes WHERE group_name = $1) THEN 'muted' ELSE $8::text END
+        WHERE NOT EXISTS (SELECT 1 FROM notices WHERE (group_name, kind, line, granted) = ($1, $2, $3, $4))
+        RETURNING state`,
+      ...[group, kind, line, granted, used, at, entry, wanted],
+    ),
+  )
+  return row?.state
+}
+
+/** Groups whose next line is computed in one statement. */
+const PAGE = 2_000
+
+/** Computes the next line of each group anew if other lines are watched than the last time. */
+export async function watchLines(database: Database, percents: readonly number[]): Promise<void> {
+  const wanted = percents.join()
+  await database.transact(async (sql) => {
+    const known = await one<{ percents: string }>(sql.all('SELECT percents FROM watched_lines'))
+    if (known?.percents === wanted) return
+    // Only one of several workers that start does it.
+    await sql.all('SELECT pg_advisory_xact_lock($1, 0)', locks.migration)
+    for (let after = ''; ; ) {
+      const rows = await sql.all<{ name: string; used: Credits; granted: string }>(
+        `SELECT name, used, granted FROM groups WHERE opened = 1 AND granted IS NOT NULL AND name > $1
+          ORDER BY name LIMIT ${PAGE} FOR NO KEY UPDATE`,
+        after,
+      )
+      const nexts = rows.map(({ used, granted }) => lookAtLines({ used, granted, percents }).next)
+      await sql.run(
+        `UPDATE groups SET next_line = wanted.next FROM unnest($1::text[], $2::bigint[]) AS wanted (name, next)
+          WHERE groups.name = wanted.name COLLATE "C"`,
+        ...[rows.map(({ name }) => name), nexts],
+      )
+      if (rows.length < PAGE) break
+      after = rows.at(-1)!.name
+    }
+    await sql.run('DELETE FROM watched_lines')
+    await sql.run('INSERT INTO watched_lines (percents) VALUES ($1)', wanted)
+  })
+}

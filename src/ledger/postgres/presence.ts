@@ -1,0 +1,93 @@
+/**
+ * Locks that a process holds for as long as it is there: that it has the ledger open, and which targets it scrapes. They
+ * belong to one connection; PostgreSQL drops them when that ends, however it ends.
+ */
+import { hash } from 'node:crypto'
+import type pg from 'pg'
+import type { Claim, Claims } from '../claims.ts'
+import { LedgerError } from '../ledger.ts'
+import type { Database } from './database.ts'
+import { locks } from './locks.ts'
+
+export interface Presence extends Claims {
+  /** @throws {LedgerError} if somebody has the ledger for himself, or, to have it so, if somebody has it open. */
+  begin(how: 'shared' | 'alone'): Promise<void>
+  end(): Promise<void>
+}
+
+interface Held {
+  readonly client: pg.Client
+  readonly claims: Map<string, AbortController>
+}
+
+export function createPresence(database: Database): Presence {
+  let held: Promise<Held> | undefined
+  let how: 'shared' | 'alone' = 'shared'
+  let isOver = false
+
+  async function connect(): Promise<Held> {
+    const client = await database.connect()
+    const claims = new Map<string, AbortController>()
+    client.once('end', () => {
+      held = undefined
+      for (const controller of claims.values()) controller.abort()
+    })
+    const lock = how === 'alone' ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared'
+    if (await lockWith(client, lock, locks.presence, 0)) return { client, claims }
+    await client.end()
+    throw new LedgerError(inUse(database.place, how))
+  }
+
+  /** A connection that was lost is made anew by whoever needs it next. */
+  function current(): Promise<Held> {
+    if (isOver) return Promise.reject(new LedgerError(`The ledger ${database.place} is closed.`))
+    held ??= connect().catch((error) => {
+      held = undefined
+      throw error
+    })
+    return held
+  }
+
+  return {
+    async begin(wanted) {
+      how = wanted
+      await current()
+    },
+    async claim(target): Promise<Claim | undefined> {
+      const { client, claims } = await current()
+      if (claims.has(target)) return undefined
+      const key = keyOf(target)
+      if (!(await lockWith(client, 'pg_try_advisory_lock', locks.target, key))) return undefined
+      const controller = new AbortController()
+      claims.set(target, controller)
+      return {
+        lost: controller.signal,
+        async release() {
+          if (!claims.delete(target) || controller.signal.aborted) return
+          await lockWith(client, 'pg_advisory_unlock', locks.target, key).catch(() => {})
+        },
+      }
+    },
+    async end() {
+      isOver = true
+      const last = await held?.catch(() => undefined)
+      await last?.client.end()
+    },
+  }
+}
+
+async function lockWith(client: pg.Client, what: string, first: number, second: number): Promise<boolean> {
+  const { rows } = await client.query(`SELECT ${what}($1, $2) AS done`, [first, second])
+  return rows[0].done === true
+}
+
+/** A number of 32 bits. Two targets that share one are scraped by one replica, one of them late: it is tried again. */
+function keyOf(target: string): number {
+  return Buffer.from(hash('sha256', target, 'hex'), 'hex').readInt32BE()
+}
+
+function inUse(place: string, how: 'shared' | 'alone'): string {
+  return how === 'alone'
+    ? `The ledger ${place} is in use by a worker: stop all of them first.`
+    : `The ledger ${place} is being moved by \`os-credits migrate-ledger\`: wait until it is done.`
+}

@@ -1,0 +1,80 @@
+/**
+ * Lets settlements of groups that are published at the same time share a transaction, as a commit waits for the disk. They
+ * are written in the order in which they were asked for; while some are written, the next ones gather.
+ */
+import type { Settlement } from '../ledger.ts'
+import type { Database } from './database.ts'
+import { lockGroups } from './groupLocks.ts'
+import { lockHolds } from './holdRows.ts'
+import type { SettlementWriter } from './settlements.ts'
+
+export interface Settler {
+  settle(settlement: Settlement, options?: { readonly urgent?: boolean }): Promise<void>
+  /** Whether a settlement of the group is asked for and not written yet. */
+  isWaiting(group: string): boolean
+  /** Resolves when all that waits is written. */
+  flush(): Promise<void>
+}
+
+interface Waiting {
+  readonly settlement: Settlement
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What is not urgent waits so long for others, in milliseconds. */
+const PATIENCE = 100
+
+export function createSettler(database: Database, write: SettlementWriter): Settler {
+  let waiting: Waiting[] = []
+  let writing: readonly Waiting[] = []
+  let current: Promise<void> = Promise.resolve()
+  let soon: NodeJS.Immediate | undefined
+  let later: NodeJS.Timeout | undefined
+
+  function flush(): Promise<void> {
+    clearImmediate(soon)
+    clearTimeout(later)
+    soon = undefined
+    later = undefined
+    current = current.then(writeAll)
+    return current
+  }
+
+  async function writeAll(): Promise<void> {
+    const batch = waiting
+    if (batch.length === 0) return
+    waiting = []
+    writing = batch
+    try {
+      await writeTogether(batch)
+      for (const { resolve } of batch) resolve()
+    } catch (error) {
+      // One that cannot be written keeps no other from being.
+      if (batch.length === 1) batch[0]!.reject(error)
+      else for (const each of batch) await writeTogether([each]).then(each.resolve, each.reject)
+    } finally {
+      writing = []
+    }
+  }
+
+  async function writeTogether(batch: readonly Waiting[]): Promise<void> {
+    await database.transact(async (sql) => {
+      await lockGroups(sql, [...new Set(batch.map(({ settlement }) => settlement.group))])
+      const keys = batch.flatMap(({ settlement: { holds = [], released = [] } }) => [...holds, ...released])
+      if (keys.length > 0) await lockHolds(sql, [...new Set(keys.map(({ key }) => key))])
+      for (const { settlement } of batch) await write(sql, settlement)
+    })
+  }
+
+  return {
+    settle: (settlement, { urgent = true } = {}) =>
+      new Promise<void>((resolve, reject) => {
+        waiting.push({ settlement, resolve, reject })
+        if (urgent) soon ??= setImmediate(() => void flush())
+        else later ??= setTimeout(() => void flush(), PATIENCE)
+      }),
+    isWaiting: (group) => [...waiting, ...writing].some(({ settlement }) => settlement.group === group),
+    flush,
+  }
+}
