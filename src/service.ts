@@ -3,6 +3,7 @@
  *
  * It answers before it scrapes, and goes on answering while it stops; the ledger closes last.
  */
+import type { LedgerLocation } from './config/ledgerLocation.ts'
 import { describeSettings } from './config/settings.ts'
 import { formatCredits } from './core/credits.ts'
 import { approximate, parseDecimal } from './core/decimals.ts'
@@ -10,7 +11,8 @@ import { SECOND, systemClock } from './core/time.ts'
 import { createHttpServer } from './http/app.ts'
 import { createForecasts } from './ledger/forecasts.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import { spaceOf } from './ledger/sqlite/space.ts'
+import { openPostgresLedger, type PostgresLedger } from './ledger/postgres/ledger.ts'
+import { type Space, spaceOf } from './ledger/sqlite/space.ts'
 import { assembleNotifying } from './notifying.ts'
 import type { Logging } from './telemetry/logger.ts'
 import { type GroupNumbers, shared } from './telemetry/metrics.ts'
@@ -42,7 +44,8 @@ export const STOP_GRACE = 120 * SECOND
 export async function startService(parts: ServiceParts): Promise<Service> {
   const { settings, logging, metrics, clock = systemClock } = parts
   const log = logging.logger('service')
-  const worker = assembleWorker(parts)
+  const served = await openShared(parts)
+  const worker = assembleWorker(parts, { ledger: served })
   const { ledger, source, lanes, outbox } = worker
   const forecasts = createForecasts({ ledger, clock })
   const notifying = assembleNotifying(parts, ledger, forecasts, worker.peopleOf)
@@ -73,7 +76,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })
-  provideMetrics(parts, worker)
+  provideMetrics(parts, worker, () => spaceOfLedger(settings.ledger, served))
   const address = await http.listen().catch(async (error: unknown) => {
     await worker.close()
     throw error
@@ -109,10 +112,34 @@ async function within(grace: number, work: Promise<void>): Promise<void> {
   clearTimeout(timer)
 }
 
-function provideMetrics({ metrics, settings }: ServiceParts, { ledger, lanes, outbox }: Worker): void {
+/** A ledger of a server, which takes a while to open; that of a file is opened by the worker. */
+async function openShared({ settings, metrics }: ServiceParts): Promise<PostgresLedger | undefined> {
+  if (settings.ledger.kind !== 'postgres') return undefined
+  const onCommit = (seconds: number) => metrics.commitSeconds.observe(seconds)
+  const connections = settings.workers + OTHER_CONNECTIONS
+  return openPostgresLedger(settings.ledger.url, { onCommit, notifyAt: settings.notifyAt, connections })
+}
+
+/** For scrapes, pages and whoever tells people, beside a connection for each group that is published. */
+const OTHER_CONNECTIONS = 4
+
+/** A server's disk cannot be seen from here. */
+async function spaceOfLedger(
+  location: LedgerLocation,
+  served: PostgresLedger | undefined,
+): Promise<Partial<Space> | undefined> {
+  if (location.kind === 'sqlite') return spaceOf(location.path)
+  return { bytes: await served!.bytes() }
+}
+
+function provideMetrics(
+  { metrics, settings }: ServiceParts,
+  { ledger, lanes, outbox }: Worker,
+  readSpace: () => Promise<Partial<Space> | undefined>,
+): void {
   // A ledger in trouble must not hide all other metrics.
   const summary = shared(() => ledger.summary().catch(() => undefined))
-  const space = shared(() => spaceOf(settings.ledger.path))
+  const space = shared(() => readSpace().catch(() => undefined))
   metrics.provide({
     queueSize: () => lanes?.waiting ?? 0,
     lanes: () => lanes?.working ?? 0,

@@ -8,6 +8,7 @@ import type { Meters } from '../core/meters.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import { type Declaration, declarations, type Name, type Values } from './declarations.ts'
 import { type Effective, type Environment, type Files, type Given, readNamed, readValues } from './environment.ts'
+import { type LedgerLocation, secretsOfLedger } from './ledgerLocation.ts'
 import { type LogLevel, quoteAddress } from './parsers.ts'
 import type { Report } from './place.ts'
 import { defaultMeters, metersToBill, readPrices } from './prices.ts'
@@ -28,7 +29,7 @@ export interface Settings {
   readonly maxSeries: number
   /** What is done with growth that no pace explains in a small site. */
   readonly smallSites: SmallSites
-  readonly ledger: { readonly path: string }
+  readonly ledger: LedgerLocation
   /** Without it nothing is published. */
   readonly perun?: PerunSettings
   readonly workers: number
@@ -135,11 +136,12 @@ export function describeSettings(settings: Settings): Record<string, string> {
 }
 
 /** All texts that no line of the log may hold, also as they are encoded in a header or stand in an address. */
-export function secretsOf({ scrape, perun, http, targets, mail, webhooks }: Settings): string[] {
+export function secretsOf({ scrape, perun, http, targets, mail, webhooks, ledger }: Settings): string[] {
   const logins = targets.flatMap(({ url }) => loginsIn(new URL(url)))
   const basic = perun && basicCredentials(perun.login, perun.password)
   const notifying = [...loginAtMail(mail), webhooks?.key, ...(webhooks?.urls ?? [])]
-  const all = [scrape.token, perun?.password, basic, http.keys.operator, http.keys.reader, ...logins, ...notifying]
+  const keys = [http.keys.operator, http.keys.reader]
+  const all = [scrape.token, perun?.password, basic, ...keys, ...logins, ...notifying, ...secretsOfLedger(ledger)]
   return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
 }
 

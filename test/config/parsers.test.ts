@@ -169,19 +169,6 @@ suite('A level of the log', () => {
   })
 })
 
-suite('The place of the ledger', () => {
-  test('is a file of SQLite', () => {
-    expect(
-      results(parsers.ledgerLocation, ['sqlite:data/credits.db', 'sqlite:/var/lib/credits.db', 'sqlite::memory:']),
-    ).toEqual([{ path: 'data/credits.db' }, { path: '/var/lib/credits.db' }, { path: ':memory:' }])
-    expectRefused(parsers.ledgerLocation, ['', 'sqlite:', 'sqlite://x/y', 'data/credits.db', 'mysql://x/y'])
-  })
-
-  test('in PostgreSQL comes with a later version', () => {
-    expect(() => parsers.ledgerLocation('postgres://ann:secret@db/credits')).toThrow('comes with a later version')
-  })
-})
-
 suite('A name', () => {
   test('of an attribute is a full one of the right entity', () => {
     const parse = parsers.attributeName('group')

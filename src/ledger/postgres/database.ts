@@ -1,8 +1,7 @@
 /** Connections to a database, and transactions in it that are repeated when another one was in the way. */
-import { userInfo } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
-import { LedgerError } from '../ledger.ts'
+import { placeOf, readAddress } from './address.ts'
 import { type Sql, sqlOf } from './sql.ts'
 import { cannotUse, isInTheWay, isLost } from './trouble.ts'
 
@@ -47,9 +46,9 @@ const BEGIN: Readonly<Record<TransactionMode, string>> = {
 }
 
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
-  const place = withoutPassword(url)
+  const place = placeOf(url)
   const config = {
-    connectionString: withUser(url),
+    ...readAddress(url),
     connectionTimeoutMillis: limits.connect,
     statement_timeout: limits.statement,
     lock_timeout: limits.lock,
@@ -155,20 +154,4 @@ function explained(sql: Sql, place: string): Sql {
     run: (text, ...parameters) => attempt(() => sql.run(text, ...parameters)),
     script: (text) => attempt(() => sql.script(text)),
   }
-}
-
-/** @throws {LedgerError} if it is no address; the message does not have it, for it may hold a password. */
-export function withoutPassword(url: string): string {
-  const address = URL.parse(url)
-  if (address === null) throw new LedgerError('The address of the ledger cannot be read.')
-  address.password = ''
-  for (const name of [...address.searchParams.keys()]) if (name !== 'sslmode') address.searchParams.delete(name)
-  return String(address)
-}
-
-/** As PostgreSQL's own programs do it: who runs this one, if no user is given. */
-function withUser(url: string): string {
-  const address = URL.parse(url)!
-  if (address.username === '') address.username = encodeURIComponent(userInfo().username)
-  return String(address)
 }
