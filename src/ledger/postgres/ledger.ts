@@ -80,6 +80,7 @@ function ledgerIn(
 
   /** Why the last readings were not recorded, if they were not: they need more space than what `check` tries. */
   let refusal: string | undefined
+  let closed: Promise<void> | undefined
 
   return {
     ...createReader(database),
@@ -144,10 +145,9 @@ function ledgerIn(
       const row = await one<{ size: bigint }>(sql.all('SELECT pg_database_size(current_database()) AS size'))
       return Number(row!.size)
     },
-    async close() {
-      await settler.flush()
-      await presence.end()
-      await database.close()
+    close() {
+      closed ??= settler.flush().then(presence.end).then(database.close)
+      return closed
     },
   }
 }

@@ -8,6 +8,7 @@ import type { Claim, Claims } from '../claims.ts'
 import { LedgerError } from '../ledger.ts'
 import type { Database } from './database.ts'
 import { locks } from './locks.ts'
+import { cannotUse, isLost } from './trouble.ts'
 
 export interface Presence extends Claims {
   /** @throws {LedgerError} if somebody has the ledger for himself, or, to have it so, if somebody has it open. */
@@ -15,9 +16,11 @@ export interface Presence extends Claims {
   end(): Promise<void>
 }
 
+/** A connection with what is claimed by it. */
 interface Held {
   readonly client: pg.Client
   readonly claims: Map<string, AbortController>
+  lose(): void
 }
 
 export function createPresence(database: Database): Presence {
@@ -28,12 +31,14 @@ export function createPresence(database: Database): Presence {
   async function connect(): Promise<Held> {
     const client = await database.connect()
     const claims = new Map<string, AbortController>()
-    client.once('end', () => {
+    const lose = () => {
       held = undefined
       for (const controller of claims.values()) controller.abort()
-    })
+      claims.clear()
+    }
+    for (const event of ['error', 'end'] as const) client.once(event, lose)
     const lock = how === 'alone' ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared'
-    if (await lockWith(client, lock, locks.presence, 0)) return { client, claims }
+    if (await lockWith(client, lock, locks.presence, 0)) return { client, claims, lose }
     await client.end()
     throw new LedgerError(inUse(database.place, how))
   }
@@ -48,24 +53,43 @@ export function createPresence(database: Database): Presence {
     return held
   }
 
+  async function claimBy(by: Held, target: string): Promise<Claim | undefined> {
+    const { client, claims } = by
+    if (claims.has(target)) return undefined
+    const controller = new AbortController()
+    claims.set(target, controller)
+    const key = keyOf(target)
+    const isClaimed = await lockWith(client, 'pg_try_advisory_lock', locks.target, key).catch((error) => {
+      claims.delete(target)
+      if (isLost(error)) by.lose()
+      throw error
+    })
+    if (!isClaimed) {
+      claims.delete(target)
+      return undefined
+    }
+    return {
+      lost: controller.signal,
+      async release() {
+        if (claims.get(target) !== controller) return
+        claims.delete(target)
+        await lockWith(client, 'pg_advisory_unlock', locks.target, key).catch(() => by.lose())
+      },
+    }
+  }
+
   return {
     async begin(wanted) {
       how = wanted
       await current()
     },
-    async claim(target): Promise<Claim | undefined> {
-      const { client, claims } = await current()
-      if (claims.has(target)) return undefined
-      const key = keyOf(target)
-      if (!(await lockWith(client, 'pg_try_advisory_lock', locks.target, key))) return undefined
-      const controller = new AbortController()
-      claims.set(target, controller)
-      return {
-        lost: controller.signal,
-        async release() {
-          if (!claims.delete(target) || controller.signal.aborted) return
-          await lockWith(client, 'pg_advisory_unlock', locks.target, key).catch(() => {})
-        },
+    async claim(target) {
+      try {
+        return await claimBy(await current(), target)
+      } catch (error) {
+        if (!isLost(error)) throw cannotUse(database.place, error)
+        // That it is lost is often only found out by using it.
+        return claimBy(await current(), target)
       }
     },
     async end() {
@@ -81,7 +105,7 @@ async function lockWith(client: pg.Client, what: string, first: number, second: 
   return rows[0].done === true
 }
 
-/** A number of 32 bits. Two targets that share one are scraped by one replica, one of them late: it is tried again. */
+/** A number of 32 bits. Two targets that share one are scraped by one replica after all. */
 function keyOf(target: string): number {
   return Buffer.from(hash('sha256', target, 'hex'), 'hex').readInt32BE()
 }
