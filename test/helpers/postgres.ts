@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import pg from 'pg'
 
 export interface TestServer {
@@ -74,7 +74,7 @@ async function startEmbedded(isDurable: boolean): Promise<{ url: string; stop():
   const native = nativeFolder(folder)
   const data = join(folder, 'data')
   mkdirSync(data, { mode: 0o700 })
-  if (owner.uid !== undefined) chownSync(data, owner.uid, owner.gid)
+  if (owner.uid !== undefined) for (const each of [folder, data]) chownSync(each, owner.uid, owner.gid)
   const options = ['--auth=trust', '--username=tester', '--encoding=UTF8', '--no-locale', '--no-sync', '-D', data]
   const { status, stderr, error } = spawnSync(join(native, 'bin/initdb'), options, { ...owner, encoding: 'utf8' })
   if (status !== 0) throw new Error(`initdb failed: ${error ?? stderr}`)
@@ -90,9 +90,13 @@ async function startEmbedded(isDurable: boolean): Promise<{ url: string; stop():
   ]
   // The shell waits for the end of its input, which comes with the end of this process, however it ends. Then the server
   // stops at once, without writing what nobody reads any more.
-  const script = '"$0" "$@" & pid=$!; read _; kill -QUIT $pid; wait $pid'
+  const script = '"$0" "$@" & pid=$!; read _; kill -QUIT $pid; wait $pid; rm -rf "$FOLDER"'
   const command = [join(native, 'bin/postgres'), '-D', data, '-p', String(port), ...settings]
-  const child = spawn('sh', ['-c', script, ...command], { ...owner, stdio: ['pipe', 'ignore', 'pipe'] })
+  const child = spawn('sh', ['-c', script, ...command], {
+    ...owner,
+    env: { ...process.env, FOLDER: folder },
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   await ready(child.stderr)
   return {
@@ -107,22 +111,25 @@ async function startEmbedded(isDurable: boolean): Promise<{ url: string; stop():
 
 /** Where the binaries are: copied where nobody may read them, with the links that their package makes by a script. */
 function nativeFolder(folder: string): string {
-  const { status } = spawnSync(join(packages, 'native/bin/postgres'), ['--version'], owner)
-  const native = status === 0 ? join(packages, 'native') : join(folder, 'native')
-  if (status !== 0) cpSync(join(packages, 'native'), native, { recursive: true })
-  const links = JSON.parse(readFileSync(join(packages, 'native/pg-symlinks.json'), 'utf8')) as {
-    source: string
-    target: string
-  }[]
-  for (const { source, target } of links) {
-    const path = join(dirname(native), target)
+  const installed = join(packages, 'native')
+  makeLinks(packages)
+  const { status } = spawnSync(join(installed, 'bin/postgres'), ['--version'], owner)
+  if (status === 0) return installed
+  const native = join(folder, 'native')
+  cpSync(installed, native, { recursive: true })
+  makeLinks(folder)
+  return native
+}
+
+function makeLinks(folder: string): void {
+  const list = readFileSync(join(packages, 'native/pg-symlinks.json'), 'utf8')
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
     try {
-      symlinkSync(basename(source), path)
+      symlinkSync(basename(source), join(folder, target))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
-  return native
 }
 
 async function ready(stderr: NodeJS.ReadableStream): Promise<void> {

@@ -280,12 +280,14 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
     test('says so when a connection is cut in the middle, has nothing of it, and takes it again', async () => {
       const each = await open()
       await follow(each, 'alpha', [[0, '1']])
+      const cuts: Promise<unknown>[] = []
       const cut = each.correct((facts) => {
         facts.used('alpha')
-        void cutConnections()
+        cuts.push(cutConnections())
         return { entries: [adjustment('fee', 1n)] }
       })
       await expect(cut).rejects.toThrow(/connection was lost|the server stops/)
+      await Promise.all(cuts)
       expect(await each.account('alpha')).toMatchObject({ used: 0n })
       await each.correct(() => ({ entries: [adjustment('fee', 1n)] }))
       expect(await each.account('alpha')).toMatchObject({ used: 1n })

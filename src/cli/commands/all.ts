@@ -9,6 +9,7 @@ import { historyCommand } from './history.ts'
 import { holdCommand } from './hold.ts'
 import { holdsCommand } from './holds.ts'
 import { logsCommand } from './logs.ts'
+import { migrateLedgerCommand } from './migrateLedger.ts'
 import { planCommand } from './plan.ts'
 import { repriceCommands } from './reprice.ts'
 import { statusCommand } from './status.ts'
@@ -29,4 +30,5 @@ export const commands: readonly Command[] = [
   logsCommand,
   planCommand,
   verifyCommand,
+  migrateLedgerCommand,
 ]

@@ -88,13 +88,13 @@ async function write(
   lines: LineWatch,
   entries: readonly AdjustmentEntry[],
 ): Promise<string[]> {
-  const changed: string[] = []
-  for (const [group, own] of Map.groupBy(entries, (entry) => entry.group)) {
-    if ((await writeRemarks(sql, numbers, group, own)) === 0) continue
-    await sql.run('UPDATE groups SET dirty = 1 WHERE name = $1', group)
-    await lines.look(sql, group, { at: own[0]!.recordedAt })
-    changed.push(group)
-  }
+  const changed = await writeRemarks(sql, numbers, entries)
+  await sql.run('UPDATE groups SET dirty = 1 WHERE name = ANY($1::text[])', changed)
+  const at = new Map(entries.toReversed().map(({ group, recordedAt }) => [group, recordedAt]))
+  await lines.look(
+    sql,
+    changed.map((group) => ({ group, at: at.get(group)! })),
+  )
   return changed
 }
 

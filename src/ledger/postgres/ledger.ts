@@ -50,6 +50,7 @@ export async function openPostgresLedger(url: string, options: PostgresOptions =
   try {
     await migrate(database)
     await presence.begin('shared')
+    await expectWhole(database)
     const numbers = createNumbers(database)
     await numbers.prepare()
     await watchLines(database, notifyAt)
@@ -60,6 +61,15 @@ export async function openPostgresLedger(url: string, options: PostgresOptions =
     await database.close()
     throw cannotOpen(database.place, error)
   }
+}
+
+/** What `src/move/` has not finished is no ledger. */
+async function expectWhole({ sql, place }: Database): Promise<void> {
+  const row = await one<{ moving: boolean }>(sql.all("SELECT to_regclass('moving') IS NOT NULL AS moving"))
+  if (!row!.moving) return
+  throw new LedgerError(
+    `The ledger ${place} was moved in part only: finish that with \`os-credits migrate-ledger\`, or begin anew.`,
+  )
 }
 
 function ledgerIn(

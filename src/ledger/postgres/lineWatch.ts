@@ -7,40 +7,65 @@ import type { Database } from './database.ts'
 import { locks } from './locks.ts'
 import { one, type Sql } from './sql.ts'
 
+/** A group to look at. */
+export interface Look {
+  readonly group: string
+  readonly at: Instant
+  readonly entry?: number | undefined
+  /** The grant as it was, if that may have changed; no text if the group is only now opened. */
+  readonly grantBefore?: { readonly text: string | undefined } | undefined
+}
+
 export interface LineWatch {
-  /**
-   * The caller holds the group.
-   *
-   * @param grantBefore The grant as it was, if that may have changed; none if the group is only now opened.
-   */
-  look(
-    sql: Sql,
-    group: string,
-    facts: { at: Instant; entry?: number; grantBefore?: { text: string | undefined } },
-  ): Promise<void>
+  /** The caller holds the groups. */
+  look(sql: Sql, looks: readonly Look[]): Promise<void>
 }
 
 /** @param percents Parts of a grant at which people are told, rising. */
 export function createLineWatch(percents: readonly number[]): LineWatch {
   return {
-    async look(sql, group, { at, entry, grantBefore }) {
-      const row = await one<{ granted: string | null; opened: bigint; used: Credits }>(sql.all(SELECT_SHOWN, group))
-      if (row === undefined) return
-      const { used } = row
-      const view = lookAtLines({ used, granted: row.opened === 1n ? row.granted : null, grantBefore, percents })
-      const facts = { group, kind: 'threshold', granted: view.granted, used, at } as const
-      for (const { line, isTold } of view.reached) {
-        const notice = { ...facts, line, ...(entry !== undefined && { entry }) }
-        await writeNotice(sql, notice, isTold ? 'waiting' : 'passed')
+    async look(sql, looks) {
+      if (looks.length === 0) return
+      const byGroup = new Map(looks.map((each) => [each.group, each]))
+      const rows = await sql.all<ShownRow>(SELECT_SHOWN, [...byGroup.keys()])
+      const nexts: (Credits | null)[] = []
+      for (const { name: group, used, granted, opened } of rows) {
+        const { at, entry, grantBefore } = byGroup.get(group)!
+        const view = lookAtLines({ used, granted: opened === 1n ? granted : null, grantBefore, percents })
+        const facts = { group, kind: 'threshold', granted: view.granted, used, at } as const
+        for (const { line, isTold } of view.reached) {
+          const notice = { ...facts, line, ...(entry !== undefined && { entry }) }
+          await writeNotice(sql, notice, isTold ? 'waiting' : 'passed')
+        }
+        nexts.push(view.next)
       }
-      await sql.run('UPDATE groups SET next_line = $1 WHERE name = $2', view.next, group)
+      await setNextLines(sql, rows, nexts)
     },
   }
 }
 
+interface ShownRow {
+  readonly name: string
+  readonly granted: string | null
+  readonly opened: bigint
+  readonly used: Credits
+}
+
 /** Only what Perun shows counts. */
-const SELECT_SHOWN = `SELECT granted, opened, (used - (SELECT coalesce(sum(charged), 0) FROM accounts
-  WHERE group_name = name AND contact <> 'active'))::bigint AS used FROM groups WHERE name = $1`
+const SELECT_SHOWN = `SELECT name, granted, opened, (used - (SELECT coalesce(sum(charged), 0) FROM accounts
+  WHERE group_name = name AND contact <> 'active'))::bigint AS used FROM groups WHERE name = ANY($1::text[]) ORDER BY name`
+
+async function setNextLines(
+  sql: Sql,
+  rows: readonly { readonly name: string }[],
+  nexts: readonly (Credits | null)[],
+): Promise<void> {
+  await sql.run(
+    `UPDATE groups SET next_line = wanted.next FROM unnest($1::text[], $2::bigint[]) AS wanted (name, next)
+      WHERE groups.name = wanted.name COLLATE "C" AND next_line IS DISTINCT FROM wanted.next`,
+    ...[rows.map(({ name }) => name), nexts],
+  )
+}
 
 /**
  * Writes a notice that is not there yet; one of a muted group is told to nobody. The caller holds the group. Returns the state
@@ -79,11 +104,7 @@ export async function watchLines(database: Database, percents: readonly number[]
         after,
       )
       const nexts = rows.map(({ used, granted }) => lookAtLines({ used, granted, percents }).next)
-      await sql.run(
-        `UPDATE groups SET next_line = wanted.next FROM unnest($1::text[], $2::bigint[]) AS wanted (name, next)
-          WHERE groups.name = wanted.name COLLATE "C"`,
-        ...[rows.map(({ name }) => name), nexts],
-      )
+      await setNextLines(sql, rows, nexts)
       if (rows.length < PAGE) break
       after = rows.at(-1)!.name
     }

@@ -32,8 +32,14 @@ export function createRecorder(numbers: Numbers, lines: LineWatch): Recorder {
     const { at, changes, notes, holds, released, withdrawn, heldGrowths } = recording
     const idOf = await numberSeries(sql, recording)
     const freeName = await freeNames(sql, changes, idOf)
-    const opened = await saveHolds(sql, holds, at)
-    await releaseHolds(sql, released, at, 'No longer so.')
+    const opened = await saveHolds(
+      sql,
+      holds.map((hold) => ({ ...hold, at })),
+    )
+    await releaseHolds(
+      sql,
+      released.map((key) => ({ key, at, why: 'No longer so.' })),
+    )
     await writeGrowths(sql, heldGrowths, idOf)
     await withdraw(sql, withdrawn, idOf, at)
     await writeNotes(sql, notes, idOf)
@@ -61,9 +67,11 @@ export function createRecorder(numbers: Numbers, lines: LineWatch): Recorder {
     if (inAccounts.length < totals.length || inGroups.length < ofGroups.length)
       throw tooLarge(totals, inAccounts, inGroups)
     const entries = new Map(ofGroups.map(({ group, entry }) => [group, entry]))
-    for (const { name, is_line_reached } of inGroups) {
-      if (is_line_reached) await lines.look(sql, name, { at, entry: entries.get(name)! })
-    }
+    const reached = inGroups.filter(({ is_line_reached }) => is_line_reached)
+    await lines.look(
+      sql,
+      reached.map(({ name }) => ({ group: name, at, entry: entries.get(name) })),
+    )
   }
 
   return { load, write }

@@ -1,99 +1,188 @@
-/** What publishing writes of a group. */
-import { type Drift, type Intention, OvertakenError, type Settlement } from '../ledger.ts'
+/** What publishing writes, of many groups at once. */
+import { type Intention, OvertakenError, type Settlement } from '../ledger.ts'
 import { releaseHolds, saveHolds } from './holdRows.ts'
 import type { LineWatch } from './lineWatch.ts'
 import type { Numbers } from './numbers.ts'
 import { writeRemarks } from './remarks.ts'
-import { one, type Sql } from './sql.ts'
+import type { Sql } from './sql.ts'
 
-/** Writes a settlement; the caller holds the group. */
-export type SettlementWriter = (sql: Sql, settlement: Settlement) => Promise<void>
+/** Writes settlements of different groups; the caller holds these. */
+export type SettlementWriter = (sql: Sql, settlements: readonly Settlement[]) => Promise<void>
 
 export function createSettlementWriter(numbers: Numbers, lines: LineWatch): SettlementWriter {
-  return async (sql, settlement) => {
-    const { group, at, entries, published } = settlement
-    if (entries !== undefined) await writeRemarks(sql, numbers, group, entries)
-    for (const { site, contact, retryAt } of settlement.contacts ?? []) {
-      await sql.run(SET_CONTACT, contact, retryAt, group, site)
-    }
-    for (const drift of settlement.drifts ?? []) await writeDrift(sql, group, drift, at)
-    if (settlement.holds !== undefined) {
-      await saveHolds(sql, settlement.holds, at)
-      // What is on hold is tried again, also if nothing grew.
-      await sql.run('UPDATE groups SET dirty = 1 WHERE name = $1', group)
-    }
-    for (const { key, reason } of settlement.released ?? []) await releaseHolds(sql, [key], at, reason)
-    const grant = settlement.granted === undefined ? undefined : await writeGrant(sql, group, settlement.granted)
-    if (published !== undefined) await writePublished(sql, group, published, at)
-    await forget(sql, settlement)
-    for (const intention of settlement.intended ?? []) await begin(sql, group, intention, at)
-    if (settlement.dealtWith !== undefined) {
-      await sql.run('UPDATE groups SET dirty = 0 WHERE name = $1 AND used = $2', group, settlement.dealtWith)
-    }
-    await lookAtLines(sql, lines, settlement, grant)
+  return async (sql, settlements) => {
+    await writeContacts(sql, settlements)
+    await writeDrifts(sql, settlements)
+    await writeHolds(sql, settlements)
+    await writeRemarks(
+      sql,
+      numbers,
+      settlements.flatMap(({ entries = [] }) => entries),
+    )
+    const grants = await writeGrants(sql, settlements)
+    await writePublished(sql, settlements)
+    await forget(sql, settlements)
+    await intend(sql, settlements)
+    await setClean(sql, settlements)
+    await lookAtLines(sql, lines, settlements, grants)
   }
 }
 
-const SET_CONTACT = 'UPDATE accounts SET contact = $1, retry_at = $2 WHERE group_name = $3 AND site = $4'
+type Many = readonly Settlement[]
 
-/** Returns the grant as it was, if this is another one. */
-async function writeGrant(sql: Sql, group: string, granted: string): Promise<{ text: string | undefined } | undefined> {
-  const row = await one<{ granted: string | null }>(sql.all('SELECT granted FROM groups WHERE name = $1', group))
-  const text = row?.granted ?? undefined
-  if (text === granted) return undefined
-  await sql.run('UPDATE groups SET granted = $1 WHERE name = $2', granted, group)
-  return { text }
+async function writeContacts(sql: Sql, settlements: Many): Promise<void> {
+  const all = settlements.flatMap(({ group, contacts = [] }) => contacts.map((contact) => ({ group, ...contact })))
+  if (all.length === 0) return
+  await sql.run(
+    `UPDATE accounts SET contact = wanted.contact, retry_at = wanted.retry_at
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS wanted (name, site, contact, retry_at)
+      WHERE group_name = wanted.name COLLATE "C" AND accounts.site = wanted.site COLLATE "C"`,
+    all.map(({ group }) => group),
+    all.map(({ site }) => site),
+    all.map(({ contact }) => contact),
+    all.map(({ retryAt }) => retryAt),
+  )
 }
 
-async function writePublished(
-  sql: Sql,
-  group: string,
-  { used, sites }: NonNullable<Settlement['published']>,
-  at: number,
-): Promise<void> {
-  await sql.run('UPDATE groups SET published = $1, published_at = $2 WHERE name = $3', used, at, group)
-  for (const { site, upTo } of sites) {
-    await sql.run('UPDATE accounts SET published_up_to = $1 WHERE group_name = $2 AND site = $3', upTo, group, site)
-  }
+async function writeDrifts(sql: Sql, settlements: Many): Promise<void> {
+  const all = settlements.flatMap(({ group, at, drifts = [] }) => drifts.map((drift) => ({ group, at, ...drift })))
+  if (all.length === 0) return
+  await sql.run(
+    `INSERT INTO drifts (group_name, site, seen_at, expected, shown, modified_at, modified_by, entry_id)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[])`,
+    all.map(({ group }) => group),
+    all.map(({ site }) => site),
+    all.map(({ at }) => at),
+    all.map(({ expected }) => expected),
+    all.map(({ shown }) => shown),
+    all.map(({ modifiedAt }) => modifiedAt),
+    all.map(({ modifiedBy }) => modifiedBy),
+    all.map(({ entryId }) => entryId),
+  )
+}
+
+/** What is on hold is tried again, also if nothing grew. */
+async function writeHolds(sql: Sql, settlements: Many): Promise<void> {
+  const holding = settlements.filter(({ holds }) => holds !== undefined)
+  await saveHolds(
+    sql,
+    holding.flatMap(({ at, holds = [] }) => holds.map((hold) => ({ ...hold, at }))),
+  )
+  const groups = holding.map(({ group }) => group)
+  if (groups.length > 0) await sql.run('UPDATE groups SET dirty = 1 WHERE name = ANY($1::text[])', groups)
+  await releaseHolds(
+    sql,
+    settlements.flatMap(({ at, released = [] }) => released.map(({ key, reason }) => ({ key, at, why: reason }))),
+  )
+}
+
+type GrantsBefore = ReadonlyMap<string, { readonly text: string | undefined }>
+
+/** Returns the grants as they were, of groups that have another one now. */
+async function writeGrants(sql: Sql, settlements: Many): Promise<GrantsBefore> {
+  const all = settlements.filter(({ granted }) => granted !== undefined)
+  if (all.length === 0) return new Map()
+  const rows = await sql.all<{ name: string; before: string | null }>(
+    `UPDATE groups SET granted = wanted.granted
+      FROM unnest($1::text[], $2::text[]) AS wanted (name, granted)
+      JOIN groups AS before ON before.name = wanted.name COLLATE "C"
+      WHERE groups.name = before.name AND before.granted IS DISTINCT FROM wanted.granted
+      RETURNING groups.name, before.granted AS before`,
+    ...[all.map(({ group }) => group), all.map(({ granted }) => granted)],
+  )
+  return new Map(rows.map(({ name, before }) => [name, { text: before ?? undefined }]))
+}
+
+async function writePublished(sql: Sql, settlements: Many): Promise<void> {
+  const all = settlements.filter(({ published }) => published !== undefined)
+  if (all.length === 0) return
+  await sql.run(
+    `UPDATE groups SET published = wanted.used, published_at = wanted.at
+      FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS wanted (name, used, at) WHERE groups.name = wanted.name COLLATE "C"`,
+    ...[all.map(({ group }) => group), all.map(({ published }) => published!.used), all.map(({ at }) => at)],
+  )
+  const sites = all.flatMap(({ group, published }) => published!.sites.map((site) => ({ group, ...site })))
+  if (sites.length === 0) return
+  await sql.run(
+    `UPDATE accounts SET published_up_to = wanted.up_to
+      FROM unnest($1::text[], $2::text[], $3::bigint[]) AS wanted (name, site, up_to)
+      WHERE group_name = wanted.name COLLATE "C" AND accounts.site = wanted.site COLLATE "C"`,
+    ...[sites.map(({ group }) => group), sites.map(({ site }) => site), sites.map(({ upTo }) => upTo)],
+  )
 }
 
 /** What was answered overtakes the writes before it. */
-async function forget(sql: Sql, { group, answered = [], resolved = [] }: Settlement): Promise<void> {
+async function forget(sql: Sql, settlements: Many): Promise<void> {
+  const answered = settlements.filter(({ answered = [] }) => answered.length > 0)
   if (answered.length > 0) {
-    const overtake = 'UPDATE intentions SET overtaken = 1 WHERE group_name = $1 AND number < $2 AND overtaken = 0'
-    await sql.run(overtake, group, Math.max(...answered))
+    await sql.run(
+      `UPDATE intentions SET overtaken = 1 FROM unnest($1::text[], $2::bigint[]) AS wanted (name, number)
+        WHERE group_name = wanted.name COLLATE "C" AND intentions.number < wanted.number AND overtaken = 0`,
+      ...[answered.map(({ group }) => group), answered.map((each) => Math.max(...each.answered!))],
+    )
   }
-  const over = [...answered, ...resolved]
+  const over = settlements.flatMap(({ group, answered = [], resolved = [] }) =>
+    [...answered, ...resolved].map((number) => ({ group, number })),
+  )
   if (over.length === 0) return
-  await sql.run('DELETE FROM intentions WHERE group_name = $1 AND number = ANY($2::bigint[])', group, over)
-}
-
-async function begin(sql: Sql, group: string, { number, site, used, upTo }: Intention, at: number): Promise<void> {
-  const advance = 'UPDATE groups SET newest_intention = $1, dirty = 1 WHERE name = $2 AND newest_intention = $1 - 1'
-  if ((await sql.run(advance, number, group)) === 0)
-    throw new OvertakenError(`Write ${number} of ${group} is not the next one: another publish of it has begun`)
-  const intend = 'INSERT INTO intentions (group_name, number, site, used, up_to, at) VALUES ($1, $2, $3, $4, $5, $6)'
-  await sql.run(intend, group, number, site, used, upTo, at)
-}
-
-async function writeDrift(sql: Sql, group: string, drift: Drift, at: number): Promise<void> {
-  const { site, expected, shown, modifiedAt, modifiedBy, entryId } = drift
   await sql.run(
-    `INSERT INTO drifts (group_name, site, seen_at, expected, shown, modified_at, modified_by, entry_id)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    ...[group, site, at, expected, shown, modifiedAt, modifiedBy, entryId],
+    `DELETE FROM intentions USING unnest($1::text[], $2::bigint[]) AS wanted (name, number)
+      WHERE group_name = wanted.name COLLATE "C" AND intentions.number = wanted.number`,
+    ...[over.map(({ group }) => group), over.map(({ number }) => number)],
+  )
+}
+
+/** @throws {OvertakenError} if they are not numbered on from the newest write of their group. */
+async function intend(sql: Sql, settlements: Many): Promise<void> {
+  const all = settlements.filter(({ intended = [] }) => intended.length > 0)
+  if (all.length === 0) return
+  const groups = all.map(({ group }) => group)
+  const select = 'SELECT name, newest_intention AS newest FROM groups WHERE name = ANY($1::text[])'
+  const rows = await sql.all<{ name: string; newest: bigint }>(select, groups)
+  const newest = new Map(rows.map((row) => [row.name, Number(row.newest)]))
+  for (const { group, intended } of all) expectNext(group, intended!, newest.get(group))
+  await sql.run(
+    `UPDATE groups SET newest_intention = wanted.number, dirty = 1
+      FROM unnest($1::text[], $2::bigint[]) AS wanted (name, number) WHERE groups.name = wanted.name COLLATE "C"`,
+    ...[groups, all.map(({ intended }) => intended!.at(-1)!.number)],
+  )
+  const intentions = all.flatMap(({ group, at, intended }) => intended!.map((each) => ({ group, at, ...each })))
+  await sql.run(
+    `INSERT INTO intentions (group_name, number, site, used, up_to, at)
+      SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])`,
+    intentions.map(({ group }) => group),
+    intentions.map(({ number }) => number),
+    intentions.map(({ site }) => site),
+    intentions.map(({ used }) => used),
+    intentions.map(({ upTo }) => upTo),
+    intentions.map(({ at }) => at),
+  )
+}
+
+function expectNext(group: string, intended: readonly Intention[], newest: number | undefined): void {
+  for (const [index, { number }] of intended.entries()) {
+    if (newest === undefined || number !== newest + 1 + index)
+      throw new OvertakenError(`Write ${number} of ${group} is not the next one: another publish of it has begun`)
+  }
+}
+
+async function setClean(sql: Sql, settlements: Many): Promise<void> {
+  const all = settlements.filter(({ dealtWith }) => dealtWith !== undefined)
+  if (all.length === 0) return
+  await sql.run(
+    `UPDATE groups SET dirty = 0 FROM unnest($1::text[], $2::bigint[]) AS wanted (name, used)
+      WHERE groups.name = wanted.name COLLATE "C" AND groups.used = wanted.used`,
+    ...[all.map(({ group }) => group), all.map(({ dealtWith }) => dealtWith)],
   )
 }
 
 /** What was used before a group is opened was told by whoever charged it before. */
-async function lookAtLines(
-  sql: Sql,
-  lines: LineWatch,
-  { group, at, entries, contacts }: Settlement,
-  grant: { text: string | undefined } | undefined,
-): Promise<void> {
-  const isOpened = entries?.some(({ kind }) => kind === 'opening') ?? false
-  if (isOpened) await lines.look(sql, group, { at, grantBefore: { text: undefined } })
-  else if (grant !== undefined) await lines.look(sql, group, { at, grantBefore: grant })
-  else if (entries !== undefined || contacts !== undefined) await lines.look(sql, group, { at })
+async function lookAtLines(sql: Sql, lines: LineWatch, settlements: Many, grants: GrantsBefore): Promise<void> {
+  const looks = settlements.flatMap(({ group, at, entries, contacts }) => {
+    const isOpened = entries?.some(({ kind }) => kind === 'opening') ?? false
+    const grantBefore = isOpened ? { text: undefined } : grants.get(group)
+    const isMoved = grantBefore !== undefined || entries !== undefined || contacts !== undefined
+    return isMoved ? [{ group, at, grantBefore }] : []
+  })
+  await lines.look(sql, looks)
 }

@@ -25,6 +25,9 @@ interface Waiting {
 /** What is not urgent waits so long for others, in milliseconds. */
 const PATIENCE = 100
 
+/** Settlements in one transaction: others wait for the groups in it. */
+const MOST = 500
+
 export function createSettler(database: Database, write: SettlementWriter): Settler {
   let waiting: Waiting[] = []
   let writing: readonly Waiting[] = []
@@ -42,9 +45,9 @@ export function createSettler(database: Database, write: SettlementWriter): Sett
   }
 
   async function writeAll(): Promise<void> {
-    const batch = waiting
+    const batch = waiting.slice(0, MOST)
     if (batch.length === 0) return
-    waiting = []
+    waiting = waiting.slice(MOST)
     writing = batch
     try {
       await writeTogether(batch)
@@ -56,6 +59,7 @@ export function createSettler(database: Database, write: SettlementWriter): Sett
     } finally {
       writing = []
     }
+    if (waiting.length > 0) await writeAll()
   }
 
   async function writeTogether(batch: readonly Waiting[]): Promise<void> {
@@ -63,7 +67,7 @@ export function createSettler(database: Database, write: SettlementWriter): Sett
       await lockGroups(sql, [...new Set(batch.map(({ settlement }) => settlement.group))])
       const keys = batch.flatMap(({ settlement: { holds = [], released = [] } }) => [...holds, ...released])
       if (keys.length > 0) await lockHolds(sql, [...new Set(keys.map(({ key }) => key))])
-      for (const { settlement } of batch) await write(sql, settlement)
+      for (const round of rounds(batch.map(({ settlement }) => settlement))) await write(sql, round)
     })
   }
 
@@ -77,4 +81,17 @@ export function createSettler(database: Database, write: SettlementWriter): Sett
     isWaiting: (group) => [...waiting, ...writing].some(({ settlement }) => settlement.group === group),
     flush,
   }
+}
+
+/** Settlements of different groups are written at once, those of one group one after another. */
+function rounds(settlements: readonly Settlement[]): Settlement[][] {
+  const counts = new Map<string, number>()
+  const found: Settlement[][] = []
+  for (const settlement of settlements) {
+    const round = counts.get(settlement.group) ?? 0
+    counts.set(settlement.group, round + 1)
+    found[round] ??= []
+    found[round].push(settlement)
+  }
+  return found
 }
