@@ -146,6 +146,10 @@ suite.skipIf(missing !== undefined)('Several workers at one ledger', () => {
       await query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()`)
       await until('the claim is lost', () => claim.lost.aborted)
+      // Nobody else has the ledger for himself a moment later.
+      const isPresent = async () =>
+        (await query('SELECT 1 FROM pg_locks WHERE mode = $$ShareLock$$ AND locktype = $$advisory$$')).length
+      await until('all are back', async () => (await isPresent()) === workers.length)
       const again = await workers[1]!.claim('x')
       expect(again).toBeDefined()
       expect(await first().claim('x')).toBeUndefined()

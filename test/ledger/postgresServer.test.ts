@@ -242,6 +242,7 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
         [bad({ port: '1' }), 'its server cannot be reached'],
         [bad({ pathname: '/none' }), 'there is no such database'],
         [bad({ username: 'nobody' }), 'the server refuses the login'],
+        [bad({ search: '?sslmode=require' }), 'does not support SSL'],
       ] as const) {
         const error = await openingFails(where)
         expect(error).toBeInstanceOf(LedgerError)

@@ -23,7 +23,15 @@ export function readAddress(address: string): ClientConfig {
 function encryption(mode: string | null, authority: string | null): ClientConfig['ssl'] {
   if (mode === null || mode === 'disable') return false
   if (mode === 'require') return { rejectUnauthorized: false }
-  return authority === null ? true : { ca: readFileSync(authority, 'utf8') }
+  return authority === null ? true : { ca: readAuthority(authority) }
+}
+
+function readAuthority(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new LedgerError(`The certificate authority ${path} of the ledger cannot be read.`, { cause: error })
+  }
 }
 
 /** The address without password and parameters. */

@@ -36,9 +36,12 @@ const limits = { connect: 10_000, statement: 120_000, lock: 15_000, idle: 60_000
 const TRIES = 6
 const PAUSE = 20
 
-/** What holds in each connection. A server that confirms commits before they are on the disk is overruled, a stricter one not. */
-const SETUP = `SELECT set_config('synchronous_commit', 'on', false)
-  WHERE current_setting('synchronous_commit') IN ('off', 'local')`
+/**
+ * What holds in each connection. A server that confirms commits before they are on the disk is overruled, a stricter one not.
+ * Statements are planned each time: a plan that was made while tables were empty would be kept while 20,000 series come.
+ */
+const SETUP = `SELECT set_config('plan_cache_mode', 'force_custom_plan', false),
+  CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN set_config('synchronous_commit', 'on', false) END`
 
 const BEGIN: Readonly<Record<TransactionMode, string>> = {
   write: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',

@@ -110,7 +110,8 @@ function ledgerIn(
           return recorded
         })
         refusal = undefined
-        await numbers.prepare()
+        // What is recorded is recorded: without partitions ahead they are made when they are needed.
+        await numbers.prepare().catch(() => {})
         return recorded
       } catch (error) {
         if (error instanceof LedgerError) refusal = error.message

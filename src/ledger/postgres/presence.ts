@@ -16,6 +16,9 @@ export interface Presence extends Claims {
   end(): Promise<void>
 }
 
+/** How long until a connection that was lost is made anew, in milliseconds. */
+const PAUSE = 1_000
+
 /** A connection with what is claimed by it. */
 interface Held {
   readonly client: pg.Client
@@ -33,6 +36,7 @@ export function createPresence(database: Database): Presence {
     const claims = new Map<string, AbortController>()
     const lose = () => {
       held = undefined
+      if (!isOver) comeBack()
       for (const controller of claims.values()) controller.abort()
       claims.clear()
     }
@@ -43,7 +47,16 @@ export function createPresence(database: Database): Presence {
     throw new LedgerError(inUse(database.place, how))
   }
 
-  /** A connection that was lost is made anew by whoever needs it next. */
+  /** Whoever moves the ledger must not find it free for long. */
+  function comeBack(): void {
+    const again = () => current().catch(() => isOver || comeBack())
+    const timer = setTimeout(() => {
+      if (held === undefined) void again()
+    }, PAUSE)
+    timer.unref()
+  }
+
+  /** A connection that was lost is made anew by whoever needs it first. */
   function current(): Promise<Held> {
     if (isOver) return Promise.reject(new LedgerError(`The ledger ${database.place} is closed.`))
     held ??= connect().catch((error) => {

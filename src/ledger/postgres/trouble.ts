@@ -44,23 +44,33 @@ const causes: Readonly<Record<string, Cause>> = {
   },
 }
 
+const unknownCause: Cause = {
+  what: 'something is wrong',
+  remedy: 'Look at OS_CREDITS_LEDGER and at the log of the server',
+}
+
 /** @param place The ledger, without its password. */
 export function cannotOpen(place: string, error: unknown): unknown {
-  return told(error, ({ what, remedy }, message) => {
+  const isUnknown = error instanceof Error && causeOf(error) === undefined && isOfServer(error)
+  return told(error, isUnknown ? unknownCause : undefined, ({ what, remedy }, message) => {
     return `The ledger ${place} cannot be opened: ${what} (${message}). ${remedy}, then start the worker again.`
   })
 }
 
 export function cannotUse(place: string, error: unknown): unknown {
-  return told(error, ({ what, remedy }, message) => {
+  return told(error, undefined, ({ what, remedy }, message) => {
     return `The ledger ${place} cannot be used: ${what} (${message}). ${remedy}. It goes on by itself afterwards.`
   })
 }
 
 /** A mistake of our own stays what it is. */
-function told(error: unknown, sentence: (cause: Cause, message: string) => string): unknown {
+function told(
+  error: unknown,
+  otherwise: Cause | undefined,
+  sentence: (cause: Cause, message: string) => string,
+): unknown {
   if (error instanceof LedgerError || !(error instanceof Error)) return error
-  const cause = causeOf(error)
+  const cause = causeOf(error) ?? otherwise
   return cause === undefined ? error : new LedgerError(sentence(cause, messageOf(error)), { cause: error })
 }
 
@@ -68,6 +78,11 @@ function causeOf(error: Error): Cause | undefined {
   const code = codeOf(error)
   if (code !== undefined) return causes[code] ?? causes[code.slice(0, 2)]
   return /timeout exceeded|connect(ion)? timeout/i.test(error.message) ? unreachable : isLost(error) ? lost : undefined
+}
+
+/** Whether the server, the system or the driver says so, and not a mistake of our own. */
+function isOfServer(error: Error): boolean {
+  return codeOf(error) !== undefined || /SSL|SASL|server/.test(error.message)
 }
 
 export function codeOf(error: unknown): string | undefined {

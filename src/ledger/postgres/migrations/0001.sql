@@ -348,12 +348,16 @@ BEGIN
 END $$;
 
 -- A text as a seal has it, with its length as JavaScript counts it: characters beyond the first plane are two.
+CREATE FUNCTION sealed_odd(given text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT convert_to((char_length(replace(given, U&'\FDD0', ''))
+      + char_length(regexp_replace(given, '[^' || U&'\+010000' || '-' || U&'\+10FFFF' || ']', '', 'g')))::text || ':', 'UTF8')
+    || bytes_of(given) || '|'::bytea $$;
+
+-- Most texts are ASCII: their characters are bytes.
 CREATE FUNCTION sealed(given text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN given IS NULL THEN 'null|'::bytea ELSE convert_to(
-    (char_length(given) - (char_length(given) - char_length(replace(given, U&'\FDD0', '')))
-      + CASE WHEN octet_length(given) = char_length(given) THEN 0
-        ELSE char_length(regexp_replace(given, '[^' || U&'\+010000' || '-' || U&'\+10FFFF' || ']', '', 'g')) END
-    )::text || ':', 'UTF8') || bytes_of(given) || '|'::bytea END $$;
+  SELECT CASE WHEN given IS NULL THEN 'null|'::bytea
+    WHEN octet_length(given) = char_length(given) THEN convert_to(char_length(given) || ':' || given || '|', 'UTF8')
+    ELSE sealed_odd(given) END $$;
 
 CREATE FUNCTION sealed(given bigint) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT convert_to(coalesce(given::text, 'null') || '|', 'UTF8') $$;
