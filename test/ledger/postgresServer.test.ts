@@ -246,6 +246,7 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
       ] as const) {
         const error = await openingFails(where)
         expect(error).toBeInstanceOf(LedgerError)
+        expect(error.message).toContain('cannot be opened: ')
         expect(error.message).toContain(why)
         expect(error.message).toContain(new URL(where).host)
         expect(`${error.message} ${error.stack}`).not.toContain('hunter2')

@@ -6,15 +6,6 @@ export async function addToDays(sql: Sql, entries: readonly number[]): Promise<v
   if (entries.length > 0) await sql.run(`${ADD} WHERE number = ANY($1::bigint[]) ${MERGE}`, entries)
 }
 
-/** Adds the open entries of groups, which the caller closes. */
-export async function addOpenToDays(sql: Sql, groups: readonly string[]): Promise<void> {
-  await sql.run(
-    `${ADD} WHERE number IN (SELECT open_number FROM series
-      WHERE project_name = ANY($1::text[]) AND open_number IS NOT NULL) ${MERGE}`,
-    groups,
-  )
-}
-
 /** Where an entry without a site or a series has nothing, a day has an empty text: it is part of the key. */
 const ADD = `INSERT INTO days (group_name, day, kind, site, metric, amount, entries, consumption)
   SELECT group_name, day_of(entries.at), kind, coalesce(entries.site, ''), coalesce(metric, ''), sum(amount), count(*),

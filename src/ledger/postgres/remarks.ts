@@ -4,7 +4,7 @@ import type { AdjustmentEntry, OpeningEntry } from '../../core/entries.ts'
 import { TotalTooLargeError } from '../ledger.ts'
 import { type Hash, remarkHash, sealOf } from '../receipts.ts'
 import { identityOf, MUTABLE, type SeriesColumns, seriesOf } from '../seriesRows.ts'
-import { addOpenToDays, addToDays } from './days.ts'
+import { addToDays } from './days.ts'
 import type { Numbers } from './numbers.ts'
 import type { Sql, Value } from './sql.ts'
 
@@ -29,13 +29,9 @@ export async function writeRemarks(sql: Sql, numbers: Numbers, entries: readonly
   const corrected = await insert(sql, rows)
   await addToGroups(sql, fresh, heads)
   await addToAccounts(sql, fresh, corrected)
-  await addToDays(
-    sql,
-    rows.map(({ number }) => number),
-  )
   // What comes after an adjustment is an entry of its own, so that the history shows each total that there was.
-  await addOpenToDays(sql, groups)
-  await closeOpen(sql, groups)
+  const closed = await closeOpen(sql, groups)
+  await addToDays(sql, [...rows.map(({ number }) => number), ...closed])
   return groups
 }
 
@@ -140,14 +136,14 @@ function expectAll(names: readonly string[], added: readonly { readonly name: st
   throw new TotalTooLargeError(names.filter((name) => !known.has(name)))
 }
 
-/** Closes the open entries of groups. */
-async function closeOpen(sql: Sql, groups: readonly string[]): Promise<void> {
+/** Closes the open entries of groups. Returns their numbers. */
+async function closeOpen(sql: Sql, groups: readonly string[]): Promise<number[]> {
   const rows = await sql.all<Record<string, Value>>(
     `SELECT id, site, metric, project_id, project_name, opened_by, ${MUTABLE.join(', ')} FROM series
       WHERE project_name = ANY($1::text[]) AND open_number IS NOT NULL`,
     groups,
   )
-  if (rows.length === 0) return
+  if (rows.length === 0) return []
   const seals = rows.map((row) => {
     const columns = MUTABLE.map((name) => (name.startsWith('open_') ? null : (row[name] as string | bigint | null)))
     return sealOf([
@@ -161,4 +157,5 @@ async function closeOpen(sql: Sql, groups: readonly string[]): Promise<void> {
       FROM unnest($1::bigint[], $2::text[]) AS wanted (id, seal) WHERE series.id = wanted.id`,
     ...[rows.map(({ id }) => id), seals],
   )
+  return rows.map((row) => Number(row.open_number))
 }

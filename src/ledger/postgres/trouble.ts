@@ -24,6 +24,7 @@ const causes: Readonly<Record<string, Cause>> = {
   '08': lost,
   '28': { what: 'the server refuses the login', remedy: 'Look at user and password in OS_CREDITS_LEDGER' },
   '3D': { what: 'there is no such database', remedy: 'Create it, encoded in UTF8' },
+  '40': { what: 'other transactions are in the way', remedy: 'See what else uses its database' },
   '42501': { what: 'the user lacks a right', remedy: 'Make the user the owner of the database' },
   '25006': { what: 'the server or the user is read-only', remedy: 'Give the address of the server that takes writes' },
   '53100': { what: "the server's disk is full", remedy: 'Free some space on it' },
@@ -50,7 +51,9 @@ const unknownCause: Cause = {
 }
 
 /** @param place The ledger, without its password. */
-export function cannotOpen(place: string, error: unknown): unknown {
+export function cannotOpen(place: string, given: unknown): unknown {
+  // What was said of an open ledger is said of one that cannot be opened.
+  const error = given instanceof LedgerError && given.cause !== undefined ? given.cause : given
   const isUnknown = error instanceof Error && causeOf(error) === undefined && isOfServer(error)
   return told(error, isUnknown ? unknownCause : undefined, ({ what, remedy }, message) => {
     return `The ledger ${place} cannot be opened: ${what} (${message}). ${remedy}, then start the worker again.`

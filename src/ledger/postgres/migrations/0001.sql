@@ -93,8 +93,8 @@ CREATE TABLE intentions (
 
 -- The lines of the ledger, in partitions of two million: the newest one grows, the others only stand and are read. They are
 -- by number and not by time, because numbers never change, other rows name them, and nothing is ever thrown away. An id is
--- unique in all of them: it is looked for while the counter is locked. Numbers in other tables have no foreign keys: each
--- of these would lock the whole table whenever a partition is made.
+-- unique in all of them: it is looked for while the counter is locked. There are no foreign keys from it, and none to it:
+-- each of these would lock another table, or all of this one, whenever a partition is made.
 CREATE TABLE entries (
   number bigint NOT NULL,
   id text COLLATE "C" NOT NULL,
