@@ -17,6 +17,7 @@ import { deliver, follow } from '../helpers/ledger.ts'
 import { missing, startPostgres, type TestServer } from '../helpers/postgres.ts'
 import { audit } from './contract/audit.ts'
 import { adjustment, hold } from './contract/settling.ts'
+import { measuredAt } from './worker.ts'
 
 suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
   let server: TestServer
@@ -172,6 +173,29 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
     })
     await follow(of, 'alpha', [[240, '95']])
   }
+
+  // Whatever is there adds up, and telling it all again ends where an undisturbed worker ends.
+  test.each([1, 6])(
+    'loses nothing and charges nothing twice when a worker is killed after %i deliveries',
+    async (count) => {
+      const script = join(import.meta.dirname, 'worker.ts')
+      const worker = spawn(process.execPath, [script, url, 'bill', '200'], { stdio: ['pipe', 'pipe', 'inherit'] })
+      let told = 0
+      for await (const text of worker.stdout.setEncoding('utf8')) {
+        told += String(text).split('\n').length - 1
+        if (told >= count) worker.kill('SIGKILL')
+      }
+      expect(told).toBeLessThan(200)
+      const each = await open()
+      await audit(each)
+      expect((await each.group('project 0'))!.lastReadingAt).toBeGreaterThanOrEqual(T0 + (told - 1) * MINUTE)
+      for (let minute = 0; minute < 200; minute += 1) await deliver(each, ...measuredAt(minute))
+      await audit(each)
+      for (let index = 0; index < 5; index += 1) {
+        expect(await each.account(`project ${index}`)).toMatchObject({ used: BigInt(199 * (index + 1)) * 100_000n })
+      }
+    },
+  )
 
   test('takes a part of a delivery with a handful of statements', async () => {
     const each = await open()
