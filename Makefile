@@ -11,12 +11,18 @@ NODE := $(if $(filter true,$(NODE_IS_NEW)),,.tools/node_modules/$(NODE_PACKAGE)/
 export PATH := $(if $(NODE),$(CURDIR)/$(dir $(NODE)):)$(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.installed
-VERSION = $(shell node -p 'require("./package.json").version')
+VERSION = $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # Memory before speed: see docs/decisions/0011-small-heap.md
 SMALL_HEAP := --max-semi-space-size=6 --heap-growing-percent=30
 
 DOCKER_USERNAME ?= credits
 IMAGE = $(DOCKER_USERNAME)/credits-worker
+# Which services of docker-compose.yml: worker, demo, stack or dev
+PROFILE ?= stack
+COMPOSE = docker compose --profile $(PROFILE)
+# Keys that can be made up. Perun's password cannot; the profile worker needs it too.
+SECRETS := secrets/api_key secrets/grafana_admin_password
 ARGS ?=
 KILLS ?= 500
 SEED ?=
@@ -32,12 +38,15 @@ $(INSTALLED): package.json package-lock.json $(NODE)
 	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
 	@touch $@
 
-.PHONY: help install run start dev verify test check typecheck lint format unit torture simulate mutants bench classify docker-build docker-build-dev docker-run clean
+.PHONY: help install node run start dev verify test check typecheck lint format unit torture simulate mutants bench classify docker-build docker-build-dev docker-run secrets up down logs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: $(INSTALLED) ## install Node 26 (if needed) and the locked dependencies
+
+node: $(INSTALLED) ## tell where the Node 26 is that all of this runs with
+	@command -v node
 
 run: $(INSTALLED) ## show it at work: a demo cloud, a Perun simulator and the worker; Ctrl-C ends it
 	@exec node src/demo/main.ts $(ARGS)
@@ -48,7 +57,7 @@ start: $(INSTALLED) ## run the worker with the settings of the environment and o
 dev: $(INSTALLED) ## the same, restarted when a file changes
 	@exec node --watch $(SMALL_HEAP) --env-file-if-exists=.env src/main.ts
 
-verify: $(INSTALLED) ## check a ledger, by itself or while the worker runs: make verify LEDGER=data/credits.db
+verify: $(INSTALLED) ## check a ledger, by itself or while the worker runs: make verify LEDGER=data/credits.db (else that of .env)
 	@node $(SMALL_HEAP) --env-file-if-exists=.env src/verify/main.ts $(ARGS) "$(LEDGER)"
 
 test: check ## set up and pass all checks
@@ -75,7 +84,7 @@ torture: $(INSTALLED) ## kill the worker KILLS times under load; SEED=… repeat
 simulate: $(INSTALLED) ## simulate worlds full of faults: SEEDS=1000 of them, or one with its story: SEED=17
 	@exec node test/simulation/main.ts $(if $(SEED),$(SEED),$(FROM)-$(shell expr $(FROM) + $(SEEDS) - 1))
 
-mutants: $(INSTALLED) ## plant defects in copies of the source, and look for a seed of the simulation that finds each
+mutants: $(INSTALLED) ## plant defects in the program, and look for a seed of the simulation that finds each
 	@exec node test/simulation/mutants/main.ts $(ARGS)
 
 bench: $(INSTALLED) ## measure intake, publishing, history, pages, the check of a ledger and how good forecasts are
@@ -90,13 +99,34 @@ classify: $(INSTALLED) ## tell apart labelled falls and jumps of made-up sites: 
 	node bench/classify.ts $(ARGS)
 
 docker-build: ## build the image, tagged with the version and "latest"
-	docker build -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .
+	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .
 
 docker-build-dev: ## build the image for development
 	docker build -f Dockerfile.dev -t $(IMAGE):dev .
 
-docker-run: ## run the image with the settings of .env
-	docker run --rm --init --env-file .env -e CREDITS_HOST=0.0.0.0 -e OS_CREDITS_LEDGER=sqlite:/data/credits.db -p 127.0.0.1:8000:8000 -v credits_ledger:/data $(IMAGE):$(VERSION)
+docker-run: secrets ## run the image with the settings of .env and the files in secrets/
+	docker run --rm --init --read-only --tmpfs /tmp --env-file .env -e CREDITS_HOST=0.0.0.0 -e OS_CREDITS_LEDGER=sqlite:/data/credits.db \
+	  -e API_KEY_FILE=/run/secrets/api_key -e OS_CREDITS_PERUN_PASSWORD_FILE=/run/secrets/perun_password \
+	  -v "$(CURDIR)/secrets:/run/secrets:ro" -p 127.0.0.1:8000:8000 -v credits_ledger:/data $(IMAGE):$(VERSION)
+
+secrets: $(SECRETS) ## make the keys in secrets/ that are missing, for Docker Compose
+
+# Whoever reads them in a container is another user than here: the folder is what keeps others out.
+secrets/%:
+	@install -d -m 700 secrets
+	@od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > $@ && chmod 444 $@
+	@echo "$@ is new"
+
+up: secrets ## build and start services of Docker Compose, and wait for them: make up PROFILE=demo
+	@test $(PROFILE) != worker || test -s secrets/perun_password || { echo "Write the password at Perun into secrets/perun_password"; exit 1; }
+	$(COMPOSE) up --build --detach --wait
+	$(COMPOSE) ps
+
+down: ## stop and remove them; volumes such as the ledger stay: make down PROFILE=demo
+	$(COMPOSE) down
+
+logs: ## follow their logs: make logs PROFILE=demo
+	$(COMPOSE) logs --follow --tail 50
 
 clean: ## remove what was installed, measured and kept by demos
 	rm -rf node_modules .tools coverage data/demo

@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // What they try runs in processes of its own, of which coverage sees nothing.
-    exclude: ['test/simulation/**', 'test/process/**', 'test/browser/**', 'test/demo/**'],
+    exclude: ['test/simulation/**', 'test/process/**', 'test/tools/**', 'test/browser/**', 'test/demo/**'],
+    maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary', 'html'] },

@@ -5,6 +5,7 @@
  * 78 the settings have problems.
  */
 import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { ConfigError, describeSettings, loadSettings, secretsOf } from './config/settings.ts'
 import { HttpListenError } from './http/app.ts'
 import { LedgerError } from './ledger/ledger.ts'
@@ -48,7 +49,8 @@ async function start(logging: Logging): Promise<Service> {
   const log = logging.logger('config')
   for (const warning of warnings) log.warn(warning)
   log.info({ version, node: process.version, settings: describeSettings(settings) }, `Credits worker ${version}`)
-  return startService({ settings, version, logging, metrics: createMetrics({ version }) })
+  const readAgain = (path: string) => readFile(path, 'utf8')
+  return startService({ settings, version, logging, metrics: createMetrics({ version }), readFile: readAgain })
 }
 
 /** The first signal drains, also when it comes during the start; the second one ends at once. */

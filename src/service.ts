@@ -4,22 +4,25 @@
  * It answers before it scrapes, and goes on answering while it stops; the ledger closes last.
  */
 import type { LedgerLocation } from './config/ledgerLocation.ts'
-import { describeSettings } from './config/settings.ts'
-import { formatCredits } from './core/credits.ts'
-import { approximate, parseDecimal } from './core/decimals.ts'
+import { describeSettings, secretsOfTargets } from './config/settings.ts'
+import { readTargetsAgain } from './config/targets.ts'
 import { SECOND, systemClock } from './core/time.ts'
+import { createGroupMetrics } from './groupMetrics.ts'
 import { createHttpServer } from './http/app.ts'
 import { createForecasts } from './ledger/forecasts.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { openPostgresLedger, type PostgresLedger } from './ledger/postgres/ledger.ts'
 import { type Space, spaceOf } from './ledger/sqlite/space.ts'
 import { assembleNotifying } from './notifying.ts'
+import { createTargetsFileWatch } from './sources/targetsFile.ts'
 import type { Logging } from './telemetry/logger.ts'
-import { type GroupNumbers, shared } from './telemetry/metrics.ts'
+import { shared } from './telemetry/metrics.ts'
 import { assembleWorker, type Worker, type WorkerParts } from './worker.ts'
 
 export interface ServiceParts extends WorkerParts {
   readonly logging: Logging
+  /** Reads the file of targets again and again; without it, it was read at the start only. */
+  readonly readFile?: (path: string) => Promise<string>
 }
 
 export interface Service {
@@ -46,10 +49,11 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const log = logging.logger('service')
   const served = await openShared(parts)
   const worker = assembleWorker(parts, { ledger: served })
-  const { ledger, source, lanes, outbox } = worker
+  const { ledger, source, pushes, lanes, outbox } = worker
   const forecasts = createForecasts({ ledger, clock })
   const notifying = assembleNotifying(parts, ledger, forecasts, worker.peopleOf)
   worker.onChanged(() => notifying.teller.wake())
+  const targetsFile = watchTargets(parts, worker)
   let stopping = false
   const http = createHttpServer({
     ...settings.http,
@@ -65,6 +69,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     meters: settings.meters,
     forecasts,
     targets: () => source.targets(),
+    targetsFile: () => targetsFile?.status(),
+    receivers: { remoteWrite: pushes.remoteWrite, influx: pushes.influx },
     lanes: lanes ?? idleLanes,
     outbox,
     writeWindow: () => worker.writeWindow(),
@@ -72,21 +78,31 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     corrections: worker.corrections,
     notifyAt: settings.notifyAt,
     notifying: notifying.status,
+    catchUp: () => worker.catchUp?.status,
     previewDigest: notifying.preview,
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })
   provideMetrics(parts, worker, () => spaceOfLedger(settings.ledger, served))
+  metrics.provide({ targetsFileOk: () => targetsFile && targetsFile.status().problems.length === 0 })
+  if (settings.groupMetrics !== 'off') {
+    const withForecasts = settings.groupMetrics === 'forecasts'
+    const { read } = createGroupMetrics({ ledger, forecasts, withForecasts, clock, isStopping: () => stopping })
+    metrics.showGroups(read, { withForecasts })
+  }
   const address = await http.listen().catch(async (error: unknown) => {
     await worker.close()
     throw error
   })
   await worker.start()
+  targetsFile?.start()
   notifying.start()
+  await warnOfUnlisted(parts, ledger)
   log.info({ url: address.url, targets: settings.targets.length }, `Listening on ${address.url}`)
 
   async function stop(grace: number): Promise<void> {
     stopping = true
+    targetsFile?.stop()
     log.info('Stopping: no more scrapes, finishing what is under way')
     await Promise.all([worker.finish(grace), within(grace, notifying.stop())])
     await http.stop(SECOND)
@@ -102,6 +118,35 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       return stopped
     },
   }
+}
+
+/** Who takes a group off the list should know what happens when it comes back. */
+async function warnOfUnlisted({ settings: { whitelist }, logging }: ServiceParts, ledger: Ledger): Promise<void> {
+  if (whitelist === undefined) return
+  const unlisted = (await ledger.shownGroups()).map(({ group }) => group).filter((group) => !whitelist.has(group))
+  if (unlisted.length === 0) return
+  logging
+    .logger('service')
+    .warn(
+      { groups: unlisted.length, first: unlisted.slice(0, 10) },
+      'Groups that are published are not in OS_CREDITS_PROJECT_WHITELIST: they are not charged, but for all of this time once they are listed again',
+    )
+}
+
+function watchTargets({ settings, logging, clock = systemClock, readFile }: ServiceParts, { source }: Worker) {
+  const { targetsFile } = settings
+  if (targetsFile === undefined || readFile === undefined) return undefined
+  return createTargetsFileWatch({
+    path: targetsFile.path,
+    readFile,
+    parse: (content) => readTargetsAgain(targetsFile, content),
+    apply(targets) {
+      logging.redact(secretsOfTargets(targets))
+      return source.setTargets(targets)
+    },
+    clock,
+    logger: logging.logger('config'),
+  })
 }
 
 /** Does not wait longer than that: what is left is in the ledger. */
@@ -133,14 +178,15 @@ async function spaceOfLedger(
 }
 
 function provideMetrics(
-  { metrics, settings }: ServiceParts,
-  { ledger, lanes, outbox }: Worker,
+  { metrics }: ServiceParts,
+  { ledger, lanes, outbox, pushes }: Worker,
   readSpace: () => Promise<Partial<Space> | undefined>,
 ): void {
   // A ledger in trouble must not hide all other metrics.
   const summary = shared(() => ledger.summary().catch(() => undefined))
   const space = shared(() => readSpace().catch(() => undefined))
   metrics.provide({
+    pushesUnderWay: () => pushes.budget.size,
     queueSize: () => lanes?.waiting ?? 0,
     lanes: () => lanes?.working ?? 0,
     ledgerWritable: async () => (await ledger.check()) === undefined,
@@ -151,26 +197,6 @@ function provideMetrics(
     dirtyGroups: async () => (await summary())?.dirty,
     publishing: () => ({ [outbox?.status.state ?? 'off']: 1 }),
   })
-  if (settings.groupMetrics) metrics.showGroups(() => groupNumbers(ledger))
-}
-
-/** A time series each, and two of them for a group: more would be too much for most Prometheus servers. */
-const MOST_GROUPS = 20_000
-
-async function groupNumbers(ledger: Ledger): Promise<GroupNumbers> {
-  const { rows, total } = await ledger.credits(MOST_GROUPS).catch(() => ({ rows: [], total: 0 }))
-  const groups = rows.map(({ group, used, granted }) => ({
-    group,
-    used: Number(formatCredits(used)),
-    granted: numberOf(granted),
-  }))
-  return { groups, leftOut: total - rows.length }
-}
-
-/** Perun's text may be no number: then nothing is shown. */
-function numberOf(text: string | undefined): number | undefined {
-  const number = text === undefined ? undefined : parseDecimal(text)
-  return number === undefined ? undefined : approximate(number)
 }
 
 const idleLanes = { waiting: 0, working: 0, status: () => [] }

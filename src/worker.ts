@@ -6,6 +6,7 @@
  *
  * Everything that it touches outside of the process can be given, so that a simulation runs the very same composition.
  */
+import { type CatchUp, createCatchUp } from './billing/catchUp.ts'
 import { createCorrectionDesk } from './billing/corrections.ts'
 import { createHoldDesk } from './billing/holds.ts'
 import { createIntake, type Intake } from './billing/intake.ts'
@@ -18,14 +19,23 @@ import type { CorrectionDesk } from './ledger/corrections.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Connect } from './ledger/sqlite/database.ts'
 import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
+import { archiveOf, sitesOf } from './past.ts'
 import { createOutbox, type Outbox } from './publish/outbox.ts'
 import { createPeople } from './publish/perun/people.ts'
+import { createPredecessor } from './publish/perun/predecessor.ts'
 import { createPerunPublisher } from './publish/perun/publisher.ts'
 import { createPerunRpc, type PerunRpcOptions } from './publish/perun/rpc.ts'
 import type { PerunTransport } from './publish/perun/transport.ts'
+import type { Predecessor } from './publish/predecessor.ts'
 import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
+import type { Archive } from './sources/archive.ts'
+import { decodeLines } from './sources/influx/decode.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
 import type { FetchExposition } from './sources/prometheus/scrape.ts'
+import { createPushBudget, type PushBudget } from './sources/pushBudget.ts'
+import { createReceiver, type Decode, type PushReport } from './sources/receiver.ts'
+import { decodeRemoteWrite } from './sources/remoteWrite/decode.ts'
+import type { Deliver, Receiver } from './sources/source.ts'
 import { newTaskId } from './telemetry/context.ts'
 import type { Logging } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -46,8 +56,16 @@ export interface Outside {
   readonly perun?: PerunTransport
   readonly fetch?: FetchExposition
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly archive?: Archive
   /** Readings recorded in one transaction. */
   readonly part?: number
+}
+
+/** What takes pushes. */
+export interface Pushes {
+  readonly remoteWrite: Receiver
+  readonly influx: Receiver
+  readonly budget: PushBudget
 }
 
 export interface Worker {
@@ -55,6 +73,9 @@ export interface Worker {
   readonly lanes: Lanes | undefined
   readonly outbox: Outbox | undefined
   readonly source: PrometheusSource
+  readonly pushes: Pushes
+  /** Absent if there is no archive to read missed readings from. */
+  readonly catchUp: CatchUp | undefined
   readonly decideHold: ReturnType<typeof createHoldDesk>
   readonly corrections: CorrectionDesk
   /** How long before a write what it replaces was read. */
@@ -75,19 +96,31 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
   const { settings, logging, clock = systemClock } = parts
   const ledger = outside.ledger ?? openSqlite(parts, outside)
   const publishing =
-    settings.perun === undefined ? undefined : buildPublishing(parts, settings.perun, ledger, clock, outside)
+    settings.perun === undefined
+      ? undefined
+      : buildPublishing(
+          parts,
+          settings.perun,
+          { ledger, clock, isWithheld: (group) => catchUp?.withholds(group) ?? false },
+          outside,
+        )
   const listeners: (() => void)[] = []
   const onChanged = (groups: readonly string[]) => {
     publishing?.outbox.wake(groups)
     for (const listener of listeners) listener()
   }
   const intake = buildIntake(parts, ledger, clock, onChanged, outside)
-  const source = buildSource(parts, intake, clock, outside)
+  const take: Deliver = (delivery) => intake.take(delivery)
+  const catchUp = buildCatchUp(parts, { ledger, publishing, take, clock }, outside)
+  const source = buildSource(parts, catchUp?.gate(take) ?? take, clock, outside)
+  const pushes = buildReceivers(parts, catchUp?.gateOfPushes(take) ?? take, clock)
   return {
     ledger,
     lanes: publishing?.lanes,
     outbox: publishing?.outbox,
     source,
+    pushes,
+    catchUp,
     decideHold: createHoldDesk({
       ledger,
       meters: settings.meters,
@@ -103,10 +136,12 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
       const { groups, entries, dirty } = await ledger.summary()
       logging.logger('ledger').info({ path: describeLedger(settings.ledger), groups, entries, dirty }, 'Ledger opened')
       await publishing?.outbox.start()
-      source.start()
+      if (catchUp === undefined) source.start()
+      else void catchUp.run(() => source.start())
     },
     async finish(grace) {
-      await source.stop()
+      if (catchUp !== undefined) await catchUp.stop()
+      await Promise.all([source.stop(), pushes.budget.close()])
       await intake.idle()
       if (publishing !== undefined) await drain(publishing, grace)
     },
@@ -126,6 +161,7 @@ function openSqlite({ settings, metrics }: WorkerParts, { connect }: Outside): L
 interface Publishing {
   readonly lanes: Lanes
   readonly outbox: Outbox
+  readonly predecessor: Predecessor
   writeWindow(): WriteWindow
   peopleOf(group: string): Promise<readonly unknown[]>
   close(): Promise<void>
@@ -134,8 +170,7 @@ interface Publishing {
 function buildPublishing(
   { settings, logging, metrics }: WorkerParts,
   perun: PerunSettings,
-  ledger: Ledger,
-  clock: Clock,
+  { ledger, clock, isWithheld }: { ledger: Ledger; clock: Clock; isWithheld: (group: string) => boolean },
   outside: Outside,
 ): Publishing {
   const lanes = createLanes({ workers: settings.workers, work: (group) => outbox.work(group) })
@@ -166,7 +201,10 @@ function buildPublishing(
   })
   const outbox = createOutbox({
     ledger,
-    publisher,
+    publisher: {
+      ...publisher,
+      publish: (group) => (isWithheld(group) ? Promise.resolve({ kind: 'held' }) : publisher.publish(group)),
+    },
     lanes: () => lanes,
     clock,
     surveyEvery: perun.lookEvery === 0 ? undefined : perun.lookEvery,
@@ -177,7 +215,9 @@ function buildPublishing(
     },
   })
   const peopleOf = createPeople({ rpc, voId: perun.voId, attributeName: perun.attributes.email })
-  return { lanes, outbox, writeWindow: () => writeWindow.now, peopleOf, close: () => publisher.close() }
+  const logger = logging.logger('perun')
+  const predecessor = createPredecessor({ ...perun, names: perun.attributes, rpc, clock, logger })
+  return { lanes, outbox, predecessor, writeWindow: () => writeWindow.now, peopleOf, close: () => publisher.close() }
 }
 
 function buildIntake(
@@ -207,9 +247,33 @@ function buildIntake(
   })
 }
 
+/** A gap of this many scrapes is left to the next one. */
+const SCRAPES_LEFT_OUT = 2
+
+function buildCatchUp(
+  { settings, version, logging }: WorkerParts,
+  { publishing, ...parts }: { ledger: Ledger; publishing: Publishing | undefined; take: Deliver; clock: Clock },
+  outside: Outside,
+): CatchUp | undefined {
+  const archive = outside.archive ?? archiveOf(settings, version, parts.clock)
+  if (archive === undefined) return undefined
+  return createCatchUp({
+    ...parts,
+    archive,
+    predecessor: publishing?.predecessor,
+    onTakenOver: (groups) => publishing?.outbox.wake(groups),
+    sites: sitesOf(settings),
+    meters: settings.meters,
+    least: SCRAPES_LEFT_OUT * settings.scrape.interval,
+    newTaskId: () => newTaskId('catchup'),
+    logger: logging.logger('catchup'),
+    wait: outside.wait,
+  })
+}
+
 function buildSource(
   { settings, version, logging, metrics }: WorkerParts,
-  intake: Intake,
+  deliver: Deliver,
   clock: Clock,
   { fetch, wait }: Outside,
 ): PrometheusSource {
@@ -220,14 +284,44 @@ function buildSource(
     whitelist: settings.whitelist,
     site: settings.site,
     userAgent: `credits-worker/${version}`,
-    deliver: (delivery) => intake.take(delivery),
+    deliver,
     newTaskId: () => newTaskId('scrape'),
     clock,
     logger: logging.logger('scrape'),
     fetch,
     wait,
-    observer: { scraped: (report) => observeScrape(metrics, report, clock) },
+    observer: { scraped: (report) => observeScrape(metrics, report, clock), left: metrics.forgetTarget },
   })
+}
+
+function buildReceivers({ settings, logging, metrics }: WorkerParts, deliver: Deliver, clock: Clock): Pushes {
+  const budget = createPushBudget()
+  const receiver = (protocol: string, decode: Decode) =>
+    createReceiver({
+      protocol,
+      decode,
+      budget,
+      meters: settings.meters,
+      whitelist: settings.whitelist,
+      site: settings.site,
+      deliver,
+      newTaskId: () => newTaskId('push'),
+      clock,
+      logger: logging.logger('push'),
+      observer: (report) => observePush(metrics, report, clock),
+    })
+  return { budget, remoteWrite: receiver('remote write', decodeRemoteWrite), influx: receiver('influx', decodeLines) }
+}
+
+function observePush(metrics: Metrics, { protocol, outcome, duration, decoded }: PushReport, clock: Clock): void {
+  metrics.pushes.inc({ protocol, outcome })
+  metrics.pushSeconds.observe({ protocol }, duration / SECOND)
+  if (decoded === undefined) return
+  const { readings, rejected, staleMarkers, ignored } = decoded
+  const dropped = Object.values(rejected).reduce((sum, count) => sum + count, 0)
+  const kinds = { reading: readings.length, rejected: dropped, 'stale marker': staleMarkers, ignored }
+  for (const [kind, count] of Object.entries(kinds)) metrics.pushedSamples.inc({ protocol, kind }, count)
+  metrics.lastPush.set({ protocol }, clock.now() / SECOND)
 }
 
 function observeScrape(metrics: Metrics, { target, outcome, duration, scrape }: ScrapeReport, clock: Clock): void {

@@ -186,7 +186,9 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
   const { meter, verdict, isUnitHeld, isFull, now } = situation
   const jump = jumpOf(verdict, draft.state, reading)
   const isUnitBack = verdict?.fall === 'unit switched'
-  const decision = decide(draft.state, reading, { meter, now, jump: jump?.reason, isUnitHeld, isUnitBack })
+  const chargedFrom = isLate(draft, reading) ? draft.open?.from : undefined
+  const circumstances = { meter, now, jump: jump?.reason, isUnitHeld, isUnitBack, chargedFrom }
+  const decision = decide(draft.state, reading, circumstances)
   const withdraw = (from: Point) => collected.withdrawn.push({ series: draft.series, from, until: reading.at })
   const note = (kind: Note['kind'], text: string, at = reading.at) =>
     collected.notes.push({ kind, series: draft.series, at, text })
@@ -195,6 +197,16 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
       if (decision.conflict)
         note('conflict', `Another value for the same instant was dropped: ${describePoint(reading)}`)
       return decision.conflict ? 'conflict' : 'stale'
+    case 'late':
+      if (decision.conflict) {
+        note(
+          'conflict',
+          `A late reading is outside of what was charged around it and dropped: ${describePoint(reading)}`,
+        )
+      }
+      return decision.conflict ? 'conflict' : 'late'
+    case 'outdated':
+      return decision.kind
     case 'opened':
       note('opened', `First reading: ${describePoint(reading)}. Nothing before it is charged.`)
       break
@@ -234,6 +246,10 @@ function take(draft: Draft, reading: Reading, situation: Situation, collected: C
   }
   draft.state = decision.state
   return decision.kind
+}
+
+function isLate({ state }: Draft, { at }: Reading): boolean {
+  return state !== undefined && at < state.watermark.at
 }
 
 /** Why growth of a series is held, if the delivery says so and the series grew by so much. */

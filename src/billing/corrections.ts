@@ -6,10 +6,10 @@
  * exactly what the preview said, or nothing.
  */
 import { randomUUID } from 'node:crypto'
-import { type Credits, formatCredits, LARGEST_TOTAL } from '../core/credits.ts'
+import { type Credits, formatCredits, LARGEST_AMOUNT, LARGEST_TOTAL } from '../core/credits.ts'
 import { formatDecimal } from '../core/decimals.ts'
 import type { AdjustmentEntry } from '../core/entries.ts'
-import { differenceOf, type Period } from '../core/repricing.ts'
+import { differenceOf, makesNegative, type Period } from '../core/repricing.ts'
 import { type Clock, formatInstant } from '../core/time.ts'
 import {
   type Adjusted,
@@ -69,6 +69,7 @@ export function createCorrectionDesk({ ledger, clock, logger, onChanged }: Corre
       lines.push({ ...place, ...differenceOf(charges, period, perUnit) })
     })
     if (lines.length === 0) throw new Refusal(`Nothing was charged for ${meter.name} in this period.`)
+    checkSize(lines)
     const repricing: Repricing = {
       ...{ id: randomUUID(), metric: meter.metric, period, perUnit, reason, actor, previewedAt: now, seenEntry },
     }
@@ -86,7 +87,10 @@ export function createCorrectionDesk({ ledger, clock, logger, onChanged }: Corre
         throw new Refusal('More was charged in this period since the preview: make a new one.')
       }
       const next = { ...repricing, applied: { at: clock.now(), actor } }
-      return { repricing: next, entries: entriesOf(facts.lines(id), next) }
+      const entries = [...entriesOf(facts.lines(id), next)]
+      const advice = 'Adjust the group first, or preview a shorter period'
+      checkTotals(entries, facts, `Applying it would make totals negative. ${advice}`)
+      return { repricing: next, entries }
     })
   }
 
@@ -95,7 +99,9 @@ export function createCorrectionDesk({ ledger, clock, logger, onChanged }: Corre
       if (repricing.applied === undefined) throw new Refusal('It is not applied: there is nothing to undo.')
       if (repricing.undone !== undefined) throw new Refusal(`It was undone at ${formatInstant(repricing.undone.at)}.`)
       const next = { ...repricing, undone: { at: clock.now(), actor, reason } }
-      return { repricing: next, entries: oppositesOf(facts, next) }
+      const entries = [...oppositesOf(facts, next)]
+      checkTotals(entries, facts, 'Undoing it would make totals negative. Adjust the group first')
+      return { repricing: next, entries }
     })
   }
 
@@ -137,11 +143,33 @@ function checkSame(known: StoredEntry, { group, amount, reason, actor, corrects 
 
 function checkTotal(used: Credits, amount: Credits): void {
   const after = used + amount
-  if (after < 0n && amount < 0n) {
+  if (makesNegative(used, amount)) {
     const [now, total] = [formatCredits(used), formatCredits(after)]
     throw new Refusal(`The group has used ${now} credits; this would make it ${total}. More cannot be given back.`)
   }
   if (after > LARGEST_TOTAL) throw new Refusal('The total would be more than a ledger can hold.')
+}
+
+/** No sum of these differences may be more than a ledger can hold. */
+function checkSize(lines: readonly RepricingLine[]): void {
+  const sum = lines.reduce((all, { amount }) => all + (amount < 0n ? -amount : amount), 0n)
+  if (sum <= LARGEST_AMOUNT) return
+  const [all, most] = [formatCredits(sum), formatCredits(LARGEST_AMOUNT)]
+  throw new Refusal(`The differences are ${all} credits together, more than the ${most} that a ledger can hold.`)
+}
+
+/** How many groups a refusal names. */
+const NAMED = 10
+
+/** @param what Begins the refusal. */
+function checkTotals(entries: readonly AdjustmentEntry[], facts: CorrectionFacts, what: string): void {
+  const amounts = new Map<string, Credits>()
+  for (const { group, amount } of entries) amounts.set(group, (amounts.get(group) ?? 0n) + amount)
+  const negative = [...amounts].filter(([group, amount]) => makesNegative(facts.used(group) ?? 0n, amount))
+  if (negative.length === 0) return
+  const totals = negative.map(([group, amount]) => `${group} (${formatCredits((facts.used(group) ?? 0n) + amount)})`)
+  const more = negative.length > NAMED ? ` and ${negative.length - NAMED} more` : ''
+  throw new Refusal(`${what}: ${totals.slice(0, NAMED).join(', ')}${more}.`)
 }
 
 /** Where a correction belongs: the site of what it corrects. */

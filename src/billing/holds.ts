@@ -5,7 +5,7 @@
  * reason, which stays in the ledger with the name of whoever decided.
  */
 import type { Meters } from '../core/meters.ts'
-import type { Clock } from '../core/time.ts'
+import { type Clock, formatInstant } from '../core/time.ts'
 import { Refusal } from '../ledger/corrections.ts'
 import { decidableHolds, type Ledger, type StoredHold } from '../ledger/ledger.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -19,13 +19,13 @@ export interface HoldDecision {
 
 export type Resolved =
   | { readonly kind: 'closed'; readonly hold: StoredHold }
-  /** No open hold has this number. */
+  /** No hold has this number. */
   | { readonly kind: 'unknown' }
-  /** This one is not for people to decide, or cannot be accepted; `why` says what to do instead. */
+  /** It is closed, not for people to decide, or cannot be accepted; `why` says how it was closed or what to do instead. */
   | { readonly kind: 'refused'; readonly why: string }
 
 export interface HoldDeskOptions {
-  readonly ledger: Pick<Ledger, 'closeHold'>
+  readonly ledger: Pick<Ledger, 'closeHold' | 'hold'>
   readonly meters: Meters
   readonly clock: Clock
   readonly logger: Logger
@@ -47,7 +47,7 @@ export function createHoldDesk({ ledger, meters, clock, logger, onChanged }: Hol
         if (verdict === 'accept') return accept(held, { actor, reason }, { meters, now })
         return { at: now, changes: [], notes: [], holds: [], released: [], withdrawn: [], heldGrowths: [] }
       })
-      if (closed === undefined) return { kind: 'unknown' }
+      if (closed === undefined) return whyNot(await ledger.hold(id))
       logger.info({ hold: id, kind: closed.hold.kind, group: closed.hold.group, site: closed.hold.site, actor }, why)
       if (closed.groups.length > 0) onChanged(closed.groups)
       return { kind: 'closed', hold: closed.hold }
@@ -56,4 +56,11 @@ export function createHoldDesk({ ledger, meters, clock, logger, onChanged }: Hol
       throw error
     }
   }
+}
+
+/** Why nothing can be decided about a hold that is not open. */
+function whyNot(known: StoredHold | undefined): Resolved {
+  if (known?.closed === undefined) return { kind: 'unknown' }
+  const { at, why } = known.closed
+  return { kind: 'refused', why: `Hold ${known.id} was closed at ${formatInstant(at)}. ${why}` }
 }

@@ -7,14 +7,15 @@
 import PQueue from 'p-queue'
 import type { Rejections } from '../core/admit.ts'
 import type { Meters } from '../core/meters.ts'
+import { inPortions } from '../core/portions.ts'
 import type { Reading } from '../core/series.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import type { Clock } from '../core/time.ts'
 import { type Hold, type Ledger, type Recorded, TotalTooLargeError } from '../ledger/ledger.ts'
-import type { Delivery } from '../sources/source.ts'
+import type { Delivery, Lateness } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type Billed, type BillingContext, bill, type Outcome, ramPerCpu } from './biller.ts'
-import { createSeriesLimit } from './seriesLimit.ts'
+import { createSeriesLimit, type SeriesLimit } from './seriesLimit.ts'
 import { agreeingClocks, createJudge, unitKeys, type Verdicts } from './sites.ts'
 
 export interface IntakeOptions {
@@ -46,16 +47,15 @@ interface Progress {
   readonly released: readonly string[]
 }
 
-/** What a delivery as a whole says. */
-interface Look extends Pick<Progress, 'verdicts' | 'holds' | 'released'> {
-  /** Those that are to be recorded, by group and time. */
+/** What a portion as a whole says. */
+interface Look {
+  /** Those that are to be recorded, by group. */
   readonly readings: readonly Reading[]
-  /** How many are of series that the target may not open. */
-  readonly surplus: number
+  readonly verdicts: Verdicts
 }
 
 export interface Intake {
-  take(delivery: Delivery): Promise<void>
+  take(delivery: Delivery): Promise<Lateness>
   /** Deliveries that wait or are being recorded. */
   readonly size: number
   /** Resolves when nothing waits any more. */
@@ -83,47 +83,67 @@ export function createIntake({
   const queue = new PQueue({ concurrency: 1 })
   const warnUnit = createUnitWarning(meters, logger)
 
-  async function record(delivery: Delivery): Promise<void> {
-    const { source } = delivery
-    const { readings, verdicts, surplus, ...about } = await look(delivery)
+  async function record({ source, readings, rejected }: Delivery): Promise<Lateness> {
     const outcomes: Partial<Record<Outcome, number>> = {}
     const changed = new Set<string>()
-    let { holds, released } = about
+    const limit = createSeriesLimit(source, maxSeries, await ledger.openedBy(source))
+    const portions = inPortions(readings)
+    let admitted = 0
     try {
-      for (const part of parts(readings, size)) {
-        await recordPart(part, { source, verdicts, outcomes, changed, holds, released })
-        holds = []
-        released = []
-        await nextTurn()
+      for (const [index, portion] of portions.entries()) {
+        const look = await lookAt(portion, limit)
+        admitted += look.readings.length
+        const isLast = index === portions.length - 1
+        const { holds, released } = isLast ? conclusionsOf(readings, source, limit) : { holds: [], released: [] }
+        await recordPortion(look, { source, outcomes, changed, holds, released })
       }
     } finally {
       // A group has readings in several parts: told after each, it would be published more than once.
       if (changed.size > 0) onChanged([...changed])
     }
-    onRejected?.(delivery.rejected)
-    if (surplus > 0) {
-      addUp(outcomes, { surplus })
-      onBilled?.({ outcomes: { surplus }, charged: 0n, begun: 0 })
-    }
+    onRejected?.(rejected)
+    const { surplus } = limit.outcome()
+    countUnrecorded({ surplus, stale: readings.length - surplus - admitted }, outcomes)
     warnUnit(readings)
     const level = (outcomes.held ?? 0) + (outcomes.rebased ?? 0) + (outcomes.redated ?? 0) > 0 ? 'warn' : 'debug'
     logger[level]({ source, readings: readings.length, outcomes }, 'Delivery recorded')
+    return { late: outcomes.late ?? 0, outdated: outcomes.outdated ?? 0 }
   }
 
-  /** What the delivery as a whole says, before any of it is recorded. */
-  async function look({ source, readings }: Delivery): Promise<Look> {
+  /** What a portion as a whole says, before any of it is recorded. */
+  async function lookAt(portion: readonly Reading[], limit: SeriesLimit): Promise<Look> {
     const judge = createJudge(smallSites)
-    const limit = createSeriesLimit(source, maxSeries, await ledger.openedBy(source))
-    const admitted: Reading[] = []
-    for (const part of parts(readings.toSorted(byGroupAndTime), size)) {
+    const readings: Reading[] = []
+    for (const part of parts(portion.toSorted(byGroup), size)) {
       const stored = await ledger.stored(part.map(({ series }) => series))
       judge.look(part, stored)
-      for (const reading of limit.admit(part, stored)) admitted.push(reading)
+      for (const reading of limit.admit(part, stored)) readings.push(reading)
     }
-    const { surplus, holds, released } = limit.outcome()
-    const agreeing = agreeingClocks(admitted, clock.now(), source)
-    const verdicts = await judge.verdicts(ledger)
-    return { readings: admitted, verdicts, surplus, holds, released: [...agreeing, ...released] }
+    return { readings, verdicts: await judge.verdicts(ledger) }
+  }
+
+  /** What only all of a delivery tells. */
+  function conclusionsOf(readings: readonly Reading[], source: string, limit: SeriesLimit) {
+    const { holds, released } = limit.outcome()
+    return { holds, released: [...agreeingClocks(readings, clock.now(), source), ...released] }
+  }
+
+  async function recordPortion({ readings, verdicts }: Look, about: Omit<Progress, 'verdicts'>): Promise<void> {
+    let { holds, released } = about
+    for (const part of parts(readings, size)) {
+      await recordPart(part, { ...about, verdicts, holds, released })
+      holds = []
+      released = []
+      await nextTurn()
+    }
+  }
+
+  /** Those of series that may not be opened, and those that came twice. */
+  function countUnrecorded(counts: { surplus: number; stale: number }, outcomes: Progress['outcomes']): void {
+    const some = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
+    if (Object.keys(some).length === 0) return
+    addUp(outcomes, some)
+    onBilled?.({ outcomes: some, charged: 0n, begun: 0 })
   }
 
   async function recordPart(part: readonly Reading[], progress: Progress): Promise<void> {
@@ -178,13 +198,10 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/**
- * The readings of a group together, so that its total is written once; those of a series in order of time, because a later
- * one would make all earlier ones stale.
- */
-function byGroupAndTime(a: Reading, b: Reading): number {
+/** The readings of a group together, so that its total is written once. */
+function byGroup(a: Reading, b: Reading): number {
   const [left, right] = [a.series.projectName, b.series.projectName]
-  return left === right ? a.at - b.at : left < right ? -1 : 1
+  return left === right ? 0 : left < right ? -1 : 1
 }
 
 function addUp(total: Partial<Record<Outcome, number>>, part: Partial<Record<Outcome, number>>): void {

@@ -1,4 +1,5 @@
 /** Which worker is asked, and with which key. */
+import { isIPv6 } from 'node:net'
 import type { Access } from './client.ts'
 import { UsageError } from './errors.ts'
 import { printable } from './printable.ts'
@@ -9,24 +10,49 @@ export interface AccessSources {
   readFile(path: string): string
 }
 
-const DEFAULT_URL = 'http://127.0.0.1:8000'
+const EXAMPLE = 'http://127.0.0.1:8000'
+
+/** Where a worker listens that is told nothing else. */
+const HOST = '127.0.0.1'
+const PORT = '8000'
+
+/** What a worker that listens everywhere is asked at. */
+const loopbacks: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }
 
 /**
- * What is typed goes before the environment. An empty variable is none, as for the worker.
+ * What is typed goes before the environment, and an address before where a worker with this environment would listen: the
+ * key in it is that worker's. An empty variable is none, as for the worker.
  *
  * @throws {UsageError} which never holds a key, or what was taken for one.
  */
 export function accessOf(typed: { url?: string; key?: string }, sources: AccessSources): Access {
   return {
-    url: readUrl(typed.url ?? given(sources, 'OS_CREDITS_URL') ?? DEFAULT_URL),
+    url: readUrl(typed.url ?? given(sources, 'OS_CREDITS_URL') ?? whereItListens(sources)),
     key: findKey(typed.key, sources),
   }
+}
+
+/** The address that is asked if none is typed; `undefined` if the environment names none that can be used. */
+export function usualUrl(sources: Pick<AccessSources, 'env'>): URL | undefined {
+  try {
+    return readUrl(given(sources, 'OS_CREDITS_URL') ?? whereItListens(sources))
+  } catch (error) {
+    if (error instanceof UsageError) return undefined
+    throw error
+  }
+}
+
+function whereItListens(sources: Pick<AccessSources, 'env'>): string {
+  const [host, port] = [given(sources, 'CREDITS_HOST')?.trim() ?? HOST, given(sources, 'CREDITS_PORT')?.trim() ?? PORT]
+  const url = `http://${loopbacks[host] ?? (isIPv6(host) ? `[${host}]` : host)}:${port}`
+  if (Number(port) > 0 && URL.canParse(url)) return url
+  throw new UsageError('CREDITS_HOST and CREDITS_PORT do not tell where the worker is. --url or OS_CREDITS_URL does.')
 }
 
 function readUrl(text: string): URL {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
-    throw new UsageError(`--url: expected an address such as ${DEFAULT_URL}, got ${JSON.stringify(printable(text))}.`)
+    throw new UsageError(`--url: expected an address such as ${EXAMPLE}, got ${JSON.stringify(printable(text))}.`)
   }
   if (url.username !== '' || url.password !== '') {
     throw new UsageError('--url: expected an address without a login in it. The key belongs into API_KEY.')
@@ -59,7 +85,7 @@ function readFile(path: string, { readFile: read }: AccessSources): string {
   }
 }
 
-function given({ env }: AccessSources, name: string): string | undefined {
+function given({ env }: Pick<AccessSources, 'env'>, name: string): string | undefined {
   const text = env[name]
   return text === undefined || text.trim() === '' ? undefined : text
 }

@@ -8,17 +8,18 @@ export type Fields = Readonly<Record<string, unknown>>
 /** @throws {UnreachableError} if it is no object: then no worker of this version answered. */
 export function fieldsOf(value: unknown): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
-  throw strange()
+  throw strangeAnswer()
 }
 
 /** The objects in a field that is a list. @throws {UnreachableError} if it is none. */
 export function listOf(fields: Fields, name: string): Fields[] {
   const list = fields[name]
   if (Array.isArray(list)) return list.map(fieldsOf)
-  throw strange()
+  throw strangeAnswer()
 }
 
-function strange(): UnreachableError {
+/** No worker of this version answered. */
+export function strangeAnswer(): UnreachableError {
   return new UnreachableError('The answer has another form than expected: is it a credits worker, and of this version?')
 }
 

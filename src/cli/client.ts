@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { type IncomingMessage, request as requestHttp, STATUS_CODES } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { text } from 'node:stream/consumers'
-import { type Fields, fieldsOf, show } from './answers.ts'
+import { type Fields, fieldsOf, show, strangeAnswer } from './answers.ts'
 import { type CliError, KeyError, RefusedError, UnreachableError } from './errors.ts'
 import { printable } from './printable.ts'
 
@@ -35,6 +35,8 @@ export interface Client {
   post(path: string, body: unknown): Promise<Answer>
   /** The answers that follow one another by their `next`, from the first one on. */
   pages(path: string, query?: Query): AsyncGenerator<Answer>
+  /** The same as comma-separated values; the next one is named in a header. */
+  csvPages(path: string, query?: Query): AsyncGenerator<string>
 }
 
 /** Without a sign of life for so long the worker is given up; a receipt over millions of entries takes some seconds. */
@@ -71,12 +73,17 @@ export function createClient({ url, key }: Access): Client {
     }
   }
 
-  async function ask(method: string, path: string, body?: unknown, accepted: readonly number[] = []): Promise<Answer> {
+  /** @throws {CliError} if it is answered with none of these statuses, and none from 200 to 299. */
+  async function exchange(method: string, path: string, body?: unknown, accepted: readonly number[] = []) {
     const { incoming, body: answer } = await send(method, path, body)
     const status = incoming.statusCode!
     const isFine = (status >= 200 && status < 300) || accepted.includes(status)
     if (!isFine) throw refusal({ shown, status, answer, hadKey: key !== undefined, headers: incoming.headers })
-    if (status === 204) return { text: '', fields: {} }
+    return { headers: incoming.headers, answer }
+  }
+
+  async function ask(method: string, path: string, body?: unknown, accepted: readonly number[] = []): Promise<Answer> {
+    const { answer } = await exchange(method, path, body, accepted)
     return { text: answer, fields: fieldsOf(parse(answer)) }
   }
 
@@ -89,7 +96,16 @@ export function createClient({ url, key }: Access): Client {
       while (next !== undefined) {
         const answer: Answer = await ask('GET', next)
         yield answer
-        next = nextOf(answer.fields)
+        next = nextOf(answer.fields.next)
+      }
+    },
+    async *csvPages(path, query = {}) {
+      let next: string | undefined = path + queryText({ ...query, format: 'csv' })
+      while (next !== undefined) {
+        const { headers, answer }: Awaited<ReturnType<typeof exchange>> = await exchange('GET', next)
+        if (!/^text\/csv\b/.test(headers['content-type'] ?? '')) throw strangeAnswer()
+        yield answer
+        next = nextOf(/^<([^>]*)>; *rel="next"$/.exec(String(headers.link))?.[1])
       }
     },
   }
@@ -97,7 +113,7 @@ export function createClient({ url, key }: Access): Client {
 
 /** The part of a path that is a name: whatever is in it, it stays one part. */
 export function inPath(name: string): string {
-  return encodeURIComponent(name).replace(/^\.+$/, (dots) => '%2E'.repeat(dots.length))
+  return encodeURIComponent(/^\.{1,2}\/*$/.test(name) ? `${name}/` : name)
 }
 
 function queryText(query: Query): string {
@@ -106,7 +122,7 @@ function queryText(query: Query): string {
 }
 
 /** @throws {UnreachableError} if it is no path of the same worker: what follows the host could make another host of it. */
-function nextOf({ next }: Fields): string | undefined {
+function nextOf(next: unknown): string | undefined {
   if (next === null || next === undefined) return undefined
   if (typeof next === 'string' && /^\/[!-~]*$/.test(next)) return next
   throw new UnreachableError(`The answer names a next page that is none: ${show(next)}`)

@@ -5,8 +5,8 @@ import { commonOptions } from './words.ts'
 
 const PROGRAM = 'os-credits'
 
-/** All commands, a line each. */
-export function describeAll(commands: readonly Command[]): string {
+/** All commands, a line each. @param usual The address that is asked without --url; `undefined` if there is none. */
+export function describeAll(commands: readonly Command[], usual: URL | undefined): string {
   return `Looks at a running credits worker, and decides for it what people have to decide.
 
   ${PROGRAM} COMMAND [options]
@@ -18,10 +18,11 @@ ${facts(
 Options of every command:
 
 ${describeOptions(commonOptions)}
+${usual === undefined ? 'Without --url no worker is found here' : `Without --url the worker at ${usual.href.replace(/\/$/, '')} is asked`}.
 Without a key a worker answers only on its own machine. The key is in no output.
 
 Exit codes: 0 done; 1 the worker says no, or you did; 64 typed wrongly; 69 the worker cannot be reached; 77 the key is
-refused. "verify" has those of its own program.
+refused. Programs of their own, such as "verify" and "backup", have their own.
 
 ${PROGRAM} COMMAND --help explains a command with examples.
 `

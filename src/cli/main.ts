@@ -51,9 +51,11 @@ async function ask(question: string): Promise<string | undefined> {
   return answer[0] as string | undefined
 }
 
-/** Its output and its signals are ours. */
+/** Its output is ours, and how it ends: Ctrl-C reaches both, and it may have something to finish. */
 async function runProgram(path: string, words: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, path, ...words], { stdio: 'inherit' })
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
   const [code] = (await once(child, 'close')) as [number | null]
   return code ?? 1
 }

@@ -1,8 +1,9 @@
 /** How answers are written: as they are for programs, else as the command lays them out. */
 import { type Fields, listOf } from './answers.ts'
 import type { Answer, Query } from './client.ts'
-import type { Context } from './command.ts'
-import { printableJson } from './printable.ts'
+import type { Call, Context, Options } from './command.ts'
+import { UsageError } from './errors.ts'
+import { printableJson, printableLines } from './printable.ts'
 import { type Column, table } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -15,6 +16,27 @@ export function writeJson(text: string, { out, isTerminal }: Pick<Terminal, 'out
 export function write(answer: Answer, { terminal, wantsJson }: Context, layOut: (fields: Fields) => string): void {
   if (wantsJson) writeJson(answer.text, terminal)
   else terminal.out(layOut(answer.fields))
+}
+
+export const csvOption = {
+  csv: { doc: 'print them as comma-separated values, as the API answers them' },
+} as const satisfies Options
+
+/** @throws {UsageError} if both are wanted. */
+export function wantsCsv(call: Call, { wantsJson }: Context): boolean {
+  if (call.has('csv') && wantsJson) throw new UsageError('--csv and --json: expected one of them.')
+  return call.has('csv')
+}
+
+/** Writes all pages of a list as one text of comma-separated values; on a terminal with escapes, as everything there. */
+export async function writeCsv(path: string, query: Query, { client, terminal }: Context): Promise<void> {
+  let isFirst = true
+  for await (const text of client.csvPages(path, query)) {
+    // Each page names the columns.
+    const shown = isFirst ? text : text.slice(text.indexOf('\n') + 1)
+    terminal.out(terminal.isTerminal ? printableLines(shown) : shown)
+    isFirst = false
+  }
 }
 
 export interface Listing {

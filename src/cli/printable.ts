@@ -14,6 +14,11 @@ export function printable(text: string): string {
   return text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
+/** The same for each line; where lines end stays as it is. */
+export function printableLines(text: string): string {
+  return text.split(/\r?\n/).map(printable).join('\n')
+}
+
 /** JSON that means the same and whose characters all show: what JSON itself leaves as it is becomes an escape of JSON. */
 export function printableJson(text: string): string {
   return text.replace(/(?![\n\r\t ])[\p{Cc}\p{Zl}\p{Zp}\p{Cf}]/gu, (character) =>

@@ -1,6 +1,6 @@
 /** Finds the command that was typed, runs it, and turns what goes wrong into a sentence and an exit code. */
 import { nearest } from '../core/nearest.ts'
-import { type AccessSources, accessOf } from './access.ts'
+import { type AccessSources, accessOf, usualUrl } from './access.ts'
 import { createClient } from './client.ts'
 import type { Call, Command, Context } from './command.ts'
 import { commands } from './commands/all.ts'
@@ -41,7 +41,7 @@ async function dispatch(words: readonly string[], surroundings: Surroundings): P
   const [first] = after
   if (first === undefined || first === 'help') {
     const wanted = first === undefined || after.length === 1 ? undefined : find(after.slice(1)).command
-    return void out(wanted === undefined ? describeAll(commands) : describeCommand(wanted))
+    return void out(wanted === undefined ? describeAll(commands, usualUrl(surroundings)) : describeCommand(wanted))
   }
   const { command, rest } = find(after)
   return command.isPassedOn ? passOn(command, rest, surroundings) : call(command, [...before, ...rest], surroundings)

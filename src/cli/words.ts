@@ -6,7 +6,7 @@ import { printable } from './printable.ts'
 
 /** Options of every command. */
 export const commonOptions = {
-  url: { value: 'URL', doc: 'where the worker is; else OS_CREDITS_URL, else http://127.0.0.1:8000' },
+  url: { value: 'URL', doc: 'where the worker is; else OS_CREDITS_URL, else CREDITS_HOST and CREDITS_PORT' },
   key: { value: 'KEY', doc: 'key of the worker; better API_KEY or API_KEY_FILE, which other users cannot see' },
   json: { doc: 'print what the worker answers as it is, a line for each page' },
   help: { doc: 'explain a command' },

@@ -1,20 +1,20 @@
 /**
  * Every setting of the worker, once: `.default.env` and the README's table are checked against it, `/stats` shows it.
  *
- * Names of the old service are kept. A setting that belongs to a later version is accepted, checked as far as
- * its parser goes, and warned about, so that an environment that is complete for it does not have to change twice.
+ * Names of the old service are kept.
  */
 import { ledgerLocation, showLedger } from './ledgerLocation.ts'
 import {
   address,
+  addressLike,
   attributeName,
   digits,
   duration,
+  groupMetrics,
   host,
   key,
   logLevel,
   mailAddress,
-  onOrOff,
   type Parser,
   percentages,
   perunAddress,
@@ -42,8 +42,6 @@ export interface Declaration<T = unknown> {
   readonly mayBeInFile?: true
   /** How its text may be shown; without it, as it is. */
   readonly show?: (text: string) => string
-  /** Has no effect yet. */
-  readonly later?: true
 }
 
 export const declarations = {
@@ -53,13 +51,23 @@ export const declarations = {
     show: quoteAddress,
   },
   USAGE_EXPORTER_TARGETS_FILE: {
-    doc: 'More of them in a Prometheus file_sd file: a list of targets (whole addresses) with labels such as location_id.',
+    doc: 'More of them in a Prometheus file_sd file, read again when it changes: targets (addresses or host:port) and labels.',
     parse: text,
   },
   USAGE_EXPORTER_TOKEN: { doc: 'Bearer token that is sent to them.', parse: key, secret: true },
   OS_CREDITS_LOCATION_ID: {
     doc: 'Site of samples without a label location_id: the number of its resource in Perun.',
     parse: digits,
+  },
+  PROMETHEUS_URL: {
+    doc: 'Prometheus with older readings, what comes before /api/v1: after an outage the worker reads there what it missed, and goes on where the old service stopped.',
+    parse: addressLike('https://prometheus.example.org'),
+    show: quoteAddress,
+  },
+  PROMETHEUS_TOKEN: {
+    doc: 'Bearer token that is sent to it, unless its address has a login.',
+    parse: key,
+    secret: true,
   },
   OS_CREDITS_SCRAPE_INTERVAL: {
     doc: 'Time between two scrapes of a target.',
@@ -128,7 +136,7 @@ export const declarations = {
     parse: attributeName('group'),
   },
   OS_CREDITS_PERUN_MAX_AGE: {
-    doc: 'How old what was read from Perun may be when it is written.',
+    doc: 'How old what was read from Perun may be when it is written; an edit in between is written over.',
     fallback: '10s',
     parse: duration({ min: 0 }),
   },
@@ -143,7 +151,7 @@ export const declarations = {
     parse: duration({ min: 1 }),
   },
   OS_CREDITS_PROJECT_WHITELIST: {
-    doc: 'If set, only these projects are charged: names, separated by ;',
+    doc: 'If set, only these projects are charged: names, separated by ; One that is listed again also pays for what it used meanwhile.',
     parse: semicolons(text),
   },
   OS_CREDITS_WORKERS: {
@@ -170,6 +178,11 @@ export const declarations = {
     secret: true,
   },
   API_READER_KEY: { doc: 'Key of readers: may look at groups and their history.', parse: key, secret: true },
+  API_WRITER_KEY: {
+    doc: 'Key of programs that push readings: may do nothing else. Without a target to scrape it is needed.',
+    parse: key,
+    secret: true,
+  },
   OS_CREDITS_RATE_LIMIT: {
     doc: 'How many requests a client may make in a minute, and, 20 times seldomer, with a wrong key; 0 sets no limits.',
     fallback: '600',
@@ -177,9 +190,9 @@ export const declarations = {
     parse: wholeNumber({ min: 0, max: 1_000_000 }),
   },
   OS_CREDITS_GROUP_METRICS: {
-    doc: 'on: /metrics, which needs no key, also shows the used and granted credits of groups, of 20,000 at most.',
+    doc: 'on: /metrics, which needs no key, also shows the used and granted credits of groups, of 20,000 at most. forecasts: also their burn, and when credits run out.',
     fallback: 'off',
-    parse: onOrOff,
+    parse: groupMetrics,
   },
   LOG_LEVEL: {
     doc: 'trace, debug, info, warn, error, fatal or silent.',
@@ -214,7 +227,7 @@ export const declarations = {
   },
   OS_CREDITS_WEBHOOK_URLS: {
     doc: 'Addresses that each notification is posted to, separated by ;',
-    parse: semicolons(address),
+    parse: semicolons(addressLike('https://chat.example.org/hooks/credits')),
     secret: true,
   },
   OS_CREDITS_WEBHOOK_SECRET: {
@@ -224,13 +237,7 @@ export const declarations = {
   },
   OS_CREDITS_PUBLIC_URL: {
     doc: 'Address of this worker as people reach it, for links in mails.',
-    parse: address,
-  },
-  PROMETHEUS_URL: {
-    doc: 'Prometheus with older readings, for groups that are taken over from the old service.',
-    parse: address,
-    show: quoteAddress,
-    later: true,
+    parse: addressLike('https://credits.example.org'),
   },
 } as const satisfies Record<string, Declaration>
 

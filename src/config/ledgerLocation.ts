@@ -1,5 +1,5 @@
 /** Where the ledger is: the file of SQLite, or a database of PostgreSQL. */
-import { type Parser, quoteAddress, Unexpected } from './parsers.ts'
+import { type Parser, quote, quoteAddress, Unexpected } from './parsers.ts'
 
 export type LedgerLocation =
   | { readonly kind: 'sqlite'; readonly path: string }
@@ -15,10 +15,17 @@ const understood = ['host', 'sslmode', 'sslrootcert']
 const sslModes = ['disable', 'require', 'verify-full']
 
 export const ledgerLocation: Parser<LedgerLocation> = (given) => {
-  if (/^postgres(?:ql)?:/.test(given)) return { kind: 'postgres', url: databaseAddress(given) }
+  if (isPostgres(given)) return { kind: 'postgres', url: databaseAddress(given) }
   const path = given.startsWith('sqlite:') ? given.slice('sqlite:'.length) : ''
   if (path === '' || path.startsWith('//')) throw new Unexpected(EXPECTED, quoteAddress(given))
+  if (path === ':memory:' || path.startsWith('file:')) {
+    throw new Unexpected('the path of a file, as a ledger in memory forgets what was charged', quote(given))
+  }
   return { kind: 'sqlite', path }
+}
+
+export function isPostgres(given: string): boolean {
+  return /^postgres(?:ql)?:/.test(given)
 }
 
 /** Nothing of it is in a problem but what cannot hold a password. */
@@ -36,7 +43,7 @@ function databaseAddress(given: string): string {
 
 /** The setting as it may be shown: without a password. */
 export function showLedger(given: string): string {
-  if (!/^postgres(?:ql)?:/.test(given)) return quoteAddress(given).replace(/^"(.*)"$/, '$1')
+  if (!isPostgres(given)) return quoteAddress(given).replace(/^"(.*)"$/, '$1')
   const url = URL.parse(given)
   return url === null ? 'not shown' : withoutSecrets(url)
 }

@@ -3,8 +3,9 @@
  * expected; who calls it knows the name of the setting and what to show of the text.
  */
 
-import { type Decimal, isNegative, isZero, parseDecimal } from '../core/decimals.ts'
+import { type Decimal, isZero, parseDecimal } from '../core/decimals.ts'
 import { readMailAddress } from '../core/mailAddress.ts'
+import { isSensible, sensibleRange } from '../core/meters.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import { DAY, HOUR, type Instant, MINUTE, parseInstant, SECOND } from '../core/time.ts'
 
@@ -78,17 +79,22 @@ export function duration({ min }: { min: number }): Parser<number> {
   }
 }
 
-/** An http or https address, normalised. */
-export const address: Parser<string> = (given) => {
-  const url = URL.parse(given)
-  if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url.href
-  throw new Unexpected('an http or https address, such as http://10.0.0.5:8080/metrics', quoteAddress(given))
+/** An http or https address, normalised. @param example One that could stand there. */
+export function addressLike(example: string): Parser<string> {
+  return (given) => {
+    const url = URL.parse(given)
+    if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url.href
+    throw new Unexpected(`an http or https address, such as ${example}`, quoteAddress(given))
+  }
 }
 
-/** A plain mail address, without a name: what it cannot hold can break no header of a mail. */
+/** The address of an exporter. */
+export const address = addressLike('http://10.0.0.5:8080/metrics')
+
+/** A plain mail address, without a name: what it cannot hold can break no header of a mail. The log would hide an example. */
 export const mailAddress: Parser<string> = (given) => {
   const found = readMailAddress(given)
-  if (found === undefined) throw new Unexpected('a mail address such as credits@example.org, without a name')
+  if (found === undefined) throw new Unexpected('a plain mail address without a name before it: letters, @ and a host')
   return found
 }
 
@@ -157,10 +163,13 @@ export const percentages: Parser<readonly number[]> = (given) => {
 export const presence: Parser<boolean> = (given) => !/^(?:0|false|no|off)$/i.test(given)
 
 /** `on` or `off`, in any case. */
-export const onOrOff: Parser<boolean> = (given) => {
+/** What metrics show of each group. */
+export type GroupMetricsShown = 'off' | 'on' | 'forecasts'
+
+export const groupMetrics: Parser<GroupMetricsShown> = (given) => {
   const text = given.toLowerCase()
-  if (text !== 'on' && text !== 'off') throw new Unexpected('on or off')
-  return text === 'on'
+  if (text !== 'off' && text !== 'on' && text !== 'forecasts') throw new Unexpected('off, on or forecasts')
+  return text
 }
 
 export const smallSites: Parser<SmallSites> = (given) => {
@@ -195,16 +204,11 @@ export const instant: Parser<Instant> = (given) => {
   return at
 }
 
-/** Amounts beyond this are mistakes; what is smaller than this many decimals too. */
-const MOST_DIGITS = 15n
-const MOST_DECIMALS = 12
-
 /** A decimal number of zero or more, its digits exactly as they are written. */
 export const amount: Parser<Decimal> = (given) => {
   const number = parseDecimal(given)
-  const isFine = number !== undefined && !isNegative(number) && number.scale <= MOST_DECIMALS
-  if (isFine && number.digits < 10n ** (MOST_DIGITS + BigInt(number.scale))) return number
-  throw new Unexpected(`a number of zero or more with at most ${MOST_DIGITS} digits and ${MOST_DECIMALS} decimals`)
+  if (number !== undefined && isSensible(number)) return number
+  throw new Unexpected(sensibleRange)
 }
 
 /** As `amount`, but more than zero. */

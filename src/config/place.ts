@@ -4,7 +4,7 @@
  * All scalars stay the texts they are in the file: `0.1` never becomes a double and `2026-01-01` never a local date.
  * JSON is read as the YAML it also is, so a key that occurs twice is a problem and not a silent choice of the last.
  */
-import { parseDocument } from 'yaml'
+import { parseDocument, YAMLError } from 'yaml'
 import { nearest } from '../core/nearest.ts'
 import { type Parser, quote, quoteAddress, Unexpected } from './parsers.ts'
 
@@ -40,7 +40,7 @@ export class Place {
   items(): Place[] {
     const tree = this.#tree
     if (isList(tree) && tree.length > 0) return tree.map((item, index) => this.#inside(item, `${this.path}[${index}]`))
-    this.problem('a list with at least one entry')
+    this.problem('a list with at least one entry', this.#given())
     return []
   }
 
@@ -49,7 +49,7 @@ export class Place {
     const tree = this.#tree
     const entries = isMapping(tree) ? Object.entries(tree) : []
     if (!isMapping(tree) || entries.length < least)
-      this.problem(least === 0 ? 'keys with values' : 'at least one key with its value')
+      this.problem(least === 0 ? 'keys with values' : 'at least one key with its value', this.#given())
     return entries.map(([key, value]) => [key, this.#inside(value, this.#pathOf(key))])
   }
 
@@ -57,7 +57,11 @@ export class Place {
   fields<K extends string>(...known: K[]): Record<K, Place> | undefined {
     const tree = this.#tree
     if (!isMapping(tree)) {
-      this.problem(`the keys ${known.join(', ')}`)
+      this.problem(`the keys ${known.join(', ')}`, this.#given())
+      return undefined
+    }
+    if (this.path === '' && !Object.keys(tree).some((key) => nearest(key, [...known]) !== undefined)) {
+      this.problem(`the keys ${known.join(', ')}`, 'none of them')
       return undefined
     }
     for (const key of Object.keys(tree)) if (!known.some((name) => name === key)) this.#unknownKey(key, known)
@@ -82,6 +86,11 @@ export class Place {
   /** As `read`, but nothing here means `fallback`. */
   readOr<T, F>(parse: Parser<T>, fallback: F): T | F | undefined {
     return this.isGiven ? this.read(parse) : fallback
+  }
+
+  /** Another file may stand in the place of the right one, and hold secrets: of a whole one nothing is shown. */
+  #given(): string {
+    return this.path === '' && typeof this.#tree === 'string' && this.isGiven ? 'a text' : describe(this.#tree)
   }
 
   #text(): string {
@@ -116,10 +125,23 @@ export function readTree(content: string, report: Report): Place | undefined {
     if (error !== undefined) throw error
     return new Place(document.toJS() ?? '', '', report)
   } catch (error) {
-    // The lines after the first quote the file, which may hold logins.
-    report(`expected YAML or JSON, got: ${(error as Error).message.split('\n', 1)[0]!.replace(/:$/, '')}`)
+    report(`expected YAML or JSON, got: ${withoutContent(error as Error)}`)
     return undefined
   }
+}
+
+/**
+ * What the parser says and where. After the first line and after a colon it quotes the file, which may hold secrets, and so it
+ * does with tags and directives.
+ */
+function withoutContent(error: Error): string {
+  const [first] = error.message.split('\n', 1) as [string]
+  const place = error instanceof YAMLError ? error.linePos?.[0] : undefined
+  const what = first
+    .replace(/ at line \d+, column \d+:?$/, '')
+    .replace(/(?<=\S):( .*)?$/, '')
+    .replace(/[%!"'][^ ]*.*$/, '…')
+  return place === undefined ? what : `${what} at line ${place.line}, column ${place.col}`
 }
 
 function isList(tree: Tree): tree is readonly Tree[] {
@@ -133,5 +155,6 @@ function isMapping(tree: Tree): tree is { readonly [key: string]: Tree } {
 function describe(tree: Tree): string {
   if (tree === '') return 'nothing'
   if (typeof tree === 'string') return tree.includes('//') ? quoteAddress(tree) : quote(tree)
-  return isList(tree) ? `a list of ${tree.length}` : 'a mapping'
+  if (isList(tree)) return tree.length === 0 ? 'an empty one' : `a list of ${tree.length}`
+  return Object.keys(tree).length === 0 ? 'an empty one' : 'a mapping'
 }

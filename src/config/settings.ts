@@ -9,16 +9,18 @@ import type { SmallSites } from '../core/smallSite.ts'
 import { type Declaration, declarations, type Name, type Values } from './declarations.ts'
 import { type Effective, type Environment, type Files, type Given, readNamed, readValues } from './environment.ts'
 import { type LedgerLocation, secretsOfLedger } from './ledgerLocation.ts'
-import { type LogLevel, quoteAddress } from './parsers.ts'
+import type { GroupMetricsShown, LogLevel } from './parsers.ts'
 import type { Report } from './place.ts'
 import { defaultMeters, metersToBill, readPrices } from './prices.ts'
-import { readTargets, type TargetConfig } from './targets.ts'
+import { collectTargets, type TargetConfig, type TargetsFile } from './targets.ts'
 import { namesToCheck, warningsOf } from './warnings.ts'
 
 /** All durations are in ms. The whole of it is frozen. */
 export interface Settings {
-  /** At least one, each address once. */
+  /** Each address once. Without any, readings are pushed; programs of their own need none. */
   readonly targets: readonly TargetConfig[]
+  /** Where some of them are from. */
+  readonly targetsFile?: TargetsFile
   readonly scrape: { readonly interval: number; readonly timeout: number; readonly token?: string }
   /** Site of samples that name none. */
   readonly site?: string
@@ -32,18 +34,20 @@ export interface Settings {
   readonly ledger: LedgerLocation
   /** Without it nothing is published. */
   readonly perun?: PerunSettings
+  /** Where older readings are. Without it gaps are not bridged. */
+  readonly prometheus?: PrometheusSettings
   readonly workers: number
   /** Decimals of published and shown credits. */
   readonly precision: number
   readonly http: {
     readonly host: string
     readonly port: number
-    readonly keys: { readonly operator?: string; readonly reader?: string }
+    readonly keys: { readonly operator?: string; readonly reader?: string; readonly writer?: string }
     /** Requests of a client in a minute; 0 is no limit. */
     readonly rateLimit: number
   }
   /** Whether metrics show the credits of groups. */
-  readonly groupMetrics: boolean
+  readonly groupMetrics: GroupMetricsShown
   readonly log: { readonly level: LogLevel }
   /** Parts of a grant, in percent and rising, at which people are to be told. */
   readonly notifyAt: readonly number[]
@@ -74,6 +78,11 @@ export interface PerunSettings {
   /** Between two looks at all groups; 0 for none. */
   readonly lookEvery: number
   readonly timeout: number
+}
+
+export interface PrometheusSettings {
+  readonly url: string
+  readonly token?: string
 }
 
 export interface MailSettings {
@@ -111,14 +120,20 @@ export class ConfigError extends Error {
 /**
  * Reads all settings and the files they name.
  *
+ * @param needs What has to be set beside what always has: programs that only read a ledger need no targets.
  * @throws {ConfigError} with all problems there are.
  */
-export function loadSettings(env: Environment, files: Files): { settings: Settings; warnings: string[] } {
+export function loadSettings(
+  env: Environment,
+  files: Files,
+  needs: { readonly targets: boolean } = { targets: true },
+): { settings: Settings; warnings: string[] } {
   const problems: string[] = []
   const report: Report = (problem) => problems.push(problem)
   const given = readValues(env, files, report)
   const meters = chooseMeters(given.values, files, report)
   const targets = collectTargets(given.values, files, report)
+  if (needs.targets) expectTargets(given, report)
   checkTogether(given, report)
   if (problems.length > 0) throw new ConfigError(problems, namesToCheck(env))
   // Without a problem every setting was read, so nothing that has a fallback is missing.
@@ -136,13 +151,18 @@ export function describeSettings(settings: Settings): Record<string, string> {
 }
 
 /** All texts that no line of the log may hold, also as they are encoded in a header or stand in an address. */
-export function secretsOf({ scrape, perun, http, targets, mail, webhooks, ledger }: Settings): string[] {
-  const logins = targets.flatMap(({ url }) => loginsIn(new URL(url)))
+export function secretsOf({ scrape, perun, prometheus, http, targets, mail, webhooks, ledger }: Settings): string[] {
+  const archive = prometheus === undefined ? [] : [{ url: prometheus.url, labels: {} }]
+  const logins = secretsOfTargets([...targets, ...archive])
   const basic = perun && basicCredentials(perun.login, perun.password)
   const notifying = [...loginAtMail(mail), webhooks?.key, ...(webhooks?.urls ?? [])]
-  const keys = [http.keys.operator, http.keys.reader]
-  const all = [scrape.token, perun?.password, basic, ...keys, ...logins, ...notifying, ...secretsOfLedger(ledger)]
+  const tokens = [scrape.token, prometheus?.token, perun?.password, basic, ...Object.values(http.keys)]
+  const all = [...tokens, ...logins, ...notifying, ...secretsOfLedger(ledger)]
   return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
+}
+
+export function secretsOfTargets(targets: readonly TargetConfig[]): string[] {
+  return targets.flatMap(({ url }) => loginsIn(new URL(url))).filter((secret) => secret !== '')
 }
 
 /** A login without a password is a token. */
@@ -177,29 +197,17 @@ function chooseMeters(
   return defaultMeters()
 }
 
-/** The targets of both settings. One that is named twice would be scraped twice. */
-function collectTargets(values: Partial<Values>, files: Files, report: Report): TargetConfig[] {
-  const { USAGE_EXPORTER_URLS: urls = [], USAGE_EXPORTER_TARGETS_FILE: path } = values
-  const listed = path === undefined ? [] : readNamed('USAGE_EXPORTER_TARGETS_FILE', path, files, readTargets, report)
-  const targets = [...urls.map((url) => ({ url, labels: {} })), ...(listed ?? [])]
-  const all = targets.map(({ url }) => url)
-  for (const url of new Set(all.filter((one, index) => all.indexOf(one) < index))) {
-    const expected = 'each address once, also in USAGE_EXPORTER_TARGETS_FILE'
-    report(`USAGE_EXPORTER_URLS: expected ${expected}, got ${quoteAddress(withoutLogin(url))} again`)
+function expectTargets({ isSet }: Given, report: Report): void {
+  if (!isSet('USAGE_EXPORTER_URLS') && !isSet('USAGE_EXPORTER_TARGETS_FILE') && !isSet('API_WRITER_KEY')) {
+    report(
+      'USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, or API_WRITER_KEY for pushes, got nothing',
+    )
   }
-  return targets
-}
-
-function withoutLogin(address: string): string {
-  return Object.assign(new URL(address), { username: '', password: '' }).href
 }
 
 /** What no setting can know alone. */
 function checkTogether({ values, isSet, effective }: Given, report: Report): void {
   const shown = (name: Name) => effective.find((one) => one.name === name)?.shown
-  if (!isSet('USAGE_EXPORTER_URLS') && !isSet('USAGE_EXPORTER_TARGETS_FILE')) {
-    report('USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, got nothing')
-  }
   const { OS_CREDITS_SCRAPE_INTERVAL: interval, OS_CREDITS_SCRAPE_TIMEOUT: timeout } = values
   if (interval !== undefined && timeout !== undefined && timeout >= interval) {
     const expected = `a duration shorter than OS_CREDITS_SCRAPE_INTERVAL (${shown('OS_CREDITS_SCRAPE_INTERVAL')})`
@@ -218,13 +226,27 @@ function checkTogether({ values, isSet, effective }: Given, report: Report): voi
   if (isSet('OS_CREDITS_WEBHOOK_URLS') && !isSet('OS_CREDITS_WEBHOOK_SECRET')) {
     report('OS_CREDITS_WEBHOOK_SECRET: expected a value, as OS_CREDITS_WEBHOOK_URLS is set, got nothing')
   }
-  if (values.API_KEY !== undefined && values.API_KEY === values.API_READER_KEY) {
+  checkKeys(values, report)
+}
+
+/** A key that is two keys would open more than somebody believes. */
+function checkKeys(
+  { API_KEY: operator, API_READER_KEY: reader, API_WRITER_KEY: writer }: Partial<Values>,
+  report: Report,
+) {
+  if (operator !== undefined && operator === reader) {
     report('API_READER_KEY: expected another key than API_KEY, as that one may do everything, got the same')
+  }
+  if (writer !== undefined && writer === operator) {
+    report('API_WRITER_KEY: expected another key than API_KEY, as that one may do everything, got the same')
+  }
+  if (writer !== undefined && writer === reader) {
+    report('API_WRITER_KEY: expected another key than API_READER_KEY, as readers may not push, got the same')
   }
 }
 
 function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | 'effective'>): Settings {
-  const { OS_CREDITS_PROJECT_WHITELIST: names } = values
+  const { OS_CREDITS_PROJECT_WHITELIST: names, USAGE_EXPORTER_TARGETS_FILE: path } = values
   return {
     ...parts,
     scrape: {
@@ -240,7 +262,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
     http: {
       host: values.CREDITS_HOST,
       port: values.CREDITS_PORT,
-      keys: defined({ operator: values.API_KEY, reader: values.API_READER_KEY }),
+      keys: defined({ operator: values.API_KEY, reader: values.API_READER_KEY, writer: values.API_WRITER_KEY }),
       rateLimit: values.OS_CREDITS_RATE_LIMIT,
     },
     groupMetrics: values.OS_CREDITS_GROUP_METRICS,
@@ -248,9 +270,11 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
     notifyAt: values.OS_CREDITS_NOTIFY_AT,
     notifyDays: values.OS_CREDITS_NOTIFY_DAYS,
     ...defined({
+      targetsFile: path === undefined ? undefined : { path, urls: values.USAGE_EXPORTER_URLS ?? [] },
       site: values.OS_CREDITS_LOCATION_ID,
       whitelist: names && new Set(names),
       perun: perunSettings(values),
+      prometheus: prometheusSettings(values),
       mail: mailSettings(values),
       webhooks: webhookSettings(values),
       publicUrl: values.OS_CREDITS_PUBLIC_URL,
@@ -276,6 +300,10 @@ function perunSettings(values: Values): PerunSettings | undefined {
     lookEvery: values.OS_CREDITS_PERUN_LOOK,
     timeout: values.OS_CREDITS_PERUN_TIMEOUT,
   }
+}
+
+function prometheusSettings({ PROMETHEUS_URL: url, PROMETHEUS_TOKEN: token }: Values): PrometheusSettings | undefined {
+  return url === undefined ? undefined : { url, ...defined({ token }) }
 }
 
 function mailSettings(values: Values): MailSettings | undefined {

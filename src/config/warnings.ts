@@ -12,11 +12,20 @@ export function namesToCheck(env: Environment): string[] {
 
 /** What is set without an effect, and what the worker does not do without a setting: a sentence each. */
 export function warningsOf(settings: Settings): string[] {
-  const { perun, http, effective } = settings
+  const { perun, http, scrape, prometheus, effective } = settings
   const warnings: string[] = []
-  const idle = effective.filter(isIdle).map(({ name }) => name)
-  if (idle.length > 0) warnings.push(`${idle.join(', ')}: no effect yet, this comes with a later version`)
+  if (
+    prometheus === undefined &&
+    effective.some(({ name, origin }) => name === 'PROMETHEUS_TOKEN' && origin !== 'not set')
+  )
+    warnings.push('PROMETHEUS_TOKEN: no effect, as PROMETHEUS_URL is not set')
   if (perun === undefined) warnings.push('OS_CREDITS_PERUN_URL is not set: nothing is published')
+  if (perun !== undefined && scrape.interval < perun.maxAge) {
+    // Each publish writes what the one before has read, for as long as a group grows.
+    warnings.push(
+      'OS_CREDITS_SCRAPE_INTERVAL is shorter than OS_CREDITS_PERUN_MAX_AGE: most edits of used credits in Perun are written over unseen while a group grows',
+    )
+  }
   warnings.push(...warningsOfNotifying(settings))
   if (http.keys.operator === undefined && http.keys.reader === undefined) {
     warnings.push('API_KEY is not set: what needs a key is answered only to direct requests from this machine')
@@ -56,13 +65,6 @@ const mailNames: readonly Name[] = [
 
 function declared({ name }: Effective): Declaration {
   return declarations[name]
-}
-
-/** Set to something else than what `.default.env` has anyway. */
-function isIdle(one: Effective): boolean {
-  const { origin, shown } = one
-  const { later, fallback } = declared(one)
-  return later === true && origin !== 'not set' && shown !== fallback
 }
 
 /** Says to the command line where the worker is; both may have one environment. */

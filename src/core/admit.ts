@@ -29,7 +29,7 @@ export type Rejection =
   | 'unknown metric'
   /** A whitelist is set and the project is not on it. */
   | 'unlisted'
-  /** No project name, or no site that Perun could know. */
+  /** No project name, or no site that Perun could know: none at all, or what is no number of one. */
   | 'incomplete'
   /** A line that does not parse, a value that no total can have (NaN, infinite, negative), or a name that is no text. */
   | 'unreadable'
@@ -67,6 +67,11 @@ export const OLDEST = 366 * DAY
 /** A number of a Perun resource, written in the only way that it can be: `08676` must not become a second site. */
 const siteNumber = /^[1-9]\d{0,9}$/
 
+/** Whether Perun could have a site of this name. */
+export function isSiteNumber(text: string): boolean {
+  return siteNumber.test(text)
+}
+
 /** The cheapest reason comes first: most lines of an exporter are about metrics that nobody charges for. */
 export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejection {
   const meter = rules.meters.get(sample.metric)
@@ -75,7 +80,7 @@ export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejectio
   if (projectName === undefined) return 'incomplete'
   if (rules.whitelist !== undefined && !rules.whitelist.has(projectName)) return 'unlisted'
   const site = label('location_id', sample, rules) ?? rules.site
-  if (site === undefined || !siteNumber.test(site)) return 'incomplete'
+  if (site === undefined || !isSiteNumber(site)) return 'incomplete'
   const value = parseDecimal(sample.value)
   if (value === undefined || isNegative(value) || !isStorable(value)) return 'unreadable'
   const projectId = label('project_id', sample, rules) ?? ''
@@ -86,6 +91,33 @@ export function admit(sample: Sample, rules: AdmissionRules): Reading | Rejectio
   const when = sample.at === undefined ? { at: rules.at, isOfNow: true } : { at: sample.at }
   if (when.at < rules.at - OLDEST) return 'too old'
   return { series: { site, metric: meter.metric, projectId, projectName }, ...when, value, ...origin }
+}
+
+/** How much of a text a reason shows. */
+const SHOWN = 30
+
+/** Why a sample was rejected, in words for who mends the exporter; `undefined` where nothing is to be mended. */
+export function whyRejected(rejection: Rejection, sample: Sample, rules: AdmissionRules): string | undefined {
+  if (rejection === 'incomplete') return whyIncomplete(sample, rules)
+  if (rejection === 'too long') return `a name or an id: expected at most ${LONGEST_NAME} bytes, got more`
+  if (rejection === 'too old') return 'timestamp: expected one of the last year, got an older one (is its unit right?)'
+  if (rejection !== 'unreadable') return undefined
+  const value = parseDecimal(sample.value)
+  const isFine = value !== undefined && !isNegative(value) && isStorable(value)
+  if (isFine) return 'a name or an id: expected text, got broken characters'
+  return `value: expected a number of zero or more, got ${shown(sample.value)}`
+}
+
+function whyIncomplete(sample: Sample, rules: AdmissionRules): string {
+  if (label('project_name', sample, rules) === undefined) return 'project_name: expected a label, got nothing'
+  const site = label('location_id', sample, rules) ?? rules.site
+  const expected = 'location_id: expected the number of the site in Perun'
+  if (site !== undefined) return `${expected}, without zeros before it, got ${shown(site)}`
+  return `${expected}, got nothing (OS_CREDITS_LOCATION_ID is for samples that have none)`
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text)
 }
 
 /** Counts bytes only where the number of characters does not tell. */

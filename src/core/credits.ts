@@ -70,6 +70,14 @@ export function formatRounded(amount: Credits, precision: number): string {
   return formatFixed({ digits: divideHalfEven(amount, powerOfTen(SCALE - precision)), scale: precision })
 }
 
+/**
+ * An amount as somebody was shown it who was told with `precision` decimals: all of them are written. More only if the amount
+ * has more: it was published when more were set.
+ */
+export function formatShown(amount: Credits, precision: number): string {
+  return roundCredits(amount, precision) === amount ? formatRounded(amount, precision) : formatCredits(amount)
+}
+
 /** The rounded amount itself, in micro-credits, to compare with what is published. */
 export function roundCredits(amount: Credits, precision: number): Credits {
   const unit = powerOfTen(SCALE - precision)

@@ -21,6 +21,7 @@ import {
   subtract,
   zero,
 } from './decimals.ts'
+import { notLater } from './late.ts'
 import {
   cautiousPace,
   chargedSince,
@@ -93,10 +94,17 @@ export type Decision =
   /** The same value, later. */
   | { readonly kind: 'unchanged'; readonly state: SeriesState }
   /**
-   * Not later than the watermark: late or repeated, dropped. A conflict has the watermark's instant but another value.
-   * A value below that of another exporter is late too: of two exporters, one always lags behind.
+   * Nothing new: repeated, or of now while our clock was set back. A conflict has the watermark's instant but another value. A value below that of another exporter is
+   * stale too: of two exporters, one always lags behind.
    */
   | { readonly kind: 'stale'; readonly conflict: boolean }
+  /**
+   * Up to an hour earlier than the watermark: folded in, as what was charged since holds its growth. In conflict if it lies
+   * outside of the readings around it: a dip or a peak that nobody saw in time.
+   */
+  | { readonly kind: 'late'; readonly conflict: boolean }
+  /** Earlier than that: dropped, and told of. */
+  | { readonly kind: 'outdated' }
   /** The value fell: nothing is charged, the watermark moves to the new value. */
   | {
       readonly kind: 'rebased'
@@ -140,6 +148,8 @@ export interface Circumstances {
   readonly isUnitHeld?: boolean | undefined
   /** Whether the delivery as a whole says that the old unit is back. */
   readonly isUnitBack?: boolean | undefined
+  /** Where the open entry of the series begins; of use for readings that are late. */
+  readonly chargedFrom?: Point | undefined
 }
 
 /** A reading may be this much later than our clock: two clocks in a cloud differ by less. */
@@ -160,7 +170,7 @@ export function decide(state: SeriesState | undefined, reading: Reading, circums
   const difference = compare(to.value, from.value)
   if (reading.isOfNow === true && from.at > circumstances.now + CLOCK_TOLERANCE)
     return redated(state, circumstances.now)
-  if (to.at <= from.at) return { kind: 'stale', conflict: to.at === from.at && difference !== 0 }
+  if (to.at <= from.at) return notLater(state, reading, circumstances.chargedFrom)
   if (difference === 0) return { kind: 'unchanged', state: still(state, to) }
   return difference < 0 ? fell(state, to, circumstances) : grew(state, to, circumstances)
 }

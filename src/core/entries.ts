@@ -63,6 +63,8 @@ export interface OpenEntry {
   /** The instant its window begins. */
   readonly window: Instant
   readonly priceVersion: string
+  /** Where it begins; looked up when it is asked for, as only readings that are late make somebody ask. */
+  readonly from?: Point | undefined
 }
 
 /** A charge with the readings it lies between. */

@@ -1,5 +1,5 @@
 /** What we charge for, and at what price. */
-import type { Decimal } from './decimals.ts'
+import { type Decimal, isNegative, powerOfTen } from './decimals.ts'
 import type { Instant } from './time.ts'
 
 /** Credits per unit, valid from an instant until the next price begins. */
@@ -32,4 +32,17 @@ export type Meters = ReadonlyMap<string, Meter>
 /** The price at an instant. */
 export function priceAt(meter: Meter, at: Instant): Price {
   return meter.prices.findLast((price) => price.from <= at) ?? meter.prices[0]!
+}
+
+/** Prices and limits beyond this are mistakes; what is smaller than this many decimals too. */
+const MOST_DIGITS = 15
+const MOST_DECIMALS = 12
+
+/** What `isSensible` takes, in words. */
+export const sensibleRange = `a number of zero or more with at most ${MOST_DIGITS} digits and ${MOST_DECIMALS} decimals`
+
+/** Whether a number that a person writes can be a price or a limit. */
+export function isSensible(number: Decimal): boolean {
+  if (isNegative(number) || number.scale > MOST_DECIMALS) return false
+  return number.digits < powerOfTen(MOST_DIGITS + number.scale)
 }

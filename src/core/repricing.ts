@@ -48,6 +48,11 @@ export function differenceOf(
 
 const MICRO = 6
 
+/** Whether a correction takes more back than was used; what charges more is fine even while the total is below zero. */
+export function makesNegative(used: Credits, amount: Credits): boolean {
+  return amount < 0n && used + amount < 0n
+}
+
 /** The part of a charge's consumption that lies in the period. */
 function shareOf({ from, to }: Pick<ChargeEntry, 'from' | 'to'>, period: Period): Decimal {
   const whole = subtract(to.value, from.value)

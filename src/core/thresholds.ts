@@ -1,7 +1,8 @@
 /**
  * Lines in a grant: parts of it, in percent, at which people are to be told.
  *
- * A line is reached when used credits are at least that part of the grant, exactly: no rounding decides about it.
+ * A line is reached when used credits are at least that part of the grant, exactly: no rounding decides about it. A grant of
+ * nothing has one line, the highest: whatever is used is beyond it. Less than nothing is no grant.
  */
 import type { Credits } from './credits.ts'
 import { type Decimal, powerOfTen } from './decimals.ts'
@@ -17,17 +18,22 @@ export function lineOf(granted: Decimal, percent: number): Credits {
   return floor * denominator < numerator ? floor + 1n : floor
 }
 
-/** The parts of a grant that `used` has reached, rising. A grant of nothing has no parts. */
+/** The parts of a grant that `used` has reached, rising. */
 export function reached(used: Credits, granted: Decimal, percents: readonly number[]): number[] {
-  if (granted.digits <= 0n) return []
-  return percents.filter((percent) => used >= lineOf(granted, percent)).sort((a, b) => a - b)
+  const lines = linesOf(granted, percents).filter(({ line }) => used >= line)
+  return lines.map(({ percent }) => percent).sort((a, b) => a - b)
 }
 
 /** The next line above `used`, if there is one. */
 export function nextLine(used: Credits, granted: Decimal, percents: readonly number[]): Credits | undefined {
-  if (granted.digits <= 0n) return undefined
-  const above = percents.map((percent) => lineOf(granted, percent)).filter((line) => line > used)
-  return above.length === 0 ? undefined : above.reduce((least, line) => (line < least ? line : least))
+  const above = linesOf(granted, percents).filter(({ line }) => line > used)
+  return above.length === 0 ? undefined : above.map(({ line }) => line).reduce((a, b) => (b < a ? b : a))
+}
+
+function linesOf(granted: Decimal, percents: readonly number[]): { percent: number; line: Credits }[] {
+  if (granted.digits < 0n) return []
+  if (granted.digits > 0n) return percents.map((percent) => ({ percent, line: lineOf(granted, percent) }))
+  return percents.length === 0 ? [] : [{ percent: Math.max(...percents), line: 1n }]
 }
 
 /** The parts of a grant that a change of used credits reaches or falls below, rising. */

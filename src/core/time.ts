@@ -3,6 +3,9 @@
 /** Milliseconds since the Unix epoch, UTC. */
 export type Instant = number
 
+/** The last instant that a JavaScript date can be; the first is as far before 1970. */
+export const LATEST: Instant = 8.64e15
+
 export const SECOND = 1_000
 export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE

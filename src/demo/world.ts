@@ -7,6 +7,9 @@ import { type PerunSimulator, startPerun } from './perun/simulator.ts'
 /** The Perun resource that is the demo's site. */
 export const SITE = 8676
 
+/** Another one, which only the Compose profile `stack` measures. */
+const SECOND_SITE = 8677
+
 /** An hour of the demo's cloud is a second. */
 export const TIME_FACTOR = 3_600
 
@@ -33,8 +36,9 @@ export function startDemoExporter(place: Place = {}): Promise<Exporter> {
 export async function startDemoPerun(place: Place = {}): Promise<PerunSimulator> {
   const perun = await startPerun({ ...place, openAdmin: place.host !== undefined })
   perun.addResource(SITE, 'demo site')
+  perun.addResource(SECOND_SITE, 'second site')
   for (const [name, granted] of Object.entries(grants)) {
-    perun.addGroup({ name, granted, email: ['maintainer@example.org'], resources: [SITE] })
+    perun.addGroup({ name, granted, email: ['maintainer@example.org'], resources: [SITE, SECOND_SITE] })
   }
   return perun
 }

@@ -5,15 +5,18 @@
  * problem documents (`errors.ts`). A request that takes too long to arrive or is too large is cut off, so that nobody can
  * keep the worker busy by being slow.
  */
+
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Router from '@koa/router'
 import Koa from 'koa'
+import { fromPath } from '../core/groupPath.ts'
 import { SECOND } from '../core/time.ts'
 import { createGate, type Gate } from './auth.ts'
+import { compress } from './compress.ts'
 import { createDoor } from './door.ts'
-import { answerErrors } from './errors.ts'
+import { answerErrors, ForbiddenError, UnauthorizedError } from './errors.ts'
 import { checkAddress, checkHead, lookAtViewer, observe, refuse, setHeaders } from './middleware.ts'
 import { showErrorPage } from './pages/errorPage.ts'
 import type { HttpParts } from './parts.ts'
@@ -107,9 +110,10 @@ function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
   app.on('error', (err: Error) => logger['code' in err ? 'debug' : 'error']({ err }, 'An answer could not be written'))
   app.use(observe(parts))
   app.use(setHeaders(isStopping))
+  app.use(compress)
   app.use(lookAtViewer(door))
   app.use(answerErrors(logger, showErrorPage))
-  app.use(limit.countRequests(new Set(routes.filter((each) => each.isForWatchers).map(({ path }) => path))))
+  app.use(limit.countRequests(new Set(routes.filter(isUncounted).map(({ path }) => path))))
   app.use(checkHead)
   app.use(checkAddress)
   app.use(createRouter(routes, limit.guard(createGate(parts.keys))).routes())
@@ -117,18 +121,37 @@ function createApp(parts: HttpParts, isStopping: () => boolean): Koa {
   return app
 }
 
+/** Whoever watches has to get through, and what is pushed has a limit of its own. */
+function isUncounted({ isForWatchers, isForPushes }: Route): boolean {
+  return isForWatchers === true || isForPushes === true
+}
+
 /** One address for one thing: no other case, no slash at the end. */
 function createRouter(routes: readonly Route[], gate: Gate): Router {
   const router = new Router({ sensitive: true, strict: true })
-  for (const { method, path, who, isForPeople = false, handle } of routes) {
+  for (const { method, path, who, isForPeople = false, isForPushes = false, handle } of routes) {
     router[method](path, async (ctx) => {
       ctx.state.isForPeople = isForPeople
+      ctx.state.isForPushes = isForPushes
       // A session opens what only looks. What changes something is a form, which carries a token beside it.
-      gate(who, ctx.req, isForPeople || method === 'get' ? ctx.state.viewer.role : undefined)
+      const { role } = ctx.state.viewer
+      gate(who, ctx.req, isForPeople || method === 'get' ? role : undefined)
+      ctx.state.isOperator = isForPeople && opens(() => gate('operator', ctx.req, role))
+      ctx.params = Object.fromEntries(Object.entries(ctx.params).map(([name, part]) => [name, fromPath(part)]))
       await handle(ctx as unknown as RouteContext)
     })
   }
   return router
+}
+
+function opens(pass: () => void): boolean {
+  try {
+    pass()
+    return true
+  } catch (error) {
+    if (!(error instanceof ForbiddenError || error instanceof UnauthorizedError)) throw error
+    return false
+  }
 }
 
 async function begin(server: Server, { host, port }: HttpParts): Promise<void> {

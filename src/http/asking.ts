@@ -2,7 +2,7 @@
 import { type Decimal, parseDecimal } from '../core/decimals.ts'
 import { type Instant, parseInstant } from '../core/time.ts'
 import { BadRequestError } from './errors.ts'
-import { describe, objectOf } from './json.ts'
+import { describe, isWrittenAsNumber, objectOf } from './json.ts'
 
 /** A reason is for people to read, not for a novel. */
 const LONGEST_TEXT = 1_000
@@ -21,20 +21,29 @@ export function fieldsOf<Name extends string>(body: unknown, names: readonly Nam
 
 /** A body that says nothing but why and who. @throws {BadRequestError} */
 export function readAsking(body: unknown): { reason: string; actor: string } {
-  const { reason, actor } = fieldsOf(body, ['reason', 'actor'])
-  return { reason: readText('reason', reason), actor: readActor(actor) }
+  return readWhy(fieldsOf(body, ['reason', 'actor']))
+}
+
+/** Of a body that says more: why and who. @throws {BadRequestError} */
+export function readWhy(given: Given<'reason' | 'actor'>): { reason: string; actor: string } {
+  return { reason: readText(given, 'reason'), actor: readActor(given) }
 }
 
 /** Who decides; `operator` if not given. @throws {BadRequestError} */
-export function readActor(value: unknown): string {
-  return readText('actor', value ?? 'operator')
+export function readActor(given: Given<'actor'>): string {
+  return given.actor === undefined || given.actor === null ? 'operator' : readText(given, 'actor')
 }
 
-/** @throws {BadRequestError} if it is no text, empty or too long. */
-export function readText(name: string, value: unknown): string {
-  const text = typeof value === 'string' ? value.trim() : ''
+type Given<Name extends string> = Partial<Record<Name, unknown>>
+
+/** A field of a body. @throws {BadRequestError} if it is no text, empty or too long. */
+export function readText<Name extends string>(given: Given<Name>, name: Name): string {
+  const value = given[name]
+  const isNumber = isWrittenAsNumber(given, name)
+  const text = typeof value === 'string' && !isNumber ? value.trim() : ''
   if (text !== '' && text.length <= LONGEST_TEXT) return text
-  throw new BadRequestError(`${name}: expected a text of 1 to ${LONGEST_TEXT} characters, got ${describe(value)}.`)
+  const got = isNumber ? `the number ${value}` : describe(value)
+  throw new BadRequestError(`${name}: expected a text of 1 to ${LONGEST_TEXT} characters, got ${got}.`)
 }
 
 /** @throws {BadRequestError} if it is no decimal number. */

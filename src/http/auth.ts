@@ -1,8 +1,9 @@
 /**
  * Who may ask what.
  *
- * With keys, a request has to carry one: `X-API-KEY: <key>` or `Authorization: Bearer <key>`. The operator's key opens
- * everything, the reader's key opens what only looks at groups.
+ * With keys, a request has to carry one: `X-API-KEY: <key>` or `Authorization: Bearer <key>`; what pushes may send it as the
+ * password of a login, because InfluxDB can send nothing else. The operator's key opens everything, the reader's key opens
+ * what only looks at groups, the writer's key opens nothing but pushing.
  *
  * Without a key that could open a route, it answers only programs and browsers on this machine. A browser there also runs
  * pages of strangers, so requests that such a page could have caused are refused: from another site, or to a host name
@@ -14,8 +15,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 import { ForbiddenError, UnauthorizedError, WrongKeyError } from './errors.ts'
 
-/** Who a route is for. An operator may also do what a reader may. */
-export type Who = 'all' | 'reader' | 'operator'
+/** Who a route is for. An operator may also do what a reader or a writer may. */
+export type Who = 'all' | 'reader' | 'writer' | 'operator'
 
 export type Role = Exclude<Who, 'all'>
 
@@ -23,6 +24,8 @@ export type Role = Exclude<Who, 'all'>
 export interface Keys {
   readonly operator?: string | undefined
   readonly reader?: string | undefined
+  /** Of programs that push readings. */
+  readonly writer?: string | undefined
 }
 
 /** The part of an `IncomingMessage` that tells who asks. */
@@ -45,19 +48,24 @@ export type Gate = (who: Who, request: Asked, session?: Role) => void
 export function createGate(keys: Keys): Gate {
   const rolesOf = createKeyring(keys)
   const known = fingerprints(keys)
-  const opens = (role: Role, who: Role) => role === 'operator' || who === 'reader'
+  const opens = (role: Role, who: Role) => role === 'operator' || role === who
 
   return (who, request, session) => {
     if (who === 'all') return
     if (!known.some(({ role }) => opens(role, who))) return checkIsFromHere(who, request)
-    const presented = keysOf(request)
+    const presented = [...keysOf(request), ...(who === 'writer' ? passwordOf(request) : [])]
     const roles = [...rolesOf(presented), ...(session === undefined ? [] : [session])]
     if (roles.some((role) => opens(role, who))) return
-    if (roles.length > 0)
-      throw new ForbiddenError('This needs the key of an operator; the one that was sent is that of a reader.')
+    if (roles.length > 0) throw new ForbiddenError(`${needed[who]}; the one that was sent is that of a ${roles[0]}.`)
     if (presented.length > 0) throw new WrongKeyError()
     throw new UnauthorizedError('This needs a key: send it as X-API-KEY or as Authorization: Bearer.')
   }
+}
+
+const needed: Readonly<Record<Role, string>> = {
+  operator: 'This needs the key of an operator',
+  reader: 'This needs the key of a reader',
+  writer: 'This needs the key of a writer',
 }
 
 /** Tells what keys open. */
@@ -69,8 +77,8 @@ export function createKeyring(keys: Keys): (presented: readonly string[]) => Rol
   }
 }
 
-function fingerprints({ operator, reader }: Keys): { role: Role; key: Buffer }[] {
-  return [...fingerprint('operator', operator), ...fingerprint('reader', reader)]
+function fingerprints({ operator, reader, writer }: Keys): { role: Role; key: Buffer }[] {
+  return [...fingerprint('operator', operator), ...fingerprint('reader', reader), ...fingerprint('writer', writer)]
 }
 
 function fingerprint(role: Role, key: string | undefined): { role: Role; key: Buffer }[] {
@@ -87,6 +95,13 @@ function keysOf({ headers }: Asked): string[] {
   return [headers['x-api-key'], bearer].filter((key) => typeof key === 'string')
 }
 
+/** The key as the password of a login, whatever its name. */
+function passwordOf({ headers }: Asked): string[] {
+  const login = /^Basic +([\w+/=-]+) *$/i.exec(headers.authorization ?? '')?.[1]
+  const text = login === undefined ? '' : Buffer.from(login, 'base64').toString()
+  return text.includes(':') ? [text.slice(text.indexOf(':') + 1)] : []
+}
+
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
@@ -97,8 +112,14 @@ const FORWARDING = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', '
 /** This machine as a browser on it may call it. */
 const ownHost = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i
 
+const settingsOf: Readonly<Record<Role, string>> = {
+  operator: 'API_KEY',
+  reader: 'API_KEY or API_READER_KEY',
+  writer: 'API_KEY or API_WRITER_KEY',
+}
+
 function checkIsFromHere(who: Role, request: Asked): void {
-  const setting = who === 'operator' ? 'API_KEY' : 'API_KEY or API_READER_KEY'
+  const setting = settingsOf[who]
   const { headers } = request
   if (!isLoopback(request.socket.remoteAddress)) {
     throw new ForbiddenError(`Without a key only this machine is answered: set ${setting} and send that key.`)

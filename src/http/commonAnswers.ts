@@ -20,14 +20,20 @@ export const commonAnswers: readonly CommonAnswer[] = [
   {
     name: 'NotHere',
     status: 403,
-    answer: 'No key is set, and the request is not from this machine',
+    answer: 'It is the key of a writer, or no key is set and the request is not from this machine',
     isFor: ({ who }) => who === 'reader',
   },
   {
     name: 'NotOperator',
     status: 403,
-    answer: 'It is the key of a reader, or no key is set and the request is not from this machine',
+    answer: 'It is the key of a reader or a writer, or no key is set and the request is not from this machine',
     isFor: ({ who }) => who === 'operator',
+  },
+  {
+    name: 'NotWriter',
+    status: 403,
+    answer: 'It is the key of a reader, or no key is set and the request is not from this machine',
+    isFor: ({ who }) => who === 'writer',
   },
   {
     name: 'OtherMethod',
@@ -40,7 +46,10 @@ export const commonAnswers: readonly CommonAnswer[] = [
   {
     name: 'TooMany',
     status: 429,
-    answer: { description: 'Too many requests from this address', headers: { 'Retry-After': 'Seconds to wait' } },
+    answer: {
+      description: 'Too many requests, or wrong keys, from this address',
+      headers: { 'Retry-After': 'Seconds to wait' },
+    },
     isFor: ({ isForWatchers }) => isForWatchers !== true,
   },
   {

@@ -45,7 +45,9 @@ const SESSION = 12 * HOUR
 const MOST_SESSIONS = 1_000
 
 export function createDoor({ keys, clock, guard }: DoorOptions): Door {
-  const rolesOf = createKeyring(keys)
+  // A writer has nothing to look at.
+  const { operator, reader } = keys
+  const rolesOf = createKeyring({ operator, reader })
   const sessions = new Map<string, { readonly role: Role; readonly until: Instant }>()
   const secret = randomBytes(32)
   const check = guard((_who, { headers }) => {
@@ -60,7 +62,7 @@ export function createDoor({ keys, clock, guard }: DoorOptions): Door {
   }
 
   return {
-    hasKeys: [keys.operator, keys.reader].some((key) => (key ?? '') !== ''),
+    hasKeys: [operator, reader].some((key) => (key ?? '') !== ''),
     viewer(request) {
       const id = sessionOf(request)
       const role = roleOf(id)

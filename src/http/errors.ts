@@ -101,6 +101,15 @@ export class TooManyRequestsError extends HttpError {
   }
 }
 
+/** It can be done later. */
+export class UnavailableError extends HttpError {
+  override readonly name = 'UnavailableError'
+  /** @param seconds After how many it may be asked again. */
+  constructor(detail: string, seconds: number) {
+    super(503, detail, { 'Retry-After': String(seconds) })
+  }
+}
+
 export class HeadTooLargeError extends HttpError {
   override readonly name = 'HeadTooLargeError'
   constructor(detail: string) {

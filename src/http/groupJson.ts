@@ -4,6 +4,7 @@ import type { Point } from '../core/decide.ts'
 import { type Decimal, formatDecimal, parseDecimal, subtract } from '../core/decimals.ts'
 import type { ChargeEntry } from '../core/entries.ts'
 import type { Meters } from '../core/meters.ts'
+import { splitByPrice } from '../core/rating.ts'
 import { formatInstant, type Instant } from '../core/time.ts'
 import type { GroupState } from '../ledger/groupTable.ts'
 import type { GroupRow, HeldGrowth, Note, SeriesRow, StoredEntry, StoredHold } from '../ledger/ledger.ts'
@@ -63,6 +64,8 @@ export function holdJson({ id, kind, site, group, reason, openedAt, seenAt, clos
 
 export function heldGrowthJson({ series, from, to }: HeldGrowth, meters: Meters) {
   const meter = meters.get(series.metric)
+  const consumption = subtract(to.value, from.value)
+  const parts = meter === undefined ? [] : splitByPrice(meter, { from: from.at, to: to.at, consumption })
   return {
     group: series.projectName,
     project_id: series.projectId,
@@ -70,8 +73,9 @@ export function heldGrowthJson({ series, from, to }: HeldGrowth, meters: Meters)
     metric: series.metric,
     from: pointJson(from),
     to: pointJson(to),
-    consumption: formatDecimal(subtract(to.value, from.value)),
+    consumption: formatDecimal(consumption),
     unit: meter?.unit ?? null,
+    price_versions: parts.map(({ price }) => price.version),
   }
 }
 

@@ -15,7 +15,7 @@ declare global {
     rawJSON(text: string): object
     parse(
       text: string,
-      reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+      reviver: (this: object, key: string, value: unknown, context: { readonly source?: string }) => unknown,
     ): unknown
   }
 }
@@ -62,9 +62,21 @@ async function textOf(ctx: Context): Promise<string> {
   return String(ctx.request.body)
 }
 
+/** Which fields of the objects of bodies were numbers. */
+const numbers = new WeakMap<object, Set<string>>()
+
+/** Whether a field of a body was written as a number, not as a text with the same digits. */
+export function isWrittenAsNumber(fields: object, name: string): boolean {
+  return numbers.get(fields)?.has(name) ?? false
+}
+
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text, (_key, value, { source }) => (typeof value === 'number' ? source : value))
+    return JSON.parse(text, function (this: object, key, value, { source }) {
+      if (typeof value !== 'number') return value
+      numbers.set(this, (numbers.get(this) ?? new Set()).add(key))
+      return source
+    })
   } catch (error) {
     throw new BadRequestError(`The body is no JSON: ${(error as Error).message}.`)
   }

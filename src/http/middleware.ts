@@ -18,7 +18,9 @@ export function observe({ logger, metrics }: Pick<HttpParts, 'logger' | 'metrics
       const route = routeOf(ctx) ?? 'none'
       metrics.httpRequests.inc({ route, status })
       metrics.httpSeconds.observe({ route }, ms / SECOND)
-      logger[method === 'POST' ? 'info' : 'debug']({ method, path, status, ms: Math.round(ms) }, `${method} ${status}`)
+      // Pushes come as often as scrapes.
+      const isChange = method === 'POST' && ctx.state.isForPushes !== true
+      logger[isChange ? 'info' : 'debug']({ method, path, status, ms: Math.round(ms) }, `${method} ${status}`)
     })
 }
 

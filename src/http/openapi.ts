@@ -85,7 +85,12 @@ export function describeApi({ routes, meters, version }: Described): OpenApi {
       schemas: settle.named(),
       responses: common,
       securitySchemes: {
-        key: { type: 'apiKey', in: 'header', name: 'X-API-KEY', description: 'The key of an operator or a reader' },
+        key: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-API-KEY',
+          description: 'The key of an operator, a reader or a writer',
+        },
         bearer: { type: 'http', scheme: 'bearer', description: 'The same key' },
         session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE, description: 'Of a browser, from /login' },
       },
@@ -108,6 +113,7 @@ const tagTexts: Readonly<Record<string, string>> = {
   notices: 'What people are told about their credits',
   drifts: 'What people edited in Perun',
   repricings: 'Other prices for past periods',
+  pushes: 'Readings that other programs push',
   doc: 'This description',
 }
 
@@ -116,18 +122,23 @@ function tagOf({ path, tag }: Route): string {
 }
 
 function describeRoute(route: Route, settle: Settler): Operation {
-  const { method, path, summary, body } = route
+  const { method, path, summary } = route
+  const body = bodyOf(route, settle)
   return {
     operationId: [method, ...path.split(/\W+/).filter((part) => part !== '')].join('_'),
     summary,
     tags: [tagOf(route)],
     security: securityOf(route),
     parameters: parametersOf(route, settle),
-    ...(body !== undefined && {
-      requestBody: { required: true, content: contentOf({ json: asSchema(body) }, settle) },
-    }),
+    ...(body !== undefined && { requestBody: { required: true, content: body } }),
     responses: describeAnswers(route, settle),
   }
+}
+
+function bodyOf({ body, payload }: Route, settle: Settler): Record<string, MediaType> | undefined {
+  if (body !== undefined) return contentOf({ json: asSchema(body) }, settle)
+  if (payload === undefined) return undefined
+  return Object.fromEntries(Object.entries(payload).map(([type, schema]) => [type, mediaType(schema, settle)]))
 }
 
 /** A session opens what only looks. */
@@ -173,18 +184,23 @@ function describeAnswers(route: Route, settle: Settler): Record<string, Response
 const mediaTypes = { json: 'application/json', csv: 'text/csv', text: 'text/plain', html: 'text/html' } as const
 
 function describeAnswer(status: number, answer: string | AnswerShape, settle: Settler): Response {
-  const { description, headers = {}, ...shapes } = typeof answer === 'string' ? { description: answer } : answer
+  const { description, headers, optionalHeaders, ...shapes } =
+    typeof answer === 'string' ? { description: answer } : answer
   const isProblem = status >= 400 && Object.keys(shapes).length === 0
   const content = isProblem ? problemContent(status, description, settle) : contentOf(shapes, settle)
-  const described = Object.entries(headers).map(([name, each]) => [
-    name,
-    { description: each, schema: { type: 'string' } },
-  ])
+  const described = [...describeHeaders(headers, true), ...describeHeaders(optionalHeaders, false)]
   return {
     description,
     ...(described.length > 0 && { headers: Object.fromEntries(described) }),
     ...(Object.keys(content).length > 0 && { content }),
   }
+}
+
+function describeHeaders(headers: Readonly<Record<string, string>> = {}, required: boolean): [string, unknown][] {
+  return Object.entries(headers).map(([name, description]) => [
+    name,
+    { description, required, schema: { type: 'string' } },
+  ])
 }
 
 function contentOf(shapes: Omit<AnswerShape, 'description'>, settle: Settler): Record<string, MediaType> {
@@ -198,7 +214,9 @@ function contentOf(shapes: Omit<AnswerShape, 'description'>, settle: Settler): R
 }
 
 function mediaType(shape: Schema, settle: Settler): MediaType {
-  const examples = Object.entries(examplesOf(settle.whole(shape))).map(([name, value]) => [name, { value }])
+  // Bytes cannot be shown as a text.
+  const shown = shape.format === 'binary' ? {} : examplesOf(settle.whole(shape))
+  const examples = Object.entries(shown).map(([name, value]) => [name, { value }])
   return { schema: settle(shape), examples: Object.fromEntries(examples) }
 }
 

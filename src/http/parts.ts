@@ -5,6 +5,8 @@ import type { CorrectionDesk, CorrectionLedger } from '../ledger/corrections.ts'
 import type { Forecasts } from '../ledger/forecasts.ts'
 import type { Ledger, LedgerReader, StoredHold } from '../ledger/ledger.ts'
 import type { Told } from '../publish/messenger.ts'
+import type { Receiver } from '../sources/source.ts'
+import type { TargetsFileStatus } from '../sources/targetsFile.ts'
 import type { Logger, Logging } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Keys } from './auth.ts'
@@ -28,11 +30,18 @@ export interface HttpParts {
   readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'httpSeconds'>
   readonly ledger: LedgerReader &
     Pick<Ledger, 'check' | 'doubtfulGroups'> &
-    Pick<CorrectionLedger, 'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary'> &
+    Pick<
+      CorrectionLedger,
+      'repricings' | 'repricing' | 'repricingGroups' | 'repricingSummary' | 'chargedAfterPreview'
+    > &
     Pick<Ledger, 'notices' | 'noticeCounts' | 'tellings' | 'messageCounts' | 'mute' | 'unmute' | 'muted'>
   readonly meters: Meters
   readonly forecasts: Forecasts
   targets(): readonly Target[]
+  /** How the file of targets stands, if there is one that is looked at. */
+  targetsFile(): TargetsFileStatus | undefined
+  /** What takes pushes, by the name of its protocol. */
+  readonly receivers: Receivers
   readonly lanes: Lanes
   /** Absent if nothing is published. */
   readonly outbox: { readonly status: Publishing } | undefined
@@ -45,11 +54,18 @@ export interface HttpParts {
   /** At which parts of a grant, in percent, people are to be told. */
   readonly notifyAt: readonly number[]
   notifying(): NotifyingStatus
+  /** Absent if no archive is known. */
+  catchUp(): CatchingUp | undefined
   /** What a mail with these notices says. */
   previewDigest(notices: readonly Told[]): { readonly subject: string; readonly text: string; readonly html: string }
   stopping(): boolean
   /** Every setting as it may be shown, by name. */
   describeSettings(): Readonly<Record<string, string>>
+}
+
+export interface Receivers {
+  readonly remoteWrite: Receiver
+  readonly influx: Receiver
 }
 
 /** How people and programs are told of notices. */
@@ -61,6 +77,19 @@ export interface NotifyingStatus {
   /** What did not work the last time, by what it is about. */
   readonly problems: Readonly<Record<string, string>>
 }
+
+/** How far the worker is with what it missed before it started. */
+export type CatchingUp =
+  | { readonly state: 'waiting'; readonly reason: string; readonly since: Instant; readonly sites: readonly string[] }
+  | {
+      readonly state: 'reading'
+      readonly after: Instant
+      readonly upTo: Instant
+      readonly at: Instant
+      readonly readings: number
+    }
+  | { readonly state: 'done'; readonly readings: number }
+  | { readonly state: 'given up'; readonly reason: string; readonly readings: number }
 
 /** A scraped target; all counts are of the last scrape that worked. */
 export interface Target {
@@ -77,8 +106,11 @@ export interface Target {
   readonly samples: number
   readonly readings: number
   readonly rejected: Readonly<Record<string, number>>
-  /** The first lines that could not be read. */
+  /** The first lines that could not be read or used. */
   readonly errors: readonly unknown[]
+  /** Readings that came after later ones were charged: up to an hour earlier than these, or more. */
+  readonly late: number
+  readonly outdated: number
   /** Scrapes that failed since the last that worked. */
   readonly failures: number
   readonly next: Instant | undefined

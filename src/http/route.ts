@@ -20,6 +20,8 @@ export interface Route {
   readonly who: Who
   /** Whoever watches the worker has to get through, however many others ask: not counted by the rate limit. */
   readonly isForWatchers?: true
+  /** Programs push readings to it: it has a limit of its own and is not counted by the rate limit. */
+  readonly isForPushes?: true
   /** It is for people with a browser (`pages/`), not for programs: a page, what a form is sent to, a file that pages need. */
   readonly isForPeople?: true
   readonly summary: string
@@ -31,6 +33,8 @@ export interface Route {
   readonly query?: Readonly<Record<string, string | Schema>>
   /** What the JSON body has to be. */
   readonly body?: string | Schema
+  /** What a body that is no JSON has to be, by its media type. */
+  readonly payload?: Readonly<Record<string, Schema>>
   /** What each status means, besides those of `commonAnswers.ts`. A text is enough for problems and for no content. */
   readonly answers: Readonly<Record<number, string | AnswerShape>>
   /** Answers by setting the body; throws an `HttpError` for anything but success. */
@@ -44,8 +48,9 @@ export interface AnswerShape {
   readonly csv?: Schema
   readonly text?: Schema
   readonly html?: Schema
-  /** What each of its headers means. */
+  /** What each of its headers means; of the optional ones, those that only some answers have. */
   readonly headers?: Readonly<Record<string, string>>
+  readonly optionalHeaders?: Readonly<Record<string, string>>
 }
 
 /** What 503 means of routes that ask the ledger. */
@@ -54,7 +59,11 @@ export const ledgerTrouble = 'The ledger cannot be used: its disk is full or fai
 /** The parameters of the path are decoded. */
 export type RouteContext = Context & {
   readonly params: Readonly<Record<string, string>>
-  readonly state: { readonly viewer: Viewer }
+  readonly state: {
+    readonly viewer: Viewer
+    /** Of pages: whether whoever asks may do what an operator may, by a session, a key, or without keys. */
+    readonly isOperator: boolean
+  }
 }
 
 /** What is asked for in an address after the `?`. */

@@ -1,7 +1,8 @@
 /** Rows of re-pricings as what they mean; whole numbers are bigint. */
 import type { Credits } from '../core/credits.ts'
 import { decimal } from '../core/decimals.ts'
-import type { Repricing, RepricingGroup, RepricingLine } from './corrections.ts'
+import { makesNegative } from '../core/repricing.ts'
+import type { Repricing, RepricingGroup, RepricingLine, RepricingSummary } from './corrections.ts'
 import type { Row } from './rows.ts'
 import { type SeriesColumns, seriesOf } from './seriesRows.ts'
 
@@ -37,4 +38,23 @@ export function toLine(row: Row): RepricingLine {
 export function toRepricingGroup(row: Row): RepricingGroup {
   const facts = { group: row.name as string, used: row.used as Credits, amount: row.amount as Credits }
   return row.granted === null ? facts : { ...facts, granted: row.granted as string }
+}
+
+/** @param groups What each group has used, and the number and the sum of its lines. */
+export function summaryOf(groups: Iterable<Row>): RepricingSummary {
+  let summary = { groups: 0, series: 0, amount: 0n, negative: { applying: 0, undoing: 0 } }
+  for (const row of groups) {
+    const [used, amount] = [row.used as Credits, row.amount as Credits]
+    const { applying, undoing } = summary.negative
+    summary = {
+      groups: summary.groups + 1,
+      series: summary.series + Number(row.series),
+      amount: summary.amount + amount,
+      negative: {
+        applying: applying + Number(makesNegative(used, amount)),
+        undoing: undoing + Number(makesNegative(used, -amount)),
+      },
+    }
+  }
+  return summary
 }

@@ -57,21 +57,22 @@ export interface CorrectionDesk {
   /**
    * Computes what another price for a past period would change, and keeps that to be applied.
    *
-   * @throws {Refusal} if nothing was charged in the period, or it overlaps with one that is applied.
+   * @throws {Refusal} if nothing was charged in the period, it overlaps with one that is applied, or the differences are more
+   *   than a ledger can hold.
    */
   preview(request: RepricingRequest): Promise<Repricing>
   /**
    * Writes exactly what the preview said.
    *
    * @returns `undefined` if there is no such preview.
-   * @throws {Refusal} if it is applied already, or more was charged in the period since.
+   * @throws {Refusal} if it is applied already, more was charged in the period since, or it would make a total negative.
    */
   apply(id: string, by: Pick<Asking, 'actor'>): Promise<Repricing | undefined>
   /**
    * Takes an applied one back by the opposite entries.
    *
    * @returns `undefined` if there is no such preview.
-   * @throws {Refusal} if it is not applied, or undone already.
+   * @throws {Refusal} if it is not applied, undone already, or that would make a total negative.
    */
   undo(id: string, by: Asking): Promise<Repricing | undefined>
 }
@@ -108,6 +109,21 @@ export interface RepricingGroup {
   readonly group: string
   readonly used: Credits
   readonly granted?: string
+  readonly amount: Credits
+}
+
+export interface RepricingSummary {
+  readonly groups: number
+  readonly series: number
+  /** The sum of all differences; it may be more than an amount can be. */
+  readonly amount: Credits
+  /** How many groups applying it now would leave with a negative total, and how many undoing it. */
+  readonly negative: { readonly applying: number; readonly undoing: number }
+}
+
+/** Charges of the period of a re-pricing that were recorded when it was applied already: it does not correct them. */
+export interface ChargedSince {
+  readonly entries: number
   readonly amount: Credits
 }
 
@@ -157,5 +173,7 @@ export interface CorrectionLedger {
   repricing(id: string): Promise<Repricing | undefined>
   /** By name of the group. */
   repricingGroups(id: string, page: { after?: string; limit: number }): Promise<RepricingGroup[]>
-  repricingSummary(id: string): Promise<{ readonly groups: number; readonly series: number; readonly amount: Credits }>
+  repricingSummary(id: string): Promise<RepricingSummary>
+  /** What was charged in its period since the entry that its preview saw last, by whole entries. Others may work in between. */
+  chargedAfterPreview(repricing: Pick<Repricing, 'metric' | 'period' | 'seenEntry'>): Promise<ChargedSince>
 }

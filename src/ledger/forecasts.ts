@@ -35,6 +35,8 @@ export interface Forecasts {
   lately(standing: Standing): Promise<ForecastSummary | undefined>
   /** What `lately` would answer without making anything; `undefined` if it would have to. */
   made(standing: Standing): { readonly summary: ForecastSummary | undefined } | undefined
+  /** What was made last, however old it is; `undefined` if nothing was, or nothing could be told. */
+  latest(group: string): ForecastSummary | undefined
 }
 
 /** How long a summary is kept, and of how many groups: some 300 bytes each. */
@@ -73,6 +75,7 @@ export function createForecasts({
   return {
     of,
     made: fresh,
+    latest: (group) => kept.get(group)?.summary,
     async lately(standing) {
       const known = fresh(standing)
       if (known !== undefined) return known.summary
@@ -130,13 +133,15 @@ async function daysOf(ledger: HistoryReader, group: string, until: Instant): Pro
   const first = all.findIndex(({ isCharged }) => isCharged)
   if (first === -1) return { days: [], areIdle: true }
   const days = all.slice(first)
-  const starts = days.filter((day, index) => day.isCharged && days[index - 1]?.isCharged !== true)
+  const charged = days.filter(({ isCharged }) => isCharged)
+  const ends = new Set([charged[1], charged.at(-1)])
+  const starts = charged.filter((day) => ends.has(day) || days[days.indexOf(day) - 1]?.isCharged !== true)
   const since = await ledger.chargedSince(
     group,
     starts.map(({ at }) => [at, at + DAY]),
   )
   const begins = new Map(starts.map(({ at }, index) => [at, since[index]!]))
-  return { days: completed(withoutGaps(days, begins), begins.get(days[0]!.at)!, until), areIdle: false }
+  return { days: completed(withoutGaps(days, begins), begins, until), areIdle: false }
 }
 
 interface ChargedDay extends DayUse {
@@ -153,13 +158,42 @@ function withoutGaps(days: readonly ChargedDay[], begins: ReadonlyMap<Instant, I
   })
 }
 
-/** The first day as if it had been measured from its beginning; without it if it was hardly measured. In no order. */
-function completed(days: readonly ChargedDay[], since: Instant, until: Instant): readonly DayUse[] {
-  const { at, credits } = days.at(-1)!
-  const end = Math.min(at + DAY, until)
-  const share = (end - since) / DAY
-  if (since <= at) return days
-  const others = days.slice(0, -1)
-  if (share < LEAST_MEASURED) return others
-  return [...others, { at, credits: BigInt(Math.round((Number(credits) * (end - at)) / (end - since))) }]
+/**
+ * The first day as if it had been measured from its beginning, and the last one without what was used before it. A charge
+ * belongs to the day in which it ends, so with hours between readings the first day lacks some of its evening, and that is in
+ * the next one. Without the first day if it was hardly measured.
+ *
+ * @param days The newest first.
+ * @param begins Where the first charge of a day begins: at least of the first two charged days and of the last one.
+ */
+function completed(
+  days: readonly ChargedDay[],
+  begins: ReadonlyMap<Instant, Instant>,
+  until: Instant,
+): readonly DayUse[] {
+  const [first, second] = days.toReversed().filter(({ isCharged }) => isCharged) as [ChargedDay, ChargedDay?]
+  const since = begins.get(first.at)!
+  const others = days.slice(0, -1).map((day, index) => withoutYesterday(day, days[index + 1]!, begins, until))
+  if (since <= first.at) return [...others, first]
+  const dayEnd = Math.min(first.at + DAY, until)
+  const next = begins.get(second?.at ?? until) ?? dayEnd
+  const end = next > since ? Math.min(dayEnd, next) : dayEnd
+  return (end - since) / DAY < LEAST_MEASURED ? others : [...others, scaled(first, (dayEnd - first.at) / (end - since))]
+}
+
+/** Of the day that is not over, what was used in it: its first charge may begin on the day before. */
+function withoutYesterday(
+  day: ChargedDay,
+  before: ChargedDay,
+  begins: ReadonlyMap<Instant, Instant>,
+  until: Instant,
+): DayUse {
+  const since = begins.get(day.at) ?? day.at
+  const isOver = until >= day.at + DAY
+  if (isOver || since >= day.at || before.at !== day.at - DAY || since < before.at) return day
+  return scaled(day, (until - day.at) / (until - since))
+}
+
+function scaled({ at, credits }: ChargedDay, factor: number): DayUse {
+  return { at, credits: BigInt(Math.round(Number(credits) * factor)) }
 }

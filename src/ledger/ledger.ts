@@ -16,6 +16,7 @@ import type { ChargeEntry, Entry, OpenEntry } from '../core/entries.ts'
 import type { HeldJump } from '../core/interrupted.ts'
 import type { Series } from '../core/series.ts'
 import { HOUR, type Instant } from '../core/time.ts'
+import type { CatchUpLedger } from './catchUp.ts'
 import type { CorrectionLedger } from './corrections.ts'
 import type { GroupTable, GroupTableQuery } from './groupTable.ts'
 import type { HistoryReader } from './history.ts'
@@ -63,7 +64,7 @@ export interface SeriesChange {
   readonly closes: boolean
 }
 
-/** A remark that explains the ledger without changing an amount. */
+/** A remark that explains the ledger without changing an amount. Conflicts of a series are kept once an hour. */
 export interface Note {
   readonly kind: 'opened' | 'rebased' | 'redated' | 'recovered' | 'conflict'
   readonly series: Series
@@ -163,6 +164,15 @@ export interface Recorded {
  */
 export type Contact = 'new' | 'active' | 'unknown group' | 'not assigned' | 'no grant'
 
+/** What was measured of a metric of a group at a site before the group was opened. */
+export interface Measured {
+  /** Its first reading. */
+  readonly since: Instant
+  /** Where the first charge begins, if there is one. */
+  readonly chargedSince?: Instant
+  readonly charged: Credits
+}
+
 /** What a group has at one site. */
 export interface SiteAccount {
   readonly site: string
@@ -173,8 +183,8 @@ export interface SiteAccount {
   readonly watermarks: Readonly<Record<string, Instant>>
   /** The latest of the watermarks that Perun was told, if any. */
   readonly publishedAt?: Instant
-  /** Where the first charge begins; given until the group is opened. */
-  readonly chargedSince?: Instant
+  /** What was measured of each metric, if anything was; given until the group is opened. */
+  readonly measured?: Readonly<Record<string, Measured>>
   /** Not to be looked up in Perun before this instant. */
   readonly retryAt?: Instant
 }
@@ -362,7 +372,7 @@ export interface LedgerReader extends HistoryReader {
   summary(): Promise<LedgerSummary>
 }
 
-export interface Ledger extends LedgerReader, CorrectionLedger, NoticeLedger, MessageLedger {
+export interface Ledger extends LedgerReader, CatchUpLedger, CorrectionLedger, NoticeLedger, MessageLedger {
   /**
    * Records a delivery or a part of one.
    *

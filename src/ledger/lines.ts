@@ -48,3 +48,9 @@ function passedBefore(used: Credits, text: string | undefined, percents: readonl
 function parseGrant(text: string | null): Decimal | undefined {
   return text === null ? undefined : parseDecimal(text)
 }
+
+/** What a ledger notes of the lines that its groups were looked at for. */
+export function watchedLines(percents: readonly number[]): string {
+  // The 0 is the line of a grant of nothing, which older versions did not watch.
+  return [0, ...percents].join()
+}

@@ -72,13 +72,22 @@ export interface MessageLedger {
   /** Oldest first. */
   messageNotices(message: number): Promise<StoredNotice[]>
   /**
-   * Fixes what a message says. Notices of groups that were muted meanwhile are taken out of it; without any it is given up.
+   * Fixes what a message says. Notices of groups that were muted meanwhile are taken out of it, and those whose grant was
+   * overtaken by another one, which are passed unless somebody else is told; without any it is given up.
    *
-   * @returns Whether `told` and `muted` are all of its notices; nothing is changed if others came to it meanwhile.
+   * @param closing `instead` are those of `told` that were not in the message and are passed, or told to others.
+   * @returns Whether the others are all of its notices; nothing is changed if more came to it meanwhile.
    */
   closeMessage(
     message: number,
-    closing: { content: string; told: readonly number[]; muted: readonly number[]; at: Instant },
+    closing: {
+      content: string
+      told: readonly number[]
+      muted: readonly number[]
+      overtaken?: readonly number[]
+      instead?: readonly number[]
+      at: Instant
+    },
   ): Promise<boolean>
   /** Messages that are to be sent now, the least tried first. */
   dueMessages(channel: Channel, now: Instant, limit: number): Promise<(Message & { content: string })[]>

@@ -16,7 +16,7 @@ export type NoticeState =
   | 'sent'
   /** Its people did not want to be told when it came up. */
   | 'muted'
-  /** Not told, because a higher line was reached at the same time, or it was passed before. */
+  /** Not told: a higher line was reached at the same time, it was passed before, or the grant changed before it was told. */
   | 'passed'
   /** Nobody is known who could be told. */
   | 'no recipient'

@@ -1,6 +1,7 @@
 /** Series as rows, the same in each ledger that has tables. */
-import type { FormerLine, SeriesState } from '../core/decide.ts'
+import type { FormerLine, Point, SeriesState } from '../core/decide.ts'
 import { decimal, formatDecimal } from '../core/decimals.ts'
+import type { OpenEntry } from '../core/entries.ts'
 import type { Series } from '../core/series.ts'
 import type { SeriesChange, StoredSeries } from './ledger.ts'
 
@@ -33,7 +34,10 @@ export interface SeriesStateRow {
   readonly opened_by: string | null
 }
 
-export function toStoredSeries(row: SeriesStateRow): StoredSeries {
+/** Where an entry begins, by its number. */
+type StartOf = (number: number) => Point | undefined
+
+export function toStoredSeries(row: SeriesStateRow, startOf: StartOf): StoredSeries {
   const chain = {
     head: row.head,
     ...(row.open_base !== null && { openBase: row.open_base }),
@@ -41,8 +45,18 @@ export function toStoredSeries(row: SeriesStateRow): StoredSeries {
   }
   const stored = { number: Number(row.id), state: toSeriesState(row), carry: decimal(row.carry), chain }
   if (row.open_number === null || row.open_window === null || row.open_price === null) return stored
-  const [number, window] = [Number(row.open_number), Number(row.open_window)]
-  return { ...stored, open: { number, window, priceVersion: row.open_price } }
+  return { ...stored, open: openEntry(Number(row.open_number), Number(row.open_window), row.open_price, startOf) }
+}
+
+function openEntry(number: number, window: number, priceVersion: string, startOf: StartOf): OpenEntry {
+  return {
+    number,
+    window,
+    priceVersion,
+    get from() {
+      return startOf(number)
+    },
+  }
 }
 
 export type StateColumns = Pick<SeriesStateRow, 'at' | 'value' | 'origin' | 'pace' | 'still_since' | 'former_lines'>

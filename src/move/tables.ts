@@ -41,6 +41,7 @@ export const tables: readonly Table[] = [
   table('notices', 'id', 'group_name kind line granted used at entry state'),
   table('mutes', 'group_name', 'at actor reason'),
   table('watched_lines', 'percents', 'seal'),
+  table('taken_over', 'site', 'at begun missing'),
   table('days', 'group_name day kind site metric', 'entries amount consumption'),
   table(
     'messages',

@@ -20,6 +20,7 @@ import { newTaskId, withTask } from '../telemetry/context.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type AddresseesOptions, addresseesOf } from './addressees.ts'
 import type { Messenger, Outlook, SendOutcome, Told } from './messenger.ts'
+import { newsOf } from './overtaken.ts'
 
 export interface TellerOptions {
   readonly ledger: Pick<
@@ -30,6 +31,9 @@ export interface TellerOptions {
     | 'gathered'
     | 'messageNotices'
     | 'muted'
+    | 'group'
+    | 'notices'
+    | 'tellings'
     | 'closeMessage'
     | 'dueMessages'
     | 'beginAttempt'
@@ -183,21 +187,32 @@ export function createTeller(options: TellerOptions): Teller {
     }
   }
 
-  async function close({ id, channel }: Message): Promise<void> {
+  async function close({ id, uid, channel, to }: Message): Promise<void> {
     const messenger = messengers[channel]
     if (messenger === undefined) return
     const notices = await ledger.messageNotices(id)
-    const told: Told[] = []
+    const wanted: StoredNotice[] = []
     const muted: StoredNotice[] = []
     for (const notice of notices) {
       await othersFirst()
       if ((await ledger.muted(notice.group)) !== undefined) muted.push(notice)
-      else told.push(await describe(notice, told.length < MOST_OUTLOOKS))
+      else wanted.push(notice)
+    }
+    // A webhook is told of everything, each by itself.
+    const news = channel === 'mail' ? await newsOf(wanted, to, ledger) : { told: wanted, overtaken: [], instead: [] }
+    const { overtaken, instead } = news
+    const told: Told[] = []
+    for (const notice of news.told) {
+      await othersFirst()
+      told.push(await describe(notice, told.length < MOST_OUTLOOKS))
     }
     const content = told.length === 0 ? '' : messenger.compose(told)
     const ids = (list: readonly { readonly id: number }[]) => list.map((each) => each.id)
-    await ledger.closeMessage(id, { content, told: ids(told), muted: ids(muted), at: clock.now() })
+    const closing = { told: ids(told), muted: ids(muted), overtaken: ids(overtaken), instead: ids(instead) }
+    await ledger.closeMessage(id, { content, ...closing, at: clock.now() })
     for (const { kind } of muted) onNotice?.(kind, 'muted')
+    if (overtaken.length > 0)
+      logger.info({ message: uid, notices: overtaken.length }, 'Notices about a former grant are left out of a message')
   }
 
   async function describe({ state: _, ...notice }: StoredNotice, isDetailed: boolean): Promise<Told> {

@@ -23,11 +23,13 @@ export const loggerNames = [
   'service',
   'config',
   'scrape',
+  'push',
   'billing',
   'ledger',
   'publish',
   'perun',
   'notify',
+  'catchup',
   'http',
 ] as const
 

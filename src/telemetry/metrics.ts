@@ -21,6 +21,8 @@ export type Metrics = ReturnType<typeof createMetrics>
 
 /** Values that are asked for when the metrics are read; each may be told later, by the part that knows it. */
 export interface Readers {
+  /** Pushes that arrive or wait to be recorded. */
+  pushesUnderWay(): number
   /** Groups that wait for their lane. */
   queueSize(): number
   /** Lanes at work. */
@@ -36,13 +38,27 @@ export interface Readers {
   /** Bytes that the ledger takes, and that are free where it is. */
   ledgerBytes(): Promise<number | undefined>
   ledgerFreeBytes(): Promise<number | undefined>
+  /** Whether the file of targets can be used. */
+  targetsFileOk(): boolean | undefined
   /** 1 for what publishing does: publishing, waiting, stopped or off. */
   publishing(): Counts
 }
 
+const bounds = ['early', 'expected', 'late'] as const
+/** When credits run out as expected, and the ends of the range that holds it in four of five cases. */
+type Bound = (typeof bounds)[number]
+
 /** What is shown of groups: approximate numbers. */
 export interface GroupNumbers {
-  readonly groups: readonly { readonly group: string; readonly used: number; readonly granted: number | undefined }[]
+  readonly groups: readonly {
+    readonly group: string
+    readonly used: number
+    readonly granted: number | undefined
+    /** Of the forecast, as far as it is known. */
+    readonly burnPerDay: number | undefined
+    /** In milliseconds since 1970. */
+    readonly runsOut: Readonly<Partial<Record<Bound, number | undefined>>>
+  }[]
   /** Groups beyond those that are shown. */
   readonly leftOut: number
 }
@@ -62,8 +78,11 @@ export function createMetrics({ version }: { version: string }) {
     /** Adds to what is read live. */
     provide: (more: Partial<Readers>) => void Object.assign(readers, more),
     /** From now on, also shows each group by its name. */
-    showGroups: (read: () => Promise<GroupNumbers>) => groupGauges(registry, shared(read)),
+    showGroups(read: () => Promise<GroupNumbers>, { withForecasts }: { withForecasts: boolean }) {
+      groupGauges(registry, shared(read), withForecasts)
+    },
     ...sourceMetrics(registry),
+    ...pushMetrics(registry),
     ...ledgerMetrics(registry),
     ...publishMetrics(registry),
     ...notifyMetrics(registry),
@@ -88,7 +107,9 @@ export function targetLabel(url: string): string {
   return parsed === null ? 'invalid' : `${parsed.origin}${parsed.pathname}`
 }
 
-function sourceMetrics(registry: Registry) {
+const SCRAPE_OUTCOMES = ['delivered', 'undelivered', 'failed']
+
+function targetMetrics(registry: Registry) {
   return {
     scrapes: counter(registry, 'scrapes_total', 'Scrapes of a target by outcome.', ['target', 'outcome']),
     scrapeSeconds: histogram(registry, 'scrape_duration_seconds', 'Duration of a scrape.', CALL_SECONDS, ['target']),
@@ -99,11 +120,44 @@ function sourceMetrics(registry: Registry) {
       'When the last scrape of a target that was recorded ended, in seconds since 1970.',
       ['target'],
     ),
+  }
+}
+
+function sourceMetrics(registry: Registry) {
+  const ofTargets = targetMetrics(registry)
+  return {
+    ...ofTargets,
+    /** What is not scraped any more is not shown any more. */
+    forgetTarget(target: string) {
+      for (const outcome of SCRAPE_OUTCOMES) ofTargets.scrapes.remove({ target, outcome })
+      for (const metric of [ofTargets.scrapeSeconds, ofTargets.targetUp, ofTargets.lastSuccess])
+        metric.remove({ target })
+    },
     parseErrors: counter(registry, 'parse_errors_total', 'Lines of an exposition that could not be read.', []),
     rejectedSamples: counter(registry, 'rejected_samples_total', 'Samples that are no readings, by reason.', [
       'reason',
     ]),
     readings: counter(registry, 'readings_total', 'Readings by what was decided about them.', ['decision']),
+  }
+}
+
+function pushMetrics(registry: Registry) {
+  return {
+    pushes: counter(registry, 'pushes_total', 'Pushes of readings by protocol and outcome.', ['protocol', 'outcome']),
+    pushSeconds: histogram(
+      registry,
+      'push_duration_seconds',
+      'Time from the beginning of a push until it was recorded or refused.',
+      CALL_SECONDS,
+      ['protocol'],
+    ),
+    pushedSamples: counter(registry, 'pushed_samples_total', 'Pushed samples by what they are.', ['protocol', 'kind']),
+    lastPush: gauge(
+      registry,
+      'push_last_success_timestamp_seconds',
+      'When the last push that was recorded came, in seconds since 1970.',
+      ['protocol'],
+    ),
   }
 }
 
@@ -169,6 +223,9 @@ function buildInfo(registry: Registry, version: string) {
 }
 
 function liveGauges(registry: Registry, readers: Partial<Readers>) {
+  liveGauge(registry, 'pushes_under_way', 'Pushes that arrive or wait to be recorded.', () =>
+    readers.pushesUnderWay?.(),
+  )
   liveGauge(registry, 'queue_size', 'Groups that wait for a lane.', () => readers.queueSize?.() ?? 0)
   liveGauge(registry, 'lanes', 'Lanes at work.', () => readers.lanes?.() ?? 0)
   liveGauge(
@@ -176,6 +233,9 @@ function liveGauges(registry: Registry, readers: Partial<Readers>) {
     'ledger_writable',
     'Whether the ledger can be written: 1 or 0.',
     () => readers.ledgerWritable?.() ?? 0,
+  )
+  liveGauge(registry, 'targets_file_ok', 'Whether the file of targets can be used: 1 or 0.', () =>
+    readers.targetsFileOk?.(),
   )
   liveGauge(registry, 'ledger_bytes', 'Size of the ledger and of its log.', () => readers.ledgerBytes?.())
   liveGauge(registry, 'ledger_free_bytes', 'Space that is left on the disk of the ledger.', () =>
@@ -205,24 +265,56 @@ function liveGauge(registry: Registry, name: string, help: string, read: () => L
   })
 }
 
-function groupGauges(registry: Registry, read: () => Promise<GroupNumbers>) {
-  const show = (name: string, help: string, number: 'used' | 'granted') =>
-    new Gauge({
-      name: PREFIX + name,
-      help,
-      labelNames: ['group'],
-      registers: [registry],
-      async collect() {
-        const { groups } = await read()
-        this.reset()
-        for (const { group, [number]: value } of groups) if (value !== undefined) this.set({ group }, value)
-      },
-    })
-  show('group_used_credits', 'Credits that a group has used, to about 15 digits.', 'used')
-  show('group_granted_credits', 'Credits that are granted to a group in Perun, to about 15 digits.', 'granted')
+function groupGauges(registry: Registry, read: () => Promise<GroupNumbers>, withForecasts: boolean) {
+  type Numbers = GroupNumbers['groups'][number]
+  const one = (number: 'used' | 'granted' | 'burnPerDay') => (numbers: Numbers) => [
+    { labels: { group: numbers.group }, value: numbers[number] },
+  ]
+  const show = (name: string, help: string, labelNames: readonly string[], valuesOf: (numbers: Numbers) => Shown[]) =>
+    unkeptGauge(registry, name, help, labelNames, async () => (await read()).groups.flatMap(valuesOf))
+  show('group_used_credits', 'Credits that a group has used, to about 15 digits.', ['group'], one('used'))
+  show(
+    'group_granted_credits',
+    'Credits that are granted to a group in Perun, to about 15 digits.',
+    ['group'],
+    one('granted'),
+  )
   liveGauge(registry, 'group_metrics_left_out', 'Groups beyond those that metrics show by name.', () =>
     read().then(({ leftOut }) => leftOut),
   )
+  if (!withForecasts) return
+  show('group_burn_credits_per_day', 'Credits that a group uses a day at present.', ['group'], one('burnPerDay'))
+  show(
+    'group_runs_out_timestamp_seconds',
+    'When the credits of a group run out, in seconds since 1970: as expected, and in four of five cases between early and late.',
+    ['group', 'bound'],
+    ({ group, runsOut }) => bounds.map((bound) => ({ labels: { group, bound }, value: inSeconds(runsOut[bound]) })),
+  )
+}
+
+function inSeconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms / 1_000)
+}
+
+interface Shown {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number | undefined
+}
+
+/** Very many values, which are not kept from one answer to the next. */
+function unkeptGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  read: () => Promise<readonly Shown[]>,
+) {
+  const gauge = new Gauge({ name: PREFIX + name, help, labelNames, registers: [registry] })
+  const get = gauge.get.bind(gauge)
+  gauge.get = async () => {
+    const known = (await read()).filter((each): each is Shown & { value: number } => each.value !== undefined)
+    return { ...(await get()), values: known }
+  }
 }
 
 /** A label value that is no longer counted disappears instead of keeping its last number. */

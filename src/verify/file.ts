@@ -32,6 +32,7 @@ export interface LedgerFile {
 /** @throws {CannotOpenError} if there is no such file, it may not be read, or it is no database. */
 export function openLedgerFile(path: string): LedgerFile {
   if (stateOf(path) === undefined) throw new CannotOpenError(`There is no file ${path}, or it may not be looked at.`)
+  if (statSync(path).isDirectory()) throw new CannotOpenError(`${path} is a folder: name the ledger in it.`)
   const hasWal = (stateOf(`${path}-wal`)?.size ?? 0n) > 0n
   const isShared = stateOf(`${path}-wal`) !== undefined && stateOf(`${path}-shm`) !== undefined
   const before = isShared ? undefined : fingerprint(path)

@@ -19,8 +19,9 @@ const usage = `Checks a ledger of the credits worker. It only reads; a worker ma
   npm run verify -- [options] LEDGER
   node src/verify/main.ts [options] LEDGER
 
-LEDGER is the file, such as data/credits.db, or a backup of it. Everything is computed again by a program that shares no
-code with the worker: amounts, totals, chains of hashes, seals, and what Perun should show.
+LEDGER is the file, such as data/credits.db, or a backup of it; OS_CREDITS_LEDGER if not given. Everything is computed
+again by a program that shares no code with the worker: amounts, totals, chains of hashes, seals, and what Perun should
+show.
 
   --digest             print only a digest over all entries, to be noted
   --expect DIGEST      whether the ledger begins with the entries of a digest that was noted earlier
@@ -62,14 +63,22 @@ type Call = NonNullable<ReturnType<typeof readCall>>
 function readCall(words: string[]) {
   const { values, positionals } = parse(words)
   if (values.help === true) return undefined
-  if (positionals.length !== 1) {
-    throw new UsageError(`Expected one ledger, got ${positionals.length}. --help tells how to call it.`)
+  const given = positionals.filter((word) => word !== '')
+  const [path = process.env.OS_CREDITS_LEDGER, ...others] = given
+  if (path === undefined || path === '' || others.length > 0) {
+    throw new UsageError(`Expected one ledger, got ${given.length}. --help tells how to call it.`)
   }
   if (values.expect !== undefined && !/^\d+\.[\w-]{43}$/.test(values.expect)) {
     throw new UsageError(`Expected a digest as --digest prints it after --expect, got "${values.expect}"`)
   }
+  // The address may hold a password, so it is not told.
+  if (/^postgres(?:ql)?:/.test(path)) {
+    throw new UsageError(
+      'Expected a ledger in a file; one in PostgreSQL is moved there first by "os-credits migrate-ledger"',
+    )
+  }
   return {
-    path: positionals[0]!.replace(/^sqlite:/, ''),
+    path: path.replace(/^sqlite:/, ''),
     wants: values.json === true ? 'json' : values.digest === true ? 'digest' : 'text',
     limit: wholeNumber('--limit', values.limit ?? '20', 1_000_000),
     precision: wholeNumber('--precision', values.precision ?? process.env.OS_CREDITS_PRECISION ?? '2', 6),

@@ -68,6 +68,7 @@ export const sealedTables: readonly SealedTable[] = [
     key: ['group_name', 'day', 'kind', 'site', 'metric'],
     sealed: words('group_name day kind site metric entries amount consumption'),
   },
+  { name: 'taken_over', key: ['site'], sealed: words('site at begun missing') },
   { name: 'notes', key: ['id'], sealed: words('id kind series_id at text'), numbered: true },
   {
     name: 'intentions',

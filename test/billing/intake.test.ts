@@ -224,6 +224,37 @@ suite('the intake', () => {
     expect(await ledger.entries('alpha', { limit: 9 })).toHaveLength(1)
   })
 
+  suite('with several readings of a series in a delivery', () => {
+    const at = (minute: number, value: number, project = 'alpha'): Measured => ({
+      project,
+      at: T0 + minute * MINUTE,
+      value: value.toFixed(6),
+    })
+    const holdsOf = async () => (await ledger.holds({ filter: 'all', limit: 9 })).map(({ kind }) => kind)
+
+    // A Prometheus that was away brings them so. They were taken for many series that jump at once.
+    test('takes them for one series: a project that starts machines is charged', async () => {
+      const intake = intakeOf({ smallSites: 'charge' })
+      await intake.take(delivery([at(0, 10)]))
+      await intake.take(delivery([at(1, 10.01)]))
+      const minutes = [5, 10, 15, 20, 25, 30]
+      await intake.take(delivery(minutes.map((minute) => at(minute, 10.01 + minute))))
+      expect(await holdsOf()).toEqual([])
+      expect(await used('alpha')).toBe(30_010_000n)
+    })
+
+    test('holds a jump of the site that is over when the delivery ends', async () => {
+      const intake = intakeOf({ smallSites: 'charge' })
+      const projects = Array.from({ length: 12 }, (_, index) => `p${index}`)
+      for (const minute of [0, 60]) {
+        await intake.take(delivery(projects.map((project) => at(minute, 100 + minute / 60, project))))
+      }
+      await intake.take(delivery(projects.flatMap((project) => [at(61, 200, project), at(62, 101 + 2 / 60, project)])))
+      expect(await holdsOf()).toEqual(['site jump'])
+      expect(await used('p0')).toBeLessThan(1_100_000n)
+    })
+  })
+
   suite('warns once for a site', () => {
     const both = (site: string, minute: number, vcpu: string, memory: string): Measured[] => [
       { project: 'alpha', site, at: T0 + minute * MINUTE, value: vcpu },

@@ -73,7 +73,7 @@ browserTest('a link to a part that is closed opens it', looks[0], async (open) =
   const { page } = await open(face.url)
   await page.goto(`${face.url}/api/doc#get_api_groups`)
   const groups = page.locator('#get_api_groups[open]')
-  await groups.locator('.media > summary').click()
+  await groups.locator('.media > summary').first().click()
   await groups.getByRole('link', { name: 'Group' }).click()
   await page.locator('#schema-Group[open]').waitFor()
 })

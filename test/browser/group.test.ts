@@ -57,6 +57,37 @@ suite.each(looks)('The page of a group', (look) => {
   })
 })
 
+suite.each(looks)('Notices of a group', (look) => {
+  browserTest('are muted, and told again, with keys alone', look, async (visit) => {
+    await using face = await open()
+    await withGroup(face, 'BioVis', 5, '20000')
+    const { page, inspect } = await visit(face.url)
+    await page.goto(face.url + address('BioVis'))
+    const [toMute, toTell] = ['Mute this group …', 'Tell its people again …']
+    for (const [summary, button, after] of [
+      [toMute, 'Mute', toTell],
+      [toTell, 'Tell them again', toMute],
+    ] as const) {
+      await page.getByText(summary).focus()
+      await page.keyboard.press('Enter')
+      await page.getByLabel('Reason').waitFor()
+      await page.keyboard.press('Tab')
+      await page.keyboard.type('They asked <b>"&')
+      await inspect(`group_${button.toLowerCase().replaceAll(' ', '_')}`)
+      await page.keyboard.press('Tab')
+      await page.keyboard.type('Ada')
+      await page.keyboard.press('Tab')
+      expect(await page.evaluate('document.activeElement.textContent')).toBe(button)
+      await page.keyboard.press('Enter')
+      await page.getByText(after).waitFor()
+      expect(new URL(page.url()).hash).toBe('#notices')
+      const muted = await face.ledger.muted('BioVis')
+      expect(muted?.reason).toBe(button === 'Mute' ? 'They asked <b>"&' : undefined)
+    }
+    await inspect('group_told_again')
+  })
+})
+
 // To look at hundreds of rows takes some seconds, so it is done once.
 browserTest('the page of a group with a year of history', looks[3], async (visit) => {
   await using face = await open()

@@ -54,6 +54,40 @@ suite('No worker', () => {
   })
 })
 
+suite('Without an address', () => {
+  test.each(['127.0.0.1', '0.0.0.0', ''])(
+    'a worker with this environment is asked: it listens on "%s"',
+    async (host) => {
+      await using face = await startFace({ keys: { operator: KEY } })
+      const env = { CREDITS_HOST: host, CREDITS_PORT: String(face.port), API_KEY: KEY }
+      expect(await typed(['status'], env)).toMatchObject({ code: 0 })
+      expect((await typed(['--help'], env)).stdout).toContain(`the worker at http://127.0.0.1:${face.port} is asked`)
+    },
+  )
+
+  test.each([
+    ['::', '[::1]'],
+    ['fd00::7', '[fd00::7]'],
+    ['credits.example.org', 'credits.example.org'],
+  ])('a worker that listens on %s is asked at %s', async (host, asked) => {
+    const env = { CREDITS_HOST: host, CREDITS_PORT: '9' }
+    expect((await typed(['--help'], env)).stdout).toContain(`the worker at http://${asked}:9 is asked`)
+  })
+
+  test('one that is set goes before where a worker would listen', async () => {
+    const { url, asked } = await startStranger((_request, response) => response.writeHead(404).end())
+    await typed(['status', '--url', url], { OS_CREDITS_URL: 'http://127.0.0.1:9', CREDITS_PORT: '9' })
+    await typed(['status'], { OS_CREDITS_URL: url, CREDITS_PORT: '9' })
+    expect(asked).toHaveLength(2)
+  })
+
+  test.each(['0', 'http', '70000', '8000/x?'])('nobody is asked where the port is %s', async (port) => {
+    const { code, stderr } = await typed(['status'], { CREDITS_PORT: port, API_KEY: KEY })
+    expect([code, stderr]).toEqual([64, expect.stringContaining('--url or OS_CREDITS_URL does.')])
+    expect((await typed(['--help'], { CREDITS_PORT: port })).stdout).toContain('no worker is found')
+  })
+})
+
 suite('The key', () => {
   test('may come from a file, as for the worker', async () => {
     await using face = await startFace({ keys: { operator: KEY } })

@@ -1,6 +1,8 @@
 /** The commands, typed at a real worker's face with a real ledger behind it. */
+
 import { afterAll, beforeAll, expect, suite, test } from 'vitest'
 import { createIntake } from '#src/billing/intake.ts'
+import { inPath } from '#src/cli/client.ts'
 import { noRejections } from '#src/core/admit.ts'
 import { HOUR } from '#src/core/time.ts'
 import { meters, reading, silent, T0 } from '../helpers/billing.ts'
@@ -58,8 +60,28 @@ suite('status', () => {
     expect(stdout).toMatch(/^http:\/\/b\/metrics .* No answer: \\u\{1b\}\[7m$/m)
   })
 
+  test('says what is wrong with the file of targets', async () => {
+    const problems = ['[0].targets: expected a list, got nothing', 'and \u001b[7m more']
+    await using broken = await startFace({ targetsFile: () => ({ path: 'targets.yaml', problems, since: 0 }) })
+    const { stdout } = await typed(['status'], { OS_CREDITS_URL: broken.url })
+    expect(stdout).toMatch(
+      /^file +the file of targets cannot be used: \[0\]\.targets: expected a list, got nothing, and /m,
+    )
+    expect(stdout).not.toContain('\u001b')
+  })
+
+  test('tells of pushes where there were any', async () => {
+    await using pushed = await startFace({ targets: () => [] })
+    await pushed.post('/write', 'up value=1')
+    const { code, stdout } = await typed(['status'], { OS_CREDITS_URL: pushed.url })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^influx +2026-01-01 00:00:00 +2026-01-01 00:00:00 +1 +0 +0 +–$/m)
+    expect(stdout).not.toContain('remote write')
+  })
+
   test('ends with 1 while the worker is not ready, and says why', async () => {
-    await using idle = await startFace({ targets: () => [] })
+    const fresh = target({ up: undefined, lastScrape: undefined, lastSuccess: undefined })
+    await using idle = await startFace({ targets: () => [fresh] })
     const { code, stdout } = await typed(['status'], { OS_CREDITS_URL: idle.url })
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^state +not ready: No scrape has worked yet\.$/m)])
   })
@@ -107,6 +129,12 @@ suite('groups', () => {
     expect([few.stdout.trim().split('\n').length, few.stderr]).toEqual([4, '3 of 2,345 groups\n'])
   })
 
+  test('are printed as comma-separated values, all of them', async () => {
+    const { text } = await face.get('/api/groups?format=csv', { 'X-API-KEY': KEY })
+    expect((await ask('groups', '--csv')).stdout).toBe(text)
+    expect(await ask('groups', '--csv', '--limit', '2')).toMatchObject({ code: 64, stdout: '' })
+  })
+
   test('can be searched', async () => {
     const { stdout, stderr } = await ask('groups', '--search', 'mikro')
     expect(stdout).toContain('Großes Mikroskop')
@@ -115,14 +143,19 @@ suite('groups', () => {
 })
 
 suite('A name that would play with the terminal', () => {
-  test.each([['groups'], ['history', HOSTILE], ['explain', HOSTILE], ['holds'], ['drifts', '--group', HOSTILE]])(
-    'is written with escapes: %s',
-    async (...words) => {
-      const { code, stdout, stderr } = await ask(...words)
-      expect([code, stderr]).toEqual([0, ''])
-      expect(stdout).not.toMatch(harmful)
-    },
-  )
+  test.each([
+    ['groups'],
+    ['history', HOSTILE],
+    ['forecast', HOSTILE],
+    ['explain', HOSTILE],
+    ['holds'],
+    ['drifts', '--group', HOSTILE],
+    ['notices', HOSTILE],
+  ])('is written with escapes: %s', async (...words) => {
+    const { code, stdout, stderr } = await ask(...words)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).not.toMatch(harmful)
+  })
 
   test('stays one line of a table', async () => {
     const { stdout } = await ask('groups')
@@ -143,28 +176,29 @@ suite('explain', () => {
     expect(stdout).toMatch(/^8676 +cpu +id-bio +12\.5 vCPU·h +1 +12\.5 /m)
   })
 
+  test('says what Perun shows, and what once it is told', async () => {
+    await face.record({ project: 'shown', at: T0, value: '0' })
+    await face.record({ project: 'shown', at: T0 + HOUR, value: '12.5' })
+    await face.ledger.settle({ group: 'shown', at: T0, contacts: [{ site: '8676', contact: 'active' }] })
+    const row = async () => /^Perun shows +(.*)$/m.exec((await ask('explain', 'shown')).stdout)?.[1]
+    const published = (used: bigint) => face.ledger.settle({ group: 'shown', at: T0, published: { used, sites: [] } })
+    expect(await row()).toBe('nothing yet; 12.50 once it is told')
+    await published(2_000_000n)
+    expect(await row()).toBe('2.00; 12.50 once it is told')
+    await published(12_500_000n)
+    expect(await row()).toBe('12.50')
+  })
+
   test('finds a group whose name is two dots', async () => {
     expect((await ask('explain', '..')).stdout).toContain('Receipt of ..\n')
+    // As it would be after a proxy took dots out of the address.
+    expect(new URL(`/api/groups/${inPath('..')}/explain`, face.url).pathname).toBe('/api/groups/..%2F/explain')
   })
 
   test('says in a sentence that there is no such group', async () => {
     const { code, stdout, stderr } = await ask('explain', 'nobody')
     expect([code, stdout, stderr]).toEqual([1, '', 'There is no group "nobody". (HTTP 404 Not Found)\n'])
   })
-})
-
-test('history shows how used credits grew', async () => {
-  const { stdout } = await ask('history', 'bio', '--from', '2026-01-01')
-  expect(stdout).toMatch(/^time \(UTC\) +used +by\n2026-01-01 01:00:00 +12\.50 +cpu\n$/)
-  expect((await ask('history', 'bio', '--from', '2027-01-01')).stdout).toBe('Nothing in this time.\n')
-})
-
-test('history keeps the digits of amounts that are too large for doubles', async () => {
-  await face.record({ project: 'vast', at: T0, value: '1' })
-  await ask('adjust', 'vast', '90000000000.07', '--reason', 'x', '--yes')
-  const { stdout } = await ask('history', 'vast')
-  expect(stdout).toContain(' 90000000000.07 ')
-  expect((await ask('explain', 'vast')).stdout).toMatch(/^used +90000000000\.07 /m)
 })
 
 suite('A hold', () => {

@@ -75,10 +75,25 @@ suite('A command', () => {
 
   test('that decides needs a reason, and asks', () => {
     const deciding = commands.filter(({ options }) => options.yes !== undefined)
-    expect(deciding.map(({ name }) => name)).toEqual(['accept', 'dismiss', 'adjust', 'reprice apply', 'reprice undo'])
+    expect(deciding.map(({ name }) => name)).toEqual([
+      'accept',
+      'dismiss',
+      'adjust',
+      'reprice apply',
+      'reprice undo',
+      'mute',
+      'unmute',
+    ])
     // A re-pricing has the reason of its preview.
     const withReason = deciding.filter(({ options }) => options.reason?.isRequired)
-    expect(withReason.map(({ name }) => name)).toEqual(['accept', 'dismiss', 'adjust', 'reprice undo'])
+    expect(withReason.map(({ name }) => name)).toEqual([
+      'accept',
+      'dismiss',
+      'adjust',
+      'reprice undo',
+      'mute',
+      'unmute',
+    ])
   })
 })
 

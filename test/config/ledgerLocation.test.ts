@@ -3,13 +3,19 @@ import { ledgerLocation, showLedger } from '#src/config/ledgerLocation.ts'
 
 suite('The place of the ledger', () => {
   test('is a file of SQLite', () => {
-    expect(['sqlite:data/credits.db', 'sqlite:/var/lib/credits.db', 'sqlite::memory:'].map(ledgerLocation)).toEqual([
+    expect(['sqlite:data/credits.db', 'sqlite:/var/lib/credits.db'].map(ledgerLocation)).toEqual([
       { kind: 'sqlite', path: 'data/credits.db' },
       { kind: 'sqlite', path: '/var/lib/credits.db' },
-      { kind: 'sqlite', path: ':memory:' },
     ])
     expect(showLedger('sqlite:data/credits.db')).toBe('sqlite:data/credits.db')
   })
+
+  test.each(['sqlite::memory:', 'sqlite:file::memory:?cache=shared'])(
+    'is not the memory of the worker: %s',
+    (given) => {
+      expect(() => ledgerLocation(given)).toThrow('forgets what was charged')
+    },
+  )
 
   test.each([
     'postgres://db/credits',

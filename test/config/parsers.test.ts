@@ -1,6 +1,8 @@
 import { expect, suite, test } from 'vitest'
+import { ledgerLocation } from '#src/config/ledgerLocation.ts'
 import * as parsers from '#src/config/parsers.ts'
 import { decimal } from '#src/core/decimals.ts'
+import { createRedaction } from '#src/telemetry/redaction.ts'
 
 /** What a parser makes of each text: a value, or `refused`. */
 function results<T>(parse: parsers.Parser<T>, texts: readonly string[]) {
@@ -225,5 +227,19 @@ suite('A date', () => {
     const [midnight, zoned] = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 11)]
     expect(results(parsers.instant, ['2026-01-01', '2026-01-01T12:00:00+01:00'])).toEqual([midnight, zoned])
     expectRefused(parsers.instant, ['', '2026-02-30', '1.1.2026', 'now', '2026'])
+  })
+})
+
+suite('What is expected', () => {
+  test('is never hidden by the redaction of the log', () => {
+    const expected = [parsers.mailAddress, parsers.address, ledgerLocation].map((parse) => {
+      try {
+        return String(parse('?'))
+      } catch (error) {
+        return JSON.stringify({ message: (error as Error).message })
+      }
+    })
+    const { clean } = createRedaction()
+    expect(expected.map(clean)).toEqual(expected)
   })
 })

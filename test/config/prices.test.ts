@@ -67,7 +67,7 @@ suite('METRICS_TO_BILL', () => {
   })
 
   test.each([
-    ['an empty object', '{}', 'expected at least one key with its value, got a mapping'],
+    ['an empty object', '{}', 'expected at least one key with its value, got an empty one'],
     ['a list', '["project_vcpu_usage"]', /^expected a JSON object with a price for each metric/],
     ['a name', 'project_vcpu_usage', /^expected a JSON object with a price for each metric/],
     ['no JSON', '{"project_vcpu_usage": 1', /^expected YAML or JSON, got: /],
@@ -166,7 +166,9 @@ suite('A prices file', () => {
 
   test.each([
     ['nothing', '', 'expected the keys meters, examples, got nothing'],
-    ['a list', '[]', 'expected the keys meters, examples, got a list of 0'],
+    ['a list', '[]', 'expected the keys meters, examples, got an empty one'],
+    ['another file', 'API_KEY=abcdef\nOTHER=ghi', 'expected the keys meters, examples, got a text'],
+    ['secrets', 'abcdef: ghi', 'expected the keys meters, examples, got none of them'],
     ['no meters', 'examples: []', 'meters: expected a list with at least one entry, got nothing'],
     [
       'a misspelt key',
@@ -199,7 +201,7 @@ suite('A prices file', () => {
       `meters: [{ metric: x, name: a, ${one} }, { metric: y, name: a, ${one} }]`,
       'meters[1]: expected each metric and each name once, got the name a again',
     ],
-    ['no prices', meter('prices: []'), 'meters[0].prices: expected a list with at least one entry, got a list of 0'],
+    ['no prices', meter('prices: []'), 'meters[0].prices: expected a list with at least one entry, got an empty one'],
     ['a price alone', meter('prices: 1'), 'meters[0].prices: expected a list with at least one entry, got "1"'],
     [
       'a negative price',
@@ -289,4 +291,28 @@ suite('A prices file', () => {
       ].toSorted(),
     )
   })
+})
+
+test('A prices file whose first key is misspelt is told which one is meant', () => {
+  const { problems } = read(readPrices, 'meter: []')
+  expect(problems[0]).toBe('expected one of the keys meters, examples, got "meter" (is it meters?)')
+})
+
+test.each([
+  'abcdef: [',
+  'a: *abcdef',
+  '- a\nabcdef: ghi\n  jkl: {',
+  '"abcdef',
+  "x: 'abcdef\nghi",
+  '%abcdef ghi\n---\nx: y',
+  '!abcdef ghi',
+  '@abcdef',
+  'x: "\\qabcdef"',
+  'x: y\nabcdef\nz: {',
+  '<abcdef>',
+  '{"abcdef": ghi',
+])('A file that is no prices file is not shown, as it may hold secrets: %j', (content) => {
+  const { problems } = read(readPrices, content)
+  expect(problems).not.toEqual([])
+  expect(problems.join(' ')).not.toMatch(/abcdef|ghi|jkl/)
 })

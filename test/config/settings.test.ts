@@ -44,12 +44,18 @@ suite('The settings of a worker', () => {
       workers: 10,
       precision: 2,
       http: { host: '127.0.0.1', port: 8_000, keys: {}, rateLimit: 600 },
-      groupMetrics: false,
+      groupMetrics: 'off',
       log: { level: 'info' },
       notifyAt: [50, 80, 100],
       notifyDays: 14,
     } satisfies Omit<Settings, 'effective' | 'meters'>)
     expect([...meters.keys()]).toEqual(['project_vcpu_usage', 'project_mb_usage'])
+  })
+
+  test('need no exporter where readings are pushed', () => {
+    const { settings } = load({ API_WRITER_KEY: 'writer-key' })
+    expect([settings.targets, settings.http.keys]).toEqual([[], { writer: 'writer-key' }])
+    expect(secretsOf(settings)).toContain('writer-key')
   })
 
   test('take everything that is set', () => {
@@ -72,6 +78,7 @@ suite('The settings of a worker', () => {
       CREDITS_PORT: '0',
       API_KEY: 'operator-key',
       API_READER_KEY: 'reader-key',
+      API_WRITER_KEY: 'writer-key',
       OS_CREDITS_GROUP_METRICS: 'On',
       LOG_LEVEL: 'WARNING',
     })
@@ -98,8 +105,13 @@ suite('The settings of a worker', () => {
       maxSeries: 20_000,
       workers: 3,
       precision: 0,
-      http: { host: '0.0.0.0', port: 0, keys: { operator: 'operator-key', reader: 'reader-key' }, rateLimit: 0 },
-      groupMetrics: true,
+      http: {
+        host: '0.0.0.0',
+        port: 0,
+        keys: { operator: 'operator-key', reader: 'reader-key', writer: 'writer-key' },
+        rateLimit: 0,
+      },
+      groupMetrics: 'on',
       log: { level: 'warn' },
     })
   })
@@ -133,7 +145,7 @@ suite('A problem with the settings', () => {
     [
       'no exporter',
       { USAGE_EXPORTER_URLS: undefined },
-      'USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, got nothing',
+      'USAGE_EXPORTER_URLS: expected an address, here or in USAGE_EXPORTER_TARGETS_FILE, or API_WRITER_KEY for pushes, got nothing',
     ],
     [
       'an exporter without http',
@@ -163,7 +175,7 @@ suite('A problem with the settings', () => {
     [
       'neither on nor off',
       { OS_CREDITS_GROUP_METRICS: 'yes' },
-      'OS_CREDITS_GROUP_METRICS: expected on or off, got "yes"',
+      'OS_CREDITS_GROUP_METRICS: expected off, on or forecasts, got "yes"',
     ],
     [
       'a limit of requests with a unit',
@@ -201,6 +213,16 @@ suite('A problem with the settings', () => {
       'API_READER_KEY: expected another key than API_KEY, as that one may do everything, got the same',
     ],
     [
+      'one key for operators and writers',
+      { API_KEY: 'same', API_WRITER_KEY: 'same' },
+      'API_WRITER_KEY: expected another key than API_KEY, as that one may do everything, got the same',
+    ],
+    [
+      'one key for readers and writers',
+      { API_READER_KEY: 'same', API_WRITER_KEY: 'same' },
+      'API_WRITER_KEY: expected another key than API_READER_KEY, as readers may not push, got the same',
+    ],
+    [
       'a bad port of the mail server',
       { MAIL_SMTP_PORT: 'smtp' },
       'MAIL_SMTP_PORT: expected a whole number from 0 to 65535, got "smtp"',
@@ -208,7 +230,7 @@ suite('A problem with the settings', () => {
     [
       'an address of mail with a name, or with a line of its own',
       { MAIL_FROM: 'Credits <credits@example.org>\nBcc: max@example.org' },
-      'MAIL_FROM: expected a mail address such as credits@example.org, without a name, got "Credits <credits@example.org>\\nBcc: max@example.org"',
+      'MAIL_FROM: expected a plain mail address without a name before it: letters, @ and a host, got "Credits <credits@example.org>\\nBcc: max@example.org"',
     ],
     [
       'a login at the mail server without its password',
@@ -259,7 +281,7 @@ suite('A problem with the settings', () => {
       METRICS_TO_BILL: '{"project_vcpu_usage": "free", "project mb": 1}',
       USAGE_EXPORTER_TARGETS_FILE: 'targets.yaml',
     }
-    const names = problemsOf(bad, { 'targets.yaml': '- targets: [x]' }).map((problem) => problem.split(':')[0])
+    const names = problemsOf(bad, { 'targets.yaml': '- targets: [x y]' }).map((problem) => problem.split(':')[0])
     expect(names.toSorted()).toEqual(
       [...Object.keys(bad), 'METRICS_TO_BILL', 'OS_CREDITS_PERUN_LOGIN', 'OS_CREDITS_PERUN_PASSWORD'].toSorted(),
     )
@@ -299,7 +321,14 @@ suite('A secret', () => {
   })
 
   test.each(secretNames)('such as %s may come from a file, its last newline removed', (name) => {
-    const env = { ...withPerun, ...withNotifying, [name]: undefined, [`${name}_FILE`]: '/run/secrets/x' }
+    const withPrometheus = { PROMETHEUS_URL: 'http://prometheus.example.org' }
+    const env = {
+      ...withPerun,
+      ...withNotifying,
+      ...withPrometheus,
+      [name]: undefined,
+      [`${name}_FILE`]: '/run/secrets/x',
+    }
     const text = inNotation[name] ?? 'from-a-file'
     const { settings } = load(env, { '/run/secrets/x': `${text}\r\n` })
     expect(settings.effective).toContainEqual({ name, shown: 'not shown', origin: 'file' })
@@ -420,9 +449,11 @@ suite('A warning', () => {
     expect(warningsOf({ OS_CREDITS_URL: 'http://127.0.0.1:8000' })).toEqual([])
   })
 
-  test('tells in one sentence what has no effect yet', () => {
-    const later = { PROMETHEUS_URL: 'http://prometheus.example.org', OS_CREDITS_NOTIFY_AT: '50' }
-    expect(warningsOf(later)).toEqual(['PROMETHEUS_URL: no effect yet, this comes with a later version'])
+  test('tells of a token for nothing', () => {
+    expect(warningsOf({ PROMETHEUS_TOKEN: 'token' })).toEqual([
+      'PROMETHEUS_TOKEN: no effect, as PROMETHEUS_URL is not set',
+    ])
+    expect(warningsOf({ PROMETHEUS_TOKEN: 'token', PROMETHEUS_URL: 'http://prometheus.example.org' })).toEqual([])
   })
 
   test.each([
@@ -449,6 +480,21 @@ suite('A warning', () => {
     expect(load({ ...minimal, MAIL_FROM: 'credits@example.org' }).warnings).toContain(
       'MAIL_FROM is set without OS_CREDITS_PERUN_URL: nobody knows the owners of a group, so they get no mail',
     )
+  })
+
+  test('tells that edits in Perun are written over where scrapes are closer than what was read may be old', () => {
+    const at = (interval: string, maxAge: string) =>
+      load({
+        ...withPerun,
+        API_KEY: 'key',
+        OS_CREDITS_SCRAPE_INTERVAL: interval,
+        OS_CREDITS_SCRAPE_TIMEOUT: '1s',
+        OS_CREDITS_PERUN_MAX_AGE: maxAge,
+      }).warnings
+    expect(at('10s', '10s')).toEqual([])
+    expect(at('9s', '10s')).toEqual([
+      expect.stringMatching(/^OS_CREDITS_SCRAPE_INTERVAL is shorter than OS_CREDITS_PERUN_MAX/),
+    ])
   })
 
   test('tells that nothing is published without Perun, and who is answered without a key', () => {

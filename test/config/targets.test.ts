@@ -36,10 +36,36 @@ suite('A file of targets', () => {
     expect({ targets, problems }).toEqual({ targets: expected, problems: [] })
   })
 
-  test.each([
+  test('may have host:port as Prometheus has it, with labels that say how it is scraped', () => {
+    const content = `
+      - targets: [10.0.0.5:8080, "[::1]:8080", exporter.example]
+        labels: { location_id: 8676 }
+      - targets: [portal:9090]
+        labels:
+          __scheme__: https
+          __metrics_path__: /federate
+          __param_match[]: '{__name__=~"project_(vcpu|mb)_usage"}'
+          __tmp_origin: inventory
+          location: portal
+    `
+    expect(read(content)).toEqual({
+      targets: [
+        { url: 'http://10.0.0.5:8080/metrics', labels: { location_id: '8676' } },
+        { url: 'http://[::1]:8080/metrics', labels: { location_id: '8676' } },
+        { url: 'http://exporter.example/metrics', labels: { location_id: '8676' } },
+        {
+          url: 'https://portal:9090/federate?match%5B%5D=%7B__name__%3D%7E%22project_%28vcpu%7Cmb%29_usage%22%7D',
+          labels: { location: 'portal' },
+        },
+      ],
+      problems: [],
+    })
+  })
+
+  test.each<[string, string, string | RegExp | string[]]>([
     ['nothing', '', 'expected a list with at least one entry, got nothing'],
     ['no list', 'targets: [http://a]', 'expected a list with at least one entry, got a mapping'],
-    ['an empty list', '[]', 'expected a list with at least one entry, got a list of 0'],
+    ['an empty list', '[]', 'expected a list with at least one entry, got an empty one'],
     ['no YAML', '- targets: [http://a', /^expected YAML or JSON, got: .* at line 1, column \d+$/],
     ['an alias without its anchor', '- targets: *a', /^expected YAML or JSON, got: Unresolved alias/],
     ['an address in the wrong place', '- http://a', '[0]: expected the keys targets, labels, got "http://a"'],
@@ -49,9 +75,35 @@ suite('A file of targets', () => {
       '[0].targets: expected a list with at least one entry, got nothing',
     ],
     [
-      'a target without http',
-      '- targets: [http://a, b:8080]',
-      '[0].targets[1]: expected an http or https address, such as http://10.0.0.5:8080/metrics, got "b:8080"',
+      'a target that is no address',
+      '- targets: [http://a, "b:8080/metrics", ftp://c]',
+      [
+        '[0].targets[1]: expected an http or https address, such as http://10.0.0.5:8080/metrics, or host:port, got "b:8080/metrics"',
+        '[0].targets[2]: expected an http or https address, such as http://10.0.0.5:8080/metrics, got "ftp://c"',
+      ],
+    ],
+    [
+      'a port that is none',
+      '- targets: [b:99999]',
+      '[0].targets[0]: expected an http or https address, such as http://10.0.0.5:8080/metrics, or host:port, got "b:99999"',
+    ],
+    [
+      'a login where there is only a host',
+      '- targets: ["user:hunter2@b:8080"]',
+      '[0].targets[0]: expected an http or https address, such as http://10.0.0.5:8080/metrics, or host:port, got a value that is not shown, as it holds a login',
+    ],
+    [
+      'a scheme and a path that are none',
+      '- targets: [b:8080]\n  labels: { __scheme__: ftp, __metrics_path__: metrics }',
+      [
+        '[0].labels.__scheme__: expected http or https, got "ftp"',
+        '[0].labels.__metrics_path__: expected a path that begins with /, got "metrics"',
+      ],
+    ],
+    [
+      'a path of a whole address',
+      '- targets: [http://b:8080/metrics]\n  labels: { __metrics_path__: /federate }',
+      '[0].targets[0]: expected host:port, as labels tell scheme, path or parameters of it, got "http://b:8080/metrics"',
     ],
     ['a target that is no text', '- targets: [{ a: b }]', '[0].targets[0]: expected one value, got a mapping'],
     [
@@ -76,6 +128,9 @@ suite('A file of targets', () => {
       '[0].labels.a: expected one value, got a list of 1',
     ],
   ])('is refused with the place of the problem: %s', (_, content, problem) => {
-    expect(read(content).problems).toEqual([typeof problem === 'string' ? problem : expect.stringMatching(problem)])
+    const expected = Array.isArray(problem) ? problem : [problem]
+    expect(read(content).problems).toEqual(
+      expected.map((each) => (typeof each === 'string' ? each : expect.stringMatching(each))),
+    )
   })
 })

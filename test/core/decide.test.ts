@@ -22,7 +22,7 @@ function follow(
       { ...reading({ project: 'alpha', at, value }), ...(origin !== undefined && { origin }) },
       { meter, now: at, jump },
     )
-    if (decision.kind !== 'stale') state = decision.state
+    if ('state' in decision) state = decision.state
     if (decision.kind === 'charged' || decision.kind === 'recovered') {
       charged = add(charged, subtract(decision.to.value, decision.from.value))
     }
@@ -102,7 +102,7 @@ suite('a reading', () => {
     ).toBe('unchanged')
   })
 
-  test('that is late or repeated is stale, and in conflict if it says something else', () => {
+  test('that is repeated is stale, and in conflict if it says something else', () => {
     expect(
       follow([
         [0, '100'],
@@ -117,13 +117,6 @@ suite('a reading', () => {
         [5, '102'],
       ]).decision,
     ).toEqual({ kind: 'stale', conflict: true })
-    expect(
-      follow([
-        [0, '100'],
-        [5, '101'],
-        [4, '102'],
-      ]).decision,
-    ).toEqual({ kind: 'stale', conflict: false })
   })
 
   // Two sums of the same doubles in another order differ in the last digit.
@@ -307,7 +300,7 @@ suite('another unit', () => {
   const decided = (state: SeriesState | undefined, hour: number, value: string, rest = {}) =>
     decide(state, reading({ project: 'alpha', at: T0 + hour * HOUR, value }), { meter: cpu, now: T0 + DAY, ...rest })
   const switched = decided(before, 1, '413696', { jump: 'unit switched' })
-  const stateOf = (decision: Decision) => (decision.kind === 'stale' ? undefined : decision.state)
+  const stateOf = (decision: Decision) => ('state' in decision ? decision.state : undefined)
 
   test('is held from the jump on, while the hold is open', () => {
     expect(switched).toMatchObject({ kind: 'held', reason: 'unit switched' })
@@ -440,7 +433,7 @@ suite('whatever an exporter shows', () => {
         for (const [minutes, text] of steps) {
           at += minutes * MINUTE
           const decision = decide(state, reading({ project: 'alpha', at, value: text }), { meter: cpu, now: at })
-          if (decision.kind === 'stale') continue
+          if (!('state' in decision)) continue
           if (decision.kind === 'charged' || decision.kind === 'recovered') {
             expect(compare(decision.from.value, decision.to.value)).toBeLessThanOrEqual(0)
             expect(compare(decision.to.value, decimal(text))).toBe(0)
@@ -540,7 +533,7 @@ suite('a watermark that is later than our clock allows', () => {
   // Old readings that are delivered again while our clock is behind say nothing about the watermark.
   test('stays where it is when a reading brings its own time, or lies within what clocks differ by', () => {
     const dated = reading({ project: 'alpha', at: T0, value: '107' })
-    expect(decide(state, dated, { meter: cpu, now })).toEqual({ kind: 'stale', conflict: false })
+    expect(decide(state, dated, { meter: cpu, now })).toEqual({ kind: 'outdated' })
     const near = { watermark: { ...watermark, at: T0 + CLOCK_TOLERANCE }, pace: 1 }
     expect(decide(near, ofNow('107'), { meter: cpu, now })).toEqual({ kind: 'stale', conflict: false })
   })

@@ -18,6 +18,7 @@ suite('crossings', () => {
   test('takes a grant as it is written', () => {
     deepEqual(cross(12n, 13n, '25.0'), [50])
     deepEqual(cross(12n, 13n, '0.5e2'), [])
+    deepEqual(cross(0n, 3n, '0'), [100])
   })
 })
 
@@ -29,10 +30,17 @@ suite('a line in a grant', () => {
     equal(lineOf(decimal('1000.5'), 100), 1_000_500_000n)
   })
 
-  test('is none in a grant of nothing', () => {
-    deepEqual(reached(5n, decimal('0'), [50]), [])
+  test('is the highest one in a grant of nothing, as soon as anything is used', () => {
+    deepEqual(reached(1n, decimal('0.00'), [50, 100]), [100])
+    deepEqual(reached(0n, decimal('0'), [50, 100]), [])
+    deepEqual(reached(5n, decimal('0'), []), [])
+    equal(nextLine(-5n, decimal('0'), [50, 100]), 1n)
+    equal(nextLine(1n, decimal('0'), [50, 100]), undefined)
+  })
+
+  test('is none in less than nothing', () => {
     deepEqual(reached(5n, decimal('-3'), [50]), [])
-    equal(nextLine(5n, decimal('0'), [50]), undefined)
+    equal(nextLine(5n, decimal('-3'), [50]), undefined)
   })
 
   test('that comes next lies above what is used, and reaching it reaches a part', () => {

@@ -17,7 +17,8 @@ export function site({ charged = '10', ...rest }: Partial<Omit<SiteAccount, 'cha
 
 /** Where nothing was looked up yet. */
 export function newSite(name: string, charged = '0', chargedSince: Instant = T0): SiteAccount {
-  return { site: name, contact: 'new', charged: credits(charged), watermarks: { cpu: T0 }, chargedSince }
+  const measured = { cpu: { since: chargedSince, chargedSince, charged: credits(charged) } }
+  return { site: name, contact: 'new', charged: credits(charged), watermarks: { cpu: T0 }, measured }
 }
 
 interface AccountFacts {

@@ -32,7 +32,7 @@ export async function startTelling({
 } = {}) {
   const { addressing = {}, ...rest } = over
   const clock = testClock()
-  const ledger: Ledger = openSqliteLedger(':memory:')
+  const ledger: Ledger = openSqliteLedger(':memory:', { notifyAt: [50, 80, 100] })
   const sent: Sent[] = []
   const fates: Fate[] = []
   const outcomes: string[] = []

@@ -8,13 +8,9 @@ export interface DocumentedSetting {
   readonly fallback: string | undefined
 }
 
-/** The settings in the order of the list in code, with the remark that some have no effect yet. */
+/** The settings in the order of the list in code. */
 export function documentedSettings(): DocumentedSetting[] {
-  return entries.map(([name, { doc, fallback, later }]: readonly [string, Declaration]) => ({
-    name,
-    doc: later === true ? `${doc} (No effect yet.)` : doc,
-    fallback,
-  }))
+  return entries.map(([name, { doc, fallback }]: readonly [string, Declaration]) => ({ name, doc, fallback }))
 }
 
 /** What an environment file documents: comment lines, then `NAME=value`, or `# NAME=` for a setting that is not set. */

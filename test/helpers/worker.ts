@@ -1,8 +1,9 @@
 /** A whole worker inside the test's process, started from settings as `main.ts` does it. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadSettings } from '#src/config/settings.ts'
+import { loadSettings, secretsOf } from '#src/config/settings.ts'
 import type { Clock } from '#src/core/time.ts'
 import type { PerunSimulator } from '#src/demo/perun/simulator.ts'
 import { startService } from '#src/service.ts'
@@ -13,7 +14,7 @@ import { startPostgres, type TestServer } from './postgres.ts'
 export interface WorkerOptions {
   readonly env: Readonly<Record<string, string>>
   readonly perun?: Pick<PerunSimulator, 'url' | 'voId'>
-  /** Files that the settings name. */
+  /** Files that the settings name; they are on the disk, at `pathOf(name)`. */
   readonly files?: Readonly<Record<string, string>>
   readonly clock?: Clock
 }
@@ -35,13 +36,21 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
     OS_CREDITS_SMALL_SITES: 'charge',
     OS_CREDITS_LEDGER: await ledgerIn(folder),
   }
-  const { settings } = loadSettings({ ...defaults, ...publishing, ...env }, (path) => files[path] ?? '')
-  const start = () =>
+  const pathOf = (name: string) => join(folder, name)
+  for (const [name, content] of Object.entries(files)) writeFileSync(pathOf(name), content)
+  const named = Object.entries(env).map(([name, value]) => [name, Object.hasOwn(files, value) ? pathOf(value) : value])
+  const load = (changes: Readonly<Record<string, string>>) =>
+    loadSettings({ ...defaults, ...publishing, ...Object.fromEntries(named), ...changes }, (path) =>
+      readFileSync(path, 'utf8'),
+    ).settings
+  logging.redact(secretsOf(load({})))
+  const start = (changes: Readonly<Record<string, string>> = {}) =>
     startService({
-      settings,
+      settings: load(changes),
       version: 'test',
       logging,
       metrics: createMetrics({ version: 'test' }),
+      readFile: (path) => readFile(path, 'utf8'),
       ...(clock !== undefined && { clock }),
     })
   let service = await start()
@@ -49,12 +58,14 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
     get url() {
       return service.url
     },
+    pathOf,
     get: (path: string) => fetch(service.url + path),
     /** All that was logged so far. */
     log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-    async restart() {
+    /** @param changes Of its settings. */
+    async restart(changes?: Readonly<Record<string, string>>) {
       await service.stop()
-      service = await start()
+      service = await start(changes)
     },
     stop: () => service.stop(),
     async [Symbol.asyncDispose]() {

@@ -6,7 +6,9 @@ import { startFace } from './server.ts'
 
 const OPERATOR = 'operator-key'
 const READER = 'reader-key'
-const both: Keys = { operator: OPERATOR, reader: READER }
+const WRITER = 'writer-key'
+const both: Keys = { operator: OPERATOR, reader: READER, writer: WRITER }
+const login = (name: string, password: string) => `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
 
 function asked(headers: Asked['headers'] = {}, remoteAddress: string | undefined = '127.0.0.1'): Asked {
   return { headers: { host: 'localhost:8000', ...headers }, socket: { remoteAddress } }
@@ -24,31 +26,71 @@ function outcome(keys: Keys, who: Who, request: Asked): number {
 
 suite('a gate with keys', () => {
   test.each<[string, Keys, Asked['headers'], Record<Who, number>]>([
-    ['no key', both, {}, { all: 200, reader: 401, operator: 401 }],
-    ['a wrong key', both, { 'x-api-key': 'guess' }, { all: 200, reader: 401, operator: 401 }],
-    ['an empty key', both, { 'x-api-key': '' }, { all: 200, reader: 401, operator: 401 }],
-    ["the reader's key", both, { 'x-api-key': READER }, { all: 200, reader: 200, operator: 403 }],
-    ["the operator's key", both, { 'x-api-key': OPERATOR }, { all: 200, reader: 200, operator: 200 }],
-    ['the key as a bearer', both, { authorization: `Bearer ${OPERATOR}` }, { all: 200, reader: 200, operator: 200 }],
+    ['no key', both, {}, { all: 200, reader: 401, writer: 401, operator: 401 }],
+    ['a wrong key', both, { 'x-api-key': 'guess' }, { all: 200, reader: 401, writer: 401, operator: 401 }],
+    ['an empty key', both, { 'x-api-key': '' }, { all: 200, reader: 401, writer: 401, operator: 401 }],
+    ["the reader's key", both, { 'x-api-key': READER }, { all: 200, reader: 200, writer: 403, operator: 403 }],
+    ["the operator's key", both, { 'x-api-key': OPERATOR }, { all: 200, reader: 200, writer: 200, operator: 200 }],
+    [
+      'the key as a bearer',
+      both,
+      { authorization: `Bearer ${OPERATOR}` },
+      { all: 200, reader: 200, writer: 200, operator: 200 },
+    ],
     [
       'a bearer in small letters',
       both,
       { authorization: `bearer ${READER}` },
-      { all: 200, reader: 200, operator: 403 },
+      { all: 200, reader: 200, writer: 403, operator: 403 },
     ],
-    ['the key as a password', both, { authorization: `Basic ${OPERATOR}` }, { all: 200, reader: 401, operator: 401 }],
-    ['the beginning of a key', both, { 'x-api-key': OPERATOR.slice(0, -1) }, { all: 200, reader: 401, operator: 401 }],
-    ['only an operator set, no key', { operator: OPERATOR }, {}, { all: 200, reader: 401, operator: 401 }],
+    [
+      'the key as a password',
+      both,
+      { authorization: `Basic ${OPERATOR}` },
+      { all: 200, reader: 401, writer: 401, operator: 401 },
+    ],
+    ["the writer's key", both, { 'x-api-key': WRITER }, { all: 200, reader: 403, writer: 200, operator: 403 }],
+    // InfluxDB sends a login of an address and nothing else.
+    [
+      "the writer's key as the password of a login",
+      both,
+      { authorization: login('credits', WRITER) },
+      { all: 200, reader: 401, writer: 200, operator: 401 },
+    ],
+    [
+      'a wrong password',
+      both,
+      { authorization: login(WRITER, 'x') },
+      { all: 200, reader: 401, writer: 401, operator: 401 },
+    ],
+    [
+      'only a writer set, its key, from here',
+      { writer: WRITER },
+      { 'x-api-key': WRITER },
+      { all: 200, reader: 200, writer: 200, operator: 200 },
+    ],
+    [
+      'the beginning of a key',
+      both,
+      { 'x-api-key': OPERATOR.slice(0, -1) },
+      { all: 200, reader: 401, writer: 401, operator: 401 },
+    ],
+    ['only an operator set, no key', { operator: OPERATOR }, {}, { all: 200, reader: 401, writer: 401, operator: 401 }],
     [
       'only an operator set, its key',
       { operator: OPERATOR },
       { 'x-api-key': OPERATOR },
-      { all: 200, reader: 200, operator: 200 },
+      { all: 200, reader: 200, writer: 200, operator: 200 },
     ],
     // Nobody could ever be an operator otherwise; whoever is on this machine may be.
-    ['only a reader set, no key, from here', { reader: READER }, {}, { all: 200, reader: 401, operator: 200 }],
+    [
+      'only a reader set, no key, from here',
+      { reader: READER },
+      {},
+      { all: 200, reader: 401, writer: 200, operator: 200 },
+    ],
   ])('answers %s', (_name, keys, headers, expected) => {
-    for (const who of ['all', 'reader', 'operator'] as const) {
+    for (const who of ['all', 'reader', 'writer', 'operator'] as const) {
       expect(outcome(keys, who, asked(headers)), who).toBe(expected[who])
     }
   })

@@ -82,7 +82,7 @@ suite('an error', () => {
 })
 
 suite('every answer', () => {
-  test.each(['/ping', '/api/groups', '/nothing', '/metrics'])('carries the headers that guard it: %s', async (path) => {
+  test.each(['/ping', '/api/holds', '/nothing', '/metrics'])('carries the headers that guard it: %s', async (path) => {
     await using face = await startFace()
     expect((await face.get(path)).headers).toMatchObject({
       'cache-control': 'no-store',

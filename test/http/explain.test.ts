@@ -46,7 +46,18 @@ suite('a receipt', () => {
     expect(sum([receipt.charged, receipt.adjustments.credits, receipt.openings.credits])).toBe(receipt.used)
     // 150 min × 0.0371 = 5.565 units of each; 5.565 × 1 + 5.565 × 0.3 + 7 − 1.25
     expect(receipt.used).toBe('12.9845')
-    expect(receipt).toMatchObject({ shown_in_perun: '12.98', not_shown: [] })
+    expect(receipt).toMatchObject({ shown_in_perun: '12.98', published: null, not_shown: [] })
+  })
+
+  test('tells what Perun shows as it is written there', async () => {
+    const { face, explain } = await withHistory()
+    const published = (used: bigint) =>
+      face.ledger.settle({ group: 'alpha', at: face.clock.now(), published: { used, sites: [] } })
+    await published(2_000_000n)
+    expect(await explain()).toMatchObject({ published: '2.00' })
+    // When more decimals were set.
+    await published(2_005_100n)
+    expect(await explain()).toMatchObject({ published: '2.0051' })
   })
 
   test('names series, readings, unit, price version and entry of every credit', async () => {

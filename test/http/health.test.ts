@@ -32,6 +32,19 @@ suite('/readyz', () => {
     expect((await face.get('/readyz')).status).toBe(200)
   })
 
+  test('is ready without a target: pushes come to whoever is ready', async () => {
+    await using face = await startFace({ targets: () => [] })
+    expect((await face.get('/readyz')).status).toBe(200)
+  })
+
+  test('is ready when nothing could be scraped yet, but something was pushed', async () => {
+    const fresh = target({ up: undefined, lastScrape: undefined, lastSuccess: undefined })
+    await using face = await startFace({ targets: () => [fresh] })
+    expect((await face.get('/readyz')).status).toBe(503)
+    await face.post('/write', 'up value=1')
+    expect((await face.get('/readyz')).status).toBe(200)
+  })
+
   test('names everything that is missing', async () => {
     const fresh = target({ up: undefined, lastScrape: undefined, lastSuccess: undefined })
     await using face = await startFace({ targets: () => [fresh], stopping: () => true })

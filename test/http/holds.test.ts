@@ -1,6 +1,6 @@
 import { expect, onTestFinished, suite, test } from 'vitest'
 import { HOUR } from '#src/core/time.ts'
-import { T0 } from '../helpers/billing.ts'
+import { cpu, T0 } from '../helpers/billing.ts'
 import { startFace } from './server.ts'
 
 interface HoldJson {
@@ -45,6 +45,7 @@ suite('a hold', () => {
           ...{ group: 'alpha', project_id: 'id-alpha', meter: 'cpu', consumption: '5000000', unit: 'vCPU·h' },
           from: { at: '2026-01-01T00:00:00.000Z', value: '100' },
           to: { at: '2026-01-01T01:00:00.000Z', value: '5000100' },
+          price_versions: [cpu.prices[0]!.version],
         },
       ],
       more: false,
@@ -70,7 +71,8 @@ suite('a hold', () => {
     expect(await used()).toBe('5000001')
     expect(await holds()).toEqual([])
     const again = await decide('accept', { reason: 'once more' })
-    expect(again.status).toBe(404)
+    const how = expect.stringMatching(/^Hold 1 was closed at .*Z\. Accepted by erika: They rented a supercomputer$/)
+    expect(again).toMatchObject({ status: 409, json: { detail: how } })
     expect(await used()).toBe('5000001')
     const { items } = (await face.get('/api/groups/alpha/entries')).json as { items: Record<string, unknown>[] }
     expect(items.find(({ actor }) => actor === 'erika')).toMatchObject({
@@ -109,6 +111,8 @@ suite('a hold', () => {
     ['a reason that is no text', { reason: ['right'] }, 'got ["right"].'],
     ['a reason that is a novel', { reason: 'x'.repeat(1_001) }, 'xxx….'],
     ['something else beside it', { reason: 'right', force: true }, 'got force.'],
+    ['a reason that is a number', { reason: 1 }, 'got the number 1.'],
+    ['an actor that is a number', { reason: 'right', actor: 1 }, 'actor: expected a text'],
     ['no object', ['right'], 'expected a JSON object'],
   ])('is not decided with %s', async (_, body, got) => {
     const { holds, decide } = await withHeldGrowth()
@@ -120,6 +124,16 @@ suite('a hold', () => {
   test.each(['0', '999', 'x', '1e3', '99999999999999999999'])('with the number %s does not exist', async (id) => {
     const { face } = await withHeldGrowth()
     expect((await face.post(`/api/holds/${id}/dismiss`, { reason: 'right' })).status).toBe(404)
+  })
+
+  test('is decided by one of two who decide at once; the other is told how', async () => {
+    const { used, decide } = await withHeldGrowth()
+    const both = ['erika', 'max'].map((actor) => decide('accept', { reason: 'right', actor }))
+    const answers = await Promise.all(both)
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409])
+    const loser = answers.find(({ status }) => status === 409)!
+    expect(loser.json).toMatchObject({ detail: expect.stringMatching(/Accepted by (erika|max): right$/) })
+    expect(await used()).toBe('5000001')
   })
 
   test('that ends by itself is not for people to decide', async () => {
@@ -144,7 +158,7 @@ suite('a hold', () => {
     const { face, holds, used, decide } = await withHeldGrowth()
     await face.record({ project: 'alpha', at: T0 + 3 * HOUR, value: '104' })
     expect(await holds()).toEqual([])
-    expect((await decide('accept', { reason: 'too late' })).status).toBe(404)
+    expect((await decide('accept', { reason: 'too late' })).status).toBe(409)
     expect(await used()).toBe('4')
   })
 

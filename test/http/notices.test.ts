@@ -94,7 +94,7 @@ suite('GET /notices/preview', () => {
 
   test.each([
     ['threshold', 'Subject: Credits of “Protein Folding”: 80 % used'],
-    ['runs-out', 'Subject: Credits of “Großes Mikroskop”: used up about 2026-01-11'],
+    ['runs-out', 'Subject: Credits of “Großes Mikroskop”: used up about 2026-01-08'],
     ['digest', 'Subject: Credits of 3 projects'],
   ])('shows %s as text', async (kind, subject) => {
     await using face = await startFace()

@@ -153,6 +153,9 @@ suite('another price for a past period', () => {
     [{ ...january, to: '2099-01-01' }, 'passed'],
     [{ ...january, price: '-1' }, 'price'],
     [{ ...january, price: 'much' }, 'price'],
+    [{ ...january, price: '1e15' }, 'at most 15 digits'],
+    [{ ...january, price: '1e400' }, 'at most 15 digits'],
+    [{ ...january, price: '0.1234567890123' }, '12 decimals'],
     [{ ...january, reason: undefined }, 'reason'],
     [{ ...january, more: 1 }, 'more'],
   ])('is refused as %j', async (body, what) => {
@@ -161,6 +164,66 @@ suite('another price for a past period', () => {
       status: 400,
       json: { detail: expect.stringContaining(what) },
     })
+  })
+
+  test('is refused when its differences are more than a ledger can hold, and is not kept', async () => {
+    const { face } = await withCharges()
+    const answer = await face.post('/api/repricings', { ...january, price: '500000000000' })
+    expect(answer).toMatchObject({
+      status: 409,
+      json: { detail: expect.stringContaining('more than the 9223372036854') },
+    })
+    expect((await face.get('/api/repricings')).json).toEqual({ repricings: [] })
+    expect((await face.post('/api/repricings', { ...january, price: '300000000000' })).status).toBe(201)
+  })
+
+  test('is not applied while it would make a total negative', async () => {
+    const { face, used, preview, change } = await withCharges()
+    await face.post('/api/groups/beta/adjustments', { amount: '-33', reason: 'A gift' })
+    const cheaper = { ...january, price: '0.5' }
+    const made = (await face.post('/api/repricings', cheaper)).json as Preview
+    expect(made).toMatchObject({
+      number_below_zero: 1,
+      groups: [
+        { group: 'alpha', used_after: '15', below_zero: false },
+        { group: 'beta', used_before: '1', used_after: '-1', below_zero: true },
+      ],
+    })
+    const refused = await change('apply', made, {})
+    expect(refused).toMatchObject({
+      status: 409,
+      json: { detail: expect.stringMatching(/negative.*Adjust.*beta \(-1\)/) },
+    })
+    expect(await used('alpha')).toBe('25')
+    await face.post('/api/groups/beta/adjustments', { amount: '1', reason: 'Room for it' })
+    expect(await change('apply', await preview(cheaper), {})).toMatchObject({ status: 200 })
+    expect([await used('alpha'), await used('beta')]).toEqual(['15', '0'])
+  })
+
+  test('is not undone while that would make a total negative', async () => {
+    const { face, used, preview, change } = await withCharges()
+    const made = await preview()
+    await change('apply', made, {})
+    await face.post('/api/groups/beta/adjustments', { amount: '-35', reason: 'A gift' })
+    expect((await face.get(`/api/repricings/${made.id}`)).json).toMatchObject({
+      number_below_zero: 1,
+      groups: [{ below_zero: false }, { group: 'beta', below_zero: true }],
+    })
+    const refused = await change('undo', made, { reason: 'wrong' })
+    expect(refused).toMatchObject({ status: 409, json: { detail: expect.stringContaining('beta (-1)') } })
+    expect([await used('alpha'), await used('beta')]).toEqual(['35', '1'])
+  })
+
+  test('tells what was charged in its period since, at the old price', async () => {
+    const { face, preview, change } = await withCharges()
+    const made = await preview({ ...january, to: '2026-01-01T03:00:00Z' })
+    expect(made).toMatchObject({ charged_since: null })
+    const applied = await change('apply', made, {})
+    expect(applied.json).toMatchObject({ charged_since: { entries: 0, amount: '0' } })
+    await face.record({ project: 'beta', at: T0 + 150 * MINUTE, value: '6' })
+    const since = { charged_since: { entries: 1, amount: '2' } }
+    expect((await face.get(`/api/repricings/${made.id}`)).json).toMatchObject(since)
+    expect((await face.get('/api/repricings')).json).toMatchObject({ repricings: [since] })
   })
 
   test('needs something that was charged, and an id that exists', async () => {

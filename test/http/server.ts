@@ -14,6 +14,7 @@ import { writeDigest } from '#src/publish/mail/digest.ts'
 import { createLogging, type Logging } from '#src/telemetry/logger.ts'
 import { createMetrics, type Metrics } from '#src/telemetry/metrics.ts'
 import { type Measured, meters, recorder, testClock } from '../helpers/billing.ts'
+import { receiversOver } from '../helpers/pushes.ts'
 import { complaints } from './contract/description.ts'
 
 export interface Answer {
@@ -27,7 +28,7 @@ export interface Answer {
 export interface Question {
   readonly method?: string
   readonly headers?: OutgoingHttpHeaders
-  /** A text is sent as it is, anything else as JSON. */
+  /** A text and bytes are sent as they are, anything else as JSON. */
   readonly body?: unknown
 }
 
@@ -75,7 +76,9 @@ export async function startFace(
       ledger,
       meters,
       forecasts: createForecasts({ ledger: overrides.ledger ?? ledger, clock: overrides.clock ?? clock }),
+      targetsFile: () => undefined,
       targets: () => [target()],
+      receivers: receiversOver(overrides.ledger === undefined ? ledger : (overrides.ledger as Ledger), clock),
       lanes: { waiting: 0, working: 0, status: () => [] },
       outbox: undefined,
       writeWindow: () => ({}),
@@ -83,6 +86,7 @@ export async function startFace(
       corrections: createCorrectionDesk({ ledger, clock, logger: logging.logger('billing'), onChanged: () => {} }),
       notifyAt: [50, 80, 100],
       notifying: () => ({ mail: false, webhooks: 0, problems: {} }),
+      catchUp: () => undefined,
       previewDigest: (notices) => writeDigest(notices, { precision: 2 }),
       stopping: () => false,
       describeSettings: () => ({}),
@@ -107,9 +111,9 @@ export async function startFace(
     metrics,
     clock,
     logLines,
-    record(...readings) {
+    async record(...readings) {
       clock.at = Math.max(clock.at, ...readings.map(({ at }) => at))
-      return take(...readings)
+      await take(...readings)
     },
     get: (path, headers = {}) => send(path, { headers }),
     post: (path, body, headers = {}) => send(path, { method: 'POST', body, headers }),
@@ -136,6 +140,8 @@ export function target(overrides: Partial<Target> = {}): Target {
     readings: 2,
     rejected: { unlisted: 38 },
     errors: [],
+    late: 0,
+    outdated: 0,
     failures: 0,
     next: Date.UTC(2026, 0, 1, 0, 1),
     ...overrides,
@@ -145,7 +151,8 @@ export function target(overrides: Partial<Target> = {}): Target {
 /** Sends a request with its path as it is written: nothing is normalised on the way. */
 export async function ask(url: string, path: string, { method = 'GET', headers, body }: Question): Promise<Answer> {
   const { hostname, port } = new URL(url)
-  const content = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
+  const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
+  const content = isRaw ? body : JSON.stringify(body)
   const type = content === undefined ? {} : { 'Content-Type': 'application/json' }
   const outgoing = request({
     host: hostname.replace(/[[\]]/g, ''),

@@ -43,6 +43,8 @@ suite('/stats', () => {
         last_error: 'connect ECONNREFUSED',
         failures: 2,
         next_scrape: null,
+        late: 0,
+        outdated: 0,
         samples: 40,
         readings: 2,
         rejected: { unlisted: 38 },

@@ -1,6 +1,7 @@
 /** What every ledger promises (`src/ledger/ledger.ts`), as tests: each adapter is held to it by one call. */
 import { suite } from 'vitest'
 import type { Ledger } from '#src/ledger/ledger.ts'
+import { catchingUpContract } from './contract/catchingUp.ts'
 import { correctingContract } from './contract/correcting.ts'
 import { historyContract } from './contract/history.ts'
 import { holdingContract } from './contract/holding.ts'
@@ -23,6 +24,7 @@ export function ledgerContract(name: string, open: () => Promise<Ledger>): void 
     suite('what people are to be told', () => noticingContract(open))
     suite('what it tells them:', () => tellingContract(open))
     suite('what it tells of the past:', () => historyContract(open))
+    suite('when the worker catches up:', () => catchingUpContract(open))
     suite('what it cannot hold:', () => overflowContract(open))
     suite('its laws:', () => lawsContract(open))
   })

@@ -127,6 +127,20 @@ suite('a forecast', () => {
     expect(made.burnPerDay).toBeCloseTo(12)
   })
 
+  test.each([1, 3, 7, 8, 20].flatMap((days) => [15, 60, 360].map((step) => [days, step] as const)))(
+    'of a constant use is that use: of %s days that begin at 12:33, with %s minutes between readings',
+    async (days, step) => {
+      const count = (days * 24 * 60) / step
+      const points = Array.from({ length: count + 1 }, (_, index) => index * step)
+      await follow(
+        ledger,
+        'alpha',
+        points.map((at) => [minute(0, 12) + 33 + at, (at / 60).toFixed(6)] as const),
+      )
+      expect((await forecast())!.burnPerDay).toBeCloseTo(24, 4)
+    },
+  )
+
   test('is not made before a quarter of a day was charged', async () => {
     await follow(ledger, 'alpha', [[0, '0']])
     expect(await forecast()).toBeUndefined()

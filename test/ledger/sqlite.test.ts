@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -52,6 +52,28 @@ suite('the SQLite ledger on a disk', () => {
     child.kill('SIGKILL')
     await once(child, 'close')
   }
+
+  test.each([
+    ['was removed', () => undefined],
+    ['another file is in its place', () => writeFileSync(path, 'a backup')],
+  ])('takes nothing any more when its file %s', async (what, replace) => {
+    const ledger = openSqliteLedger(path)
+    await follow(ledger, 'alpha', [
+      [0, '1'],
+      [60, '2'],
+    ])
+    renameSync(path, `${path}.away`)
+    replace()
+    await expect(follow(ledger, 'alpha', [[120, '3']])).rejects.toThrow(what)
+    expect(await ledger.check()).toMatch(/Stop the worker, .* Nothing is recorded or published any more\.$/)
+    // It stays so: nobody knows what happened to the file meanwhile.
+    renameSync(`${path}.away`, path)
+    await expect(follow(ledger, 'alpha', [[120, '3']])).rejects.toThrow(LedgerError)
+    await ledger.close()
+    const again = openSqliteLedger(path)
+    expect((await again.account('alpha'))!.used).toBe(1_000_000n)
+    await again.close()
+  })
 
   test('of version 0.1.0 keeps its unanswered writes, of which no site was recorded', async () => {
     mkdirSync(join(path, '..'), { recursive: true })

@@ -14,8 +14,9 @@ const PROJECTS = ['alpha', 'beta', 'gamma']
 
 /** One that tells a total which a test sets, with the true time beside it as a federating server does, or without. */
 async function startTeller(isFederating: boolean) {
-  const told = { value: 1_000 }
+  const told = { value: 1_000, scrapes: 0 }
   const peer = await startPeer((_, response) => {
+    told.scrapes++
     const time = isFederating ? ` ${Date.now()}` : ''
     const line = (name: string, index: number) =>
       `project_vcpu_usage{project_id="p${index}",project_name="${name}"} ${told.value + index}${time}`
@@ -94,6 +95,9 @@ suite.each([
     perun.edit('alpha', { granted: null }, 'somebody')
     const first = facts.start()
     await until('it is missed', () => first.says('no granted credits') !== undefined)
+    // Only from the second reading on it is known that the projects rest.
+    const scraped = teller.scrapes
+    await until('the same was delivered again', () => teller.scrapes > scraped + 2)
     perun.edit('alpha', { granted: '100000' }, 'somebody')
     first.signal('SIGKILL')
     await first.ended()

@@ -4,6 +4,7 @@ import {
   existsSync,
   openSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -138,6 +139,28 @@ test('a ledger that is damaged under a running worker: it says so once, records 
   expect(loud).toMatchObject([{ msg: 'A delivery was not recorded', err: { message: expect.stringContaining(path) } }])
   expect(statSync(`${path}-wal`).size).toBe(size)
   expect((await fetch(`${url}/metrics`)).status).toBe(200)
+  worker.signal('SIGTERM')
+  expect(await worker.exit()).toBe(0)
+})
+
+test('a ledger that is removed under a running worker: it says so and records nothing more', async () => {
+  const cloud = { hours: 100 }
+  await using peer = await startPeer((_, response) => {
+    cloud.hours += 0.01
+    response.end(expositionOf({ projects: 5, hours: cloud.hours }))
+  })
+  const folder = temporaryFolder()
+  const worker = runWorker(workerSettings(folder, `${peer.url}/metrics`))
+  const url = await worker.url()
+  await until('something was recorded', () => worker.says('Delivery recorded') !== undefined)
+  rmSync(join(folder, 'credits.db'))
+  await until('readings are refused', () => worker.says('A delivery was not recorded') !== undefined)
+  const recorded = worker.log().filter(({ msg }) => msg === 'Delivery recorded').length
+  const scrapes = peer.requests.length
+  await until('it has scraped on', () => peer.requests.length > scrapes + 5)
+  expect(worker.log().filter(({ msg }) => msg === 'Delivery recorded')).toHaveLength(recorded)
+  const ready = await fetch(`${url}/readyz`)
+  expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('the file was removed while')])
   worker.signal('SIGTERM')
   expect(await worker.exit()).toBe(0)
 })

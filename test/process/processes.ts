@@ -53,10 +53,15 @@ export type WorkerProcess = ReturnType<typeof runWorker>
  * Starts one with this environment and no other; it is killed when the test is over, if it has not ended before.
  *
  * @param preload A module that Node loads before it.
+ * @param command What Node is given instead: options and a program.
  */
-export function runWorker(env: Readonly<Record<string, string>>, preload?: string) {
+export function runWorker(
+  env: Readonly<Record<string, string>>,
+  preload?: string,
+  command: readonly string[] = [main],
+) {
   const options = preload === undefined ? [] : ['--import', preload]
-  const child = spawn(process.execPath, [...options, main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...options, ...command], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const stdout = linesOf(child.stdout)
   const stderr = linesOf(child.stderr)
   const ended = once(child, 'close').then(

@@ -109,8 +109,11 @@ suite('the log of a worker at work', () => {
     })
     const url = await worker.url()
     await until('credits are shown', () => Number(perun.read('alpha').used) > 0)
-    perun.edit('erika@example.org', { used: '1.00' }, 'max@example.org')
-    await until('the edit is followed', () => worker.says('edited there') !== undefined)
+    // One that falls between a look and the write after it is written over.
+    await until('an edit is followed', () => {
+      perun.edit('erika@example.org', { used: '1.00' }, 'max@example.org')
+      return worker.says('edited there') !== undefined
+    })
     perun.edit('alpha', { granted: null })
     await until('the grant is missed', () => worker.says('no granted credits') !== undefined)
     perun.faults.fail({ how: 'html-503', times: 2 })

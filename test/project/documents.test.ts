@@ -126,3 +126,17 @@ test.each(['docs/prices.example.yaml', 'src/demo/prices.yaml'])('%s is a prices 
   const { settings } = loadSettings(env, read)
   expect([...settings.meters.keys()]).toEqual(['project_vcpu_usage', 'project_mb_usage'])
 })
+
+test('docs/targets.example.yaml is a file of targets without a problem', () => {
+  const { settings } = loadSettings({ USAGE_EXPORTER_TARGETS_FILE: 'docs/targets.example.yaml' }, read)
+  expect(settings.targets.map(({ url }) => URL.parse(url)!.host)).toEqual([
+    '10.0.0.5:8080',
+    '10.1.0.5:8080',
+    '10.1.0.6:8080',
+    'portal.example.org',
+    'portal2.example.org:9090',
+  ])
+  const [portal, same] = settings.targets.slice(-2).map(({ url }) => URL.parse(url)!)
+  expect(same!.searchParams.get('match[]')).toBe('{__name__=~"project_(vcpu|mb)_usage"}')
+  expect([...portal!.searchParams]).toEqual([...same!.searchParams])
+})

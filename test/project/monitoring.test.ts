@@ -53,7 +53,7 @@ const OF_PROMETHEUS = ['instance', 'job']
 /** Each metric by the names under which its numbers are stored, with its labels. */
 async function storedMetrics(): Promise<Map<string, string[]>> {
   const metrics = createMetrics({ version: 'test' })
-  metrics.showGroups(async () => ({ groups: [], leftOut: 0 }))
+  metrics.showGroups(async () => ({ groups: [], leftOut: 0 }), { withForecasts: true })
   const all = await metrics.registry.getMetricsAsJSON()
   return new Map(
     all.flatMap(({ name, type }) => {

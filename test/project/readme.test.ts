@@ -1,7 +1,5 @@
 /** The README, kept true: what it says of settings, endpoints, commands and messages is what the code has. */
-import { DatabaseSync } from 'node:sqlite'
 import { expect, suite, test } from 'vitest'
-import { parse } from 'yaml'
 import { entries, replaced } from '#src/config/declarations.ts'
 import type { Who } from '#src/http/auth.ts'
 import type { Door } from '#src/http/door.ts'
@@ -9,6 +7,7 @@ import { readLogChange } from '#src/http/logChange.ts'
 import type { HttpParts } from '#src/http/parts.ts'
 import { allRoutes } from '#src/http/routes/all.ts'
 import { createMetrics } from '#src/telemetry/metrics.ts'
+import { compose, services } from './compose.ts'
 import { fenced, inlineCode, packageJson, plain, read, section, sources, tableRows } from './repository.ts'
 import { holdKinds } from './words.ts'
 
@@ -22,11 +21,6 @@ suite('The settings of the README', () => {
     const documented = rows.map(([name, fallback]) => [plain(name!), plain(fallback!)])
     const declared = entries.map(([name, { fallback = '—' }]) => [name, fallback])
     expect(documented.toSorted()).toEqual(declared.toSorted())
-  })
-
-  test('that have no effect yet are apart', () => {
-    const later = tableRows(section(readme, 'No effect yet'))
-    expect(named(later)).toEqual(entries.filter(([, { later: isLater }]) => isLater).map(([name]) => name))
   })
 
   test('are called secret if they are', () => {
@@ -122,15 +116,6 @@ suite('The troubleshooting of the README', () => {
     expect(names.size).toBeGreaterThan(3)
     expect([...names].filter((name) => !existing.includes(name))).toEqual([])
   })
-
-  test('has queries that the ledger answers', () => {
-    const db = new DatabaseSync(':memory:')
-    db.exec(read('src/ledger/sqlite/migrations/0001.sql'))
-    const queries = fenced(readme, 'sh').flatMap((line) => /^sqlite3 \S+ "(SELECT .*)"$/.exec(line)?.[1] ?? [])
-    expect(queries.length).toBe(1)
-    for (const query of queries) expect(db.prepare(query).all(), query).toEqual([])
-    db.close()
-  })
 })
 
 test('The exit codes of the README are those of the program', () => {
@@ -156,21 +141,12 @@ suite('The commands of the README', () => {
   })
 
   test('that Docker Compose does name profiles and services that exist', () => {
-    interface Compose {
-      readonly name: string
-      readonly services: Record<string, { profiles: string[] }>
-      readonly volumes: Record<string, unknown>
-    }
-    const compose = parse(read('docker-compose.yml'), { merge: true }) as Compose
-    const profiles = new Set(Object.values(compose.services).flatMap((service) => service.profiles))
+    const profiles = new Set(services.flatMap(([, service]) => service.profiles))
     const table = tableRows(section(readme, 'Deploying with Docker Compose'))
     expect(new Set(table.map(([profile]) => plain(profile!)))).toEqual(profiles)
     const commands = lines.flatMap((line) => /^docker compose --profile (\w+) (.*)$/.exec(line)?.slice(1, 3) ?? [])
-    expect(commands.length).toBeGreaterThan(4)
+    expect(commands.length).toBeGreaterThan(3)
     expect(commands.filter((_, index) => index % 2 === 0).every((profile) => profiles.has(profile))).toBe(true)
-    const [override] = Object.keys((parse(fenced(readme, 'yaml').join('\n')) as Compose).services)
-    expect(compose.services).toHaveProperty(override!)
-    expect(readme).toContain(`docker run --rm -v ${compose.name}_ledger:/data`)
     expect(compose.volumes).toHaveProperty('ledger')
     expect(read('Makefile')).toContain(` -v ${compose.name}_ledger:/data `)
   })

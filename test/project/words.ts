@@ -16,6 +16,8 @@ export const decisionKinds = namesOf<Decision['kind']>({
   charged: true,
   unchanged: true,
   stale: true,
+  late: true,
+  outdated: true,
   rebased: true,
   redated: true,
   recovered: true,

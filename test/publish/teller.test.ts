@@ -5,6 +5,7 @@ import type { Ledger } from '#src/ledger/ledger.ts'
 import type { SendOutcome } from '#src/publish/messenger.ts'
 import { GATHERING, ONE_MAIL_IN, RETRIES, TOO_LATE } from '#src/publish/teller.ts'
 import { T0 } from '../helpers/billing.ts'
+import { follow } from '../helpers/ledger.ts'
 import { type Fate, Killed, startTelling } from '../helpers/notices.ts'
 import { until } from '../helpers/worker.ts'
 
@@ -64,6 +65,93 @@ suite('A person', () => {
     await telling.notice('beta', 50, '200')
     await telling.pass(2 * DAY, HOUR)
     expect(telling.sent.map(({ says }) => says)).toEqual([['beta 50'], ['beta 50']])
+  })
+})
+
+suite('A grant that changes while a mail gathers', () => {
+  const grants = (telling: Awaited<ReturnType<typeof startTelling>>, granted: string) =>
+    telling.ledger.settle({ group: 'alpha', at: telling.clock.at, granted })
+  const uses = (telling: Awaited<ReturnType<typeof startTelling>>, used: string) =>
+    follow(telling.ledger, 'alpha', [[(telling.clock.at - T0) / MINUTE, used]])
+  /** Alpha is known to Perun with a grant of 10, and nothing is used yet. */
+  async function meet(over: Parameters<typeof startTelling>[0] = {}) {
+    const telling = await startTelling({ people, ...over })
+    await uses(telling, '0')
+    const opening = { kind: 'opening', id: 'opening', group: 'alpha', site: '8676', reason: 'First contact' } as const
+    await telling.ledger.settle({
+      group: 'alpha',
+      at: T0,
+      granted: '10',
+      contacts: [{ site: '8676', contact: 'active' }],
+      entries: [{ ...opening, recordedAt: T0, amount: 0n }],
+    })
+    return telling
+  }
+  const toErika = ({ sent }: Awaited<ReturnType<typeof startTelling>>) =>
+    sent.filter(({ to }) => to === 'erika@example.org').map(({ says }) => says)
+  const states = async ({ ledger }: Awaited<ReturnType<typeof startTelling>>) =>
+    (await ledger.notices({ limit: 99 })).map(({ line, granted, state }) => `${line} % of ${granted}: ${state}`).sort()
+
+  test('leaves only what is so with the last one', async () => {
+    await using telling = await meet()
+    for (const [used, granted] of [
+      ['5', '10'],
+      ['11', '100'],
+      ['50.5', '50'],
+      ['51', '100'],
+    ] as const) {
+      telling.clock.pass(MINUTE)
+      await uses(telling, used)
+      await telling.round()
+      await grants(telling, granted)
+      await telling.round()
+    }
+    await telling.pass(GATHERING)
+    expect(toErika(telling)).toEqual([['alpha 50']])
+    expect(await states(telling)).toEqual([
+      ...['100 % of 10: passed', '100 % of 50: passed'],
+      ...['50 % of 100: sent', '50 % of 10: passed', '50 % of 50: passed'],
+      ...['80 % of 10: passed', '80 % of 50: passed'],
+    ])
+  })
+
+  test('has each of its people told of the line that they were not told of', async () => {
+    await using telling = await meet()
+    telling.clock.pass(MINUTE)
+    await uses(telling, '11')
+    await telling.round()
+    // 11 of 12 are more than 80 %, which was passed with the grant of 10.
+    await grants(telling, '12')
+    await telling.pass(GATHERING)
+    expect(telling.sent.map(({ to, says }) => [to, says])).toEqual([
+      ['erika@example.org', ['alpha 80']],
+      ['max@example.org', ['alpha 80']],
+    ])
+    expect(await states(telling)).toContain('80 % of 12: sent')
+    expect(await states(telling)).toContain('100 % of 10: passed')
+  })
+
+  test('does not have anybody told twice', async () => {
+    await using telling = await meet()
+    telling.clock.pass(MINUTE)
+    await uses(telling, '6')
+    await telling.round()
+    await telling.pass(GATHERING)
+    await grants(telling, '5')
+    await telling.pass(HOUR)
+    await grants(telling, '10')
+    await telling.pass(2 * DAY, HOUR)
+    expect(toErika(telling)).toEqual([['alpha 50']])
+    expect(await telling.ledger.messageCounts()).toEqual({ mail: { sent: 2, 'given up': 2 } })
+  })
+
+  test('keeps nothing from programs', async () => {
+    await using telling = await meet({ people: {}, webhooks: ['hook'] })
+    telling.clock.pass(MINUTE)
+    await uses(telling, '11')
+    await grants(telling, '1000')
+    await telling.round()
+    expect(telling.sent.map(({ says }) => says)).toEqual([['alpha 100']])
   })
 })
 

@@ -54,5 +54,13 @@ suite('The metrics of a worker', () => {
     expect(await numberOf('os_credits_group_metrics_left_out')).toBe(0)
     // Nobody has granted anything.
     expect(await metrics()).not.toContain('os_credits_group_granted_credits{')
+    expect(await metrics()).not.toContain('group_burn')
+  })
+
+  test('have forecasts of groups only if they are to', async () => {
+    const { metrics } = await setUp({ OS_CREDITS_GROUP_METRICS: 'forecasts' })
+    expect(await metrics()).toContain('\nos_credits_group_used_credits{')
+    expect(await metrics()).toContain('# TYPE os_credits_group_burn_credits_per_day gauge')
+    expect(await metrics()).toContain('# TYPE os_credits_group_runs_out_timestamp_seconds gauge')
   })
 })

@@ -43,13 +43,13 @@ function expected(list: readonly Recording[]): Map<string, string> {
 }
 
 interface Playing {
-  /** Of the scrapes, in milliseconds: long enough for one recording. */
+  /** Of the scrapes, in milliseconds: long enough for one recording on a busy machine, as one that is given up is lost. */
   readonly interval?: number
   /** The site as a label of the target instead of a setting. */
   readonly site?: number
 }
 
-async function playThrough(list: readonly Recording[], { interval = 60, site }: Playing = {}) {
+async function playThrough(list: readonly Recording[], { interval = 300, site }: Playing = {}) {
   await using playback = await servePlayback(list)
   await using perun = await startPerun()
   const truth = expected(list)

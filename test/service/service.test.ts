@@ -349,3 +349,19 @@ suite('a worker', () => {
     expect(worker.log().filter(({ msg }) => msg === 'Stopped')).toHaveLength(1)
   })
 })
+
+test('A group that is taken off the list and comes back pays for all of it; the log says so at the start', async () => {
+  const exporter = await startShowing([{ project: 'p', value: 10 }])
+  const { worker, perun } = await setUp({ targets: [{ url: exporter.url, site: '1' }], groups: { p: [1], q: [1] } })
+  const shows = (used: string) => until(`Perun shows ${used}`, () => perun.read('p').used === used)
+  await shows('0.00')
+  await worker.restart({ OS_CREDITS_PROJECT_WHITELIST: 'q' })
+  const said = worker.log().filter(({ msg }) => `${msg}`.includes('OS_CREDITS_PROJECT_WHITELIST'))
+  expect(said).toMatchObject([{ level: 'warn', groups: 1, first: ['p'] }])
+  exporter.samples = [{ project: 'p', value: 15 }]
+  await exporter.wasTakenOver()
+  expect(perun.read('p').used).toBe('0.00')
+  await worker.restart()
+  await shows('5.00')
+  expect(worker.log().filter(({ msg }) => `${msg}`.includes('OS_CREDITS_PROJECT_WHITELIST'))).toHaveLength(1)
+})

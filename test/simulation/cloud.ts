@@ -45,6 +45,12 @@ export interface Said {
   readonly jumped: bigint
 }
 
+/** What is known of a value that was given out. */
+export interface Dated extends Said {
+  /** By how many milliseconds the clock was ahead that says when it was. */
+  readonly ahead: number
+}
+
 /** A value with what is behind it, and when the exporter or its Prometheus took it. */
 export interface Shown extends Said {
   readonly series: SimulatedSeries
@@ -59,7 +65,7 @@ export class Cloud {
   /** What each site's exporter shows now. */
   readonly #shown = new Map<string, Shown[]>()
   readonly #before = new Map<string, Shown[]>()
-  readonly #said = new Map<string, Map<string, Said>>()
+  readonly #said = new Map<string, Map<string, Dated>>()
   readonly #configuration: Configuration
   readonly #timeline: Timeline
   readonly #random: Random
@@ -144,16 +150,16 @@ export class Cloud {
     return { series, truth, offset, added, jumped, value: truth + offset, at: now }
   }
 
-  /** Notes that a value was given out for an instant. */
-  say({ series, value, truth, offset, added, jumped }: Shown, at: number): void {
+  /** Notes that a value was given out for an instant, by a clock that is right or not. */
+  say({ series, value, truth, offset, added, jumped }: Shown, at: number, ahead = 0): void {
     const key = keyOf(series)
-    const said = this.#said.get(key) ?? new Map<string, Said>()
+    const said = this.#said.get(key) ?? new Map<string, Dated>()
     this.#said.set(key, said)
-    said.set(`${at} ${formatUnits(value)}`, { truth, offset, added, jumped })
+    said.set(`${at} ${formatUnits(value)}`, { truth, offset, added, jumped, ahead })
   }
 
   /** What was behind a reading, if it was ever given out. */
-  behind(key: string, at: number, value: string): Said | undefined {
+  behind(key: string, at: number, value: string): Dated | undefined {
     return this.#said.get(key)?.get(`${at} ${value}`)
   }
 
@@ -202,8 +208,13 @@ export class Cloud {
     const all = this.ofSite(site).filter(({ isListed }) => isListed)
     if (all.length === 0) return
     const kind = this.#random.pick(distortions)
-    const chosen = kind.ofSite ? all : [this.#random.pick(all)]
-    this.#story.fault(kind.name, `site ${site}${kind.ofSite ? '' : ` ${nameOf(chosen[0]!)}`}`)
+    const one = this.#random.pick(all)
+    const chosen = { site: all, project: all.filter((each) => isOfProject(each, one)), series: [one] }[kind.of]
+    this.#story.fault(kind.name, `site ${site}${kind.of === 'site' ? '' : ` ${nameOf(one)}`}`)
+    if (kind.name === 'dip within a dip') {
+      this.#dipTwice(chosen)
+      return
+    }
     const factor = this.#random.pick([2n, 3n, 10n])
     const areSteady = kind.name === 'weighted up' && this.#areSteady(chosen)
     for (const series of chosen) this.#distortOne(kind.name, series, factor, areSteady)
@@ -218,7 +229,7 @@ export class Cloud {
   }
 
   #distortOne(
-    kind: (typeof distortions)[number]['name'],
+    kind: Exclude<(typeof distortions)[number]['name'], 'dip within a dip'>,
     series: SimulatedSeries,
     factor: bigint,
     isNoGrowth: boolean,
@@ -247,27 +258,57 @@ export class Cloud {
   /** An error of the cloud drops some machines from a sum, and later they are there again. */
   #dip(series: SimulatedSeries, depth: bigint, inSteps: boolean): void {
     series.offset -= depth
-    const back = (by: bigint) => {
-      this.#look(series)
-      series.offset += by
-    }
+    const back = (by: bigint) => this.#shift(series, by)
     const minutes = this.#random.whole(1, 30)
     if (inSteps) this.#timeline.after(minutes * 40_000, () => back(depth / 3n))
     this.#timeline.after(minutes * 60_000, () => back(inSteps ? depth - depth / 3n : depth))
   }
+
+  /** While some machines of a project are missing, others go too; they come back one after the other, in any order. */
+  #dipTwice(project: readonly SimulatedSeries[]): void {
+    const [outer, inner] = [this.#random.pick([2n, 3n]), this.#random.pick([2n, 3n])]
+    const minutes = () => this.#random.whole(2, 12) * 60_000
+    const [second, firstBack, secondBack] = [minutes(), minutes(), minutes()]
+    for (const series of project) {
+      const { value } = this.#look(series)
+      series.isDistorted = true
+      const depths = [value / outer, (value - value / outer) / inner] as const
+      const [last, first] = this.#random.chance(0.7) ? depths : (depths.toReversed() as [bigint, bigint])
+      this.#shift(series, -depths[0])
+      this.#timeline.after(second, () => {
+        // A restart in between leaves less than that: no exporter says a negative total.
+        const { value: left } = this.#look(series)
+        const missing = depths[1] > left ? depths[1] - left : 0n
+        this.#shift(series, missing - depths[1])
+        this.#timeline.after(firstBack, () => this.#shift(series, first > missing ? first - missing : 0n))
+        this.#timeline.after(firstBack + secondBack, () => this.#shift(series, last))
+      })
+    }
+  }
+
+  #shift(series: SimulatedSeries, by: bigint): void {
+    this.#look(series)
+    series.offset += by
+  }
+}
+
+function isOfProject(each: SimulatedSeries, { projectId, projectName }: SimulatedSeries): boolean {
+  return each.projectId === projectId && each.projectName === projectName
 }
 
 const distortions = [
-  { name: 'machine deleted', ofSite: false },
-  { name: 'dip', ofSite: false },
-  { name: 'dip', ofSite: true },
-  { name: 'dip that returns in steps', ofSite: false },
-  { name: 'jump', ofSite: false },
-  { name: 'purge', ofSite: true },
-  { name: 'restart', ofSite: true },
-  { name: 'start moved back', ofSite: true },
-  { name: 'weighted up', ofSite: true },
-  { name: 'weighted down', ofSite: true },
+  { name: 'machine deleted', of: 'series' },
+  { name: 'dip', of: 'series' },
+  { name: 'dip', of: 'site' },
+  { name: 'dip that returns in steps', of: 'series' },
+  { name: 'dip within a dip', of: 'project' },
+  { name: 'dip within a dip', of: 'project' },
+  { name: 'jump', of: 'series' },
+  { name: 'purge', of: 'site' },
+  { name: 'restart', of: 'site' },
+  { name: 'start moved back', of: 'site' },
+  { name: 'weighted up', of: 'site' },
+  { name: 'weighted down', of: 'site' },
 ] as const
 
 export const metrics = ['project_vcpu_usage', 'project_mb_usage'] as const

@@ -25,7 +25,10 @@ export interface Configuration {
   /** Sites that are read through a federating Prometheus, with timestamps. */
   readonly federated: boolean
   readonly csrf: boolean
-  /** Nothing is distorted but one site, once, by a new table of weights; in its projects machines run all the time. */
+  /**
+   * Nothing is distorted but one site, once, by a new table of weights; in its projects machines run all the time. The process
+   * often dies while it records that.
+   */
   readonly isWeightedAnew: boolean
   /** Consumption goes on until the end, or stops when the faults do. */
   readonly staysBusy: boolean
@@ -104,7 +107,7 @@ export function configurationOf(seed: number): Configuration {
 
 function usualConfiguration(seed: number): Configuration {
   const random = new Random(seed).branch('configuration')
-  const interval = random.pick([30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE])
+  const interval = random.pick([30 * SECOND, MINUTE, MINUTE, 2 * MINUTE, 2 * MINUTE, 5 * MINUTE])
   return {
     seed,
     duration: random.whole(25, 60) * interval,

@@ -12,8 +12,8 @@ export interface DiskFaults {
   dies(when: 'before' | 'within' | 'after', what: string): boolean
   /** An error of SQLite for this statement, if it has one. */
   fails(what: string): SqliteFault | undefined
-  /** Told after each transaction that is in the file. */
-  committed(): void
+  /** Told after each transaction that is in the file, with the tables that its statements name. */
+  committed(tables: ReadonlySet<string>): void
 }
 
 export type SqliteFault = 'full' | 'busy' | 'io'
@@ -62,7 +62,8 @@ export class Disk {
       throw Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR', errcode, errstr: message })
     }
     const result = work()
-    if (!database.isTransaction && !what.startsWith('BEGIN')) this.#faults.committed()
+    database.touched.add(tableOf(what))
+    if (!database.isTransaction && !what.startsWith('BEGIN')) this.#faults.committed(database.takeTouched())
     if (this.#faults.dies('after', what)) this.#kill()
     return result
   }
@@ -93,6 +94,8 @@ export class Disk {
 }
 
 class SimulatedDatabase extends DatabaseSync {
+  /** The tables of statements since the last commit; some of them may have been rolled back. */
+  touched = new Set<string>()
   /** Let go of in the end: the worker keeps its locks for as long as its process lives, and this one outlives many. */
   #connected: Disk | undefined
 
@@ -133,9 +136,20 @@ class SimulatedDatabase extends DatabaseSync {
     if (this.isOpen) super.close()
   }
 
+  takeTouched(): ReadonlySet<string> {
+    const { touched } = this
+    this.touched = new Set()
+    return touched
+  }
+
   rollBack(): void {
     super.exec('ROLLBACK')
   }
+}
+
+/** The last word of `UPDATE groups` and the like. */
+function tableOf(what: string): string {
+  return what.slice(what.lastIndexOf(' ') + 1)
 }
 
 /** `UPDATE groups`: enough to tell in a story what it was. */

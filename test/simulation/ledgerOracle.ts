@@ -6,7 +6,8 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import Big from 'big.js'
-import { type Cloud, formatUnits, keyOf, nameOf, type Said } from './cloud.ts'
+import { AccountOracle } from './accountOracle.ts'
+import { type Cloud, type Dated, formatUnits, keyOf, nameOf } from './cloud.ts'
 import { type Configuration, MANY_SERIES } from './configuration.ts'
 import { NoticeOracle } from './noticeOracle.ts'
 import type { Prices } from './prices.ts'
@@ -39,6 +40,7 @@ export class LedgerOracle {
   readonly #seriesOracle: SeriesOracle
   readonly #stepOracle: StepOracle
   readonly #noticeOracle: NoticeOracle
+  readonly #accountOracle: AccountOracle
   #db: DatabaseSync | undefined
   #statements: Statements | undefined
   readonly #marks = new Map<bigint, Mark[]>()
@@ -46,7 +48,6 @@ export class LedgerOracle {
   readonly #entries = new Map<bigint, EntryRow>()
   /** Of the entries of each group, and of the charges of each group at each site. */
   readonly #sums = new Map<string, bigint>()
-  #open = new Set<bigint>()
   #lastNote = 0n
   /** The charges that were there when watermarks of their series went back in time. */
   readonly #redated = new Map<bigint, bigint[]>()
@@ -59,6 +60,8 @@ export class LedgerOracle {
     verdict: Verdict
     /** The worker's clock, right or wrong. */
     clock: { now(): number }
+    /** True time. */
+    now: () => number
   }) {
     this.#path = parts.path
     this.#cloud = parts.cloud
@@ -69,6 +72,7 @@ export class LedgerOracle {
     this.#seriesOracle = new SeriesOracle(parts.cloud, parts.verdict)
     this.#stepOracle = new StepOracle(parts.verdict, parts.clock)
     this.#noticeOracle = new NoticeOracle(parts.verdict)
+    this.#accountOracle = new AccountOracle(parts.verdict, parts.now)
   }
 
   get size(): number {
@@ -80,6 +84,9 @@ export class LedgerOracle {
     const row = this.#prepared()?.published.get(group) as { published: bigint | null } | undefined
     return row?.published
   }
+
+  /** The connection that the oracles read with, once there are tables. */
+  reader = (): DatabaseSync | undefined => (this.#prepared() === undefined ? undefined : this.#db)
 
   close(): void {
     this.#db?.close()
@@ -97,27 +104,37 @@ export class LedgerOracle {
     return this.#statements
   }
 
-  /** After each commit: what has changed is right. */
-  look(): void {
+  /** After each commit: what has changed is right. @param tables Those that the transaction wrote, as far as known. */
+  look(tables?: ReadonlySet<string>): void {
     const statements = this.#prepared()
     if (statements === undefined) return
-    const notes = statements.newNotes.all(this.#lastNote) as unknown as NoteRow[]
+    const isAbout = (...names: string[]) => tables === undefined || names.some((name) => tables.has(name))
+    if (isAbout('series', 'entries', 'notes', 'holds', 'held_growths')) this.#lookAtSeries(statements, isAbout)
+    if (isAbout('groups', 'accounts', 'entries', 'notices')) this.#lookAtTotals(statements)
+  }
+
+  #lookAtSeries(statements: Statements, isAbout: (...names: string[]) => boolean): void {
+    const notes = isAbout('notes') ? (statements.newNotes.all(this.#lastNote) as unknown as NoteRow[]) : []
     this.#lastNote = notes.at(-1)?.id ?? this.#lastNote
-    this.#stepOracle.begin(statements.held.all() as unknown as HeldRow[], notes)
-    const wasOpen = this.#open
+    const held = isAbout('holds', 'held_growths') ? (statements.held.all() as unknown as HeldRow[]) : []
+    this.#stepOracle.begin(held, notes)
     const rows = statements.series.all() as unknown as SeriesRow[]
     const moved = rows.filter((row) => this.#hasMoved(row))
-    this.#open = new Set(rows.flatMap(({ open_number }) => (open_number === null ? [] : [open_number])))
+    const wereOpen = new Set(moved.flatMap(({ id }) => this.#series.get(id)?.open_number ?? []))
     for (const row of moved) this.#series.set(row.id, row)
-    const changed = statements.changed.all(BigInt(this.#entries.size), JSON.stringify([...wasOpen].map(Number)))
-    for (const row of changed as unknown as EntryRow[]) this.#lookAtEntry(row, wasOpen)
+    const changed = statements.changed.all(BigInt(this.#entries.size), JSON.stringify([...wereOpen].map(Number)))
+    for (const row of changed as unknown as EntryRow[]) this.#lookAtEntry(row, wereOpen)
     for (const row of moved) this.#lookAtStep(row, notes)
-    this.#lookAtTotals(statements)
   }
 
   #hasMoved(row: SeriesRow): boolean {
     const known = this.#series.get(row.id)
-    return known?.at !== row.at || known.value !== row.value || known.carry !== row.carry
+    return (
+      known?.at !== row.at ||
+      known.value !== row.value ||
+      known.carry !== row.carry ||
+      known.open_number !== row.open_number
+    )
   }
 
   #lookAtStep(row: SeriesRow, notes: readonly NoteRow[]): void {
@@ -134,7 +151,7 @@ export class LedgerOracle {
       'a watermark only moves forward, but for a clock that was ahead',
       name,
     )
-    const said = isRedated ? last?.said : this.#said(key, row, last)
+    const said = isRedated ? last.said && { ...last.said, ahead: 0 } : this.#said(key, row, last)
     this.#verdict.check(said !== undefined, 'a watermark was said by an exporter', name)
     if (last !== undefined) this.#stepOracle.step(row.id, last, row, key)
     marks.push({ at: row.at, value: row.value, said })
@@ -153,13 +170,13 @@ export class LedgerOracle {
   }
 
   /** A fall by the noise of a sum of doubles leaves the value as it was. */
-  #said(key: string, { at, value }: SeriesRow, last: Mark | undefined): Said | undefined {
+  #said(key: string, { at, value }: SeriesRow, last: Mark | undefined): Dated | undefined {
     const said = this.#cloud.behind(key, Number(at), value)
     if (said !== undefined || last?.value !== value) return said
     return this.#cloud.isNear(key, Number(at), value) ? last.said : undefined
   }
 
-  #lookAtEntry(row: EntryRow, wasOpen: ReadonlySet<bigint>): void {
+  #lookAtEntry(row: EntryRow, wereOpen: ReadonlySet<bigint>): void {
     const before = this.#entries.get(row.number)
     this.#entries.set(row.number, row)
     this.#addUp(row, before)
@@ -168,7 +185,7 @@ export class LedgerOracle {
     if (before !== undefined) {
       if (isSame(before, row)) return
       this.#verdict.check(
-        wasOpen.has(row.number),
+        wereOpen.has(row.number),
         'a closed entry never changes',
         () => `${describe(before)} → ${what()}`,
       )
@@ -215,14 +232,18 @@ export class LedgerOracle {
       const sum = this.#sums.get(name) ?? 0n
       this.#verdict.check(used === sum, 'a total is the sum of its entries', () => `${name}: ${used} is not ${sum}`)
     }
-    for (const { group_name: group, site, charged } of statements.accounts.all() as unknown as AccountRow[]) {
-      const sum = this.#sums.get(accountKey(group, site)) ?? 0n
-      this.#verdict.check(
-        charged === sum,
-        'an account is the sum of its charges and their corrections',
-        () => `${group} at ${site}: ${charged} is not ${sum}`,
-      )
-    }
+    for (const row of statements.accounts.all() as unknown as AccountRow[]) this.#lookAtAccount(row, statements)
+  }
+
+  #lookAtAccount(row: AccountRow, { isGivenBack }: Statements): void {
+    const { group_name: group, site, charged } = row
+    const sum = this.#sums.get(accountKey(group, site)) ?? 0n
+    this.#verdict.check(
+      charged === sum,
+      'an account is the sum of its charges and their corrections',
+      () => `${group} at ${site}: ${charged} is not ${sum}`,
+    )
+    this.#accountOracle.look(row, () => isGivenBack.get(`before contact/${site}/%`, group) !== undefined)
   }
 
   /** A group that is not marked has nothing to publish: whoever starts anew would not look at it. */

@@ -41,6 +41,6 @@ async function many(from: number, to: number): Promise<number> {
     if (outcome.violation !== undefined) process.stdout.write(describeFailure(outcome))
   })
   clearInterval(timer)
-  process.stdout.write(describeSummary(tally, elapsed()))
+  process.stdout.write(describeSummary(tally, to - from + 1, elapsed()))
   return tally.failed.length === 0 && tally.seeds > 0 ? 0 : 1
 }

@@ -6,7 +6,6 @@
  * what the worker had seen when it sent them.
  */
 import { type AttributeRole, type Definition, define, deNbiAttributes } from '#src/demo/perun/definitions.ts'
-import { checked, runtime, uncaught } from '#src/demo/perun/exceptions.ts'
 import { Parameters } from '#src/demo/perun/parameters.ts'
 import { resultOf } from '#src/demo/perun/respond.ts'
 import { type Caller, methodNamed } from '#src/demo/perun/rpc.ts'
@@ -14,9 +13,11 @@ import { PerunStore } from '#src/demo/perun/store.ts'
 import { worldOf } from '#src/demo/perun/world.ts'
 import { NoAnswer, type PerunRequest, type PerunTransport } from '#src/publish/perun/transport.ts'
 import type { Configuration } from './configuration.ts'
+import { type Answer, answers, type Fate, firstHalf, forbidden, moods, passing } from './fates.ts'
 import type { Random } from './random.ts'
 import type { Story, Verdict } from './story.ts'
 import type { Life, Timeline } from './timeline.ts'
+import { WriteWindowOracle } from './writeWindowOracle.ts'
 
 export const VO = 412
 const LOGIN = 'credits'
@@ -45,43 +46,8 @@ export interface Seen {
   readonly askedAt: number
 }
 
-type Fate =
-  | 'answered'
-  | 'refused connection'
-  | 'lost before'
-  | 'lost after'
-  | 'given up, never done'
-  | 'given up, done later'
-  | 'truncated'
-  | 'late error'
-  | 'a page'
-  | 'bad gateway'
-  | 'no such status'
-  | 'internal error'
-  | 'consistency error'
-  | 'uncaught'
-  | 'privilege'
-  | 'unauthorized'
-
 /** What happens for a while. */
 type Mood = { readonly fates: readonly Fate[]; readonly share: number } | undefined
-
-const passing: readonly Fate[] = [
-  'refused connection',
-  'lost before',
-  'lost after',
-  'lost after',
-  'given up, never done',
-  'given up, done later',
-  'truncated',
-  'late error',
-  'a page',
-  'bad gateway',
-  'no such status',
-  'internal error',
-  'consistency error',
-  'uncaught',
-]
 
 export class SimulatedPerun {
   readonly world: ReturnType<typeof worldOf>
@@ -95,6 +61,7 @@ export class SimulatedPerun {
   readonly #story: Story
   readonly #verdict: Verdict
   readonly #seen = new Map<string, Seen>()
+  readonly #window: WriteWindowOracle
   readonly #roles: Record<AttributeRole, Definition>
   #number = 0
   #token = 0
@@ -116,6 +83,7 @@ export class SimulatedPerun {
     this.#random = parts.random
     this.#story = parts.story
     this.#verdict = parts.verdict
+    this.#window = new WriteWindowOracle(parts.verdict, parts.configuration)
     const clock = { now: () => this.#timeline.now }
     this.#roles = {
       used: define(deNbiAttributes.used),
@@ -154,17 +122,7 @@ export class SimulatedPerun {
 
   /** What happens to calls from now on, until the next mood. */
   changeMood(): void {
-    const fates: Fate[] = this.#random.pick([
-      ['refused connection'],
-      ['bad gateway'],
-      ['a page'],
-      ['internal error'],
-      ['lost before', 'lost after'],
-      ['given up, never done', 'given up, done later'],
-      ['privilege'],
-      ['unauthorized'],
-      ['truncated'],
-    ] as Fate[][])
+    const fates = this.#random.pick(moods)
     this.#mood = { fates, share: this.#random.pick([0.5, 1]) }
     this.#story.fault('perun in trouble', fates.join(', '))
     this.#timeline.after(this.#random.whole(20, 900) * 1_000, () => {
@@ -244,6 +202,7 @@ export class SimulatedPerun {
     const group = this.#groupOf(request)
     const seen = group === undefined ? undefined : this.#seen.get(group)
     if (dies(`before ${method}`)) return new Promise(() => {})
+    if (method === 'setAttributes') this.#window.writes(group!, sentAt)
     const fate = this.#fate()
     if (fate !== 'answered') this.#story.fault(`perun ${fate}`, `${method}${group === undefined ? '' : ` of ${group}`}`)
     const there = this.isRough && this.#random.chance(0.1) ? this.#random.whole(1, 20_000) : this.#random.whole(1, 60)
@@ -275,6 +234,7 @@ export class SimulatedPerun {
           if (status === 200) {
             for (const [name, number] of view) this.#note(name, { number, askedAt: sentAt })
           }
+          if (method !== 'setAttributes') this.#window.answered(group, this.#timeline.now)
           this.#hand(body, status, receive)
           resolve(status)
         })
@@ -346,6 +306,7 @@ export class SimulatedPerun {
   }
 
   #note(group: string, seen: Seen): void {
+    this.#window.shown(group, seen.askedAt)
     const known = this.#seen.get(group)
     if (known === undefined || seen.number >= known.number) this.#seen.set(group, seen)
   }
@@ -356,45 +317,4 @@ export class SimulatedPerun {
     const cut = this.#random.whole(0, bytes.length)
     for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)]) if (piece.length > 0) receive(piece, status)
   }
-}
-
-interface Answer {
-  readonly status: number
-  readonly body: string
-}
-
-const page = (status: number): Answer => ({ status, body: '<!doctype html><title>Sorry</title><p>[]</p>' })
-const forbidden = page(403)
-const failing = (exception: () => Error) => () =>
-  resultOf(() => {
-    throw exception()
-  })
-
-const answers: Record<
-  Exclude<
-    Fate,
-    | 'answered'
-    | 'refused connection'
-    | 'lost before'
-    | 'lost after'
-    | 'given up, never done'
-    | 'given up, done later'
-    | 'truncated'
-  >,
-  () => Answer
-> = {
-  'late error': () => ({ ...answers['internal error'](), status: 200 }),
-  'a page': () => page(200),
-  'bad gateway': () => page(502),
-  'no such status': () => page(418),
-  'internal error': failing(() => runtime('InternalErrorException', 'SQLException')),
-  'consistency error': failing(() => runtime('ConsistencyErrorException', 'Data are inconsistent')),
-  uncaught: failing(() => uncaught(undefined)),
-  privilege: failing(() => checked('PrivilegeException', 'not authorized')),
-  unauthorized: () => page(401),
-}
-
-function firstHalf({ status, body }: Answer): Answer {
-  // What is left of a short body may be a whole answer, but never of `null` or an array.
-  return { status, body: body.slice(0, Math.floor(body.length / 2)) }
 }

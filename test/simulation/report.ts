@@ -17,16 +17,23 @@ export function describeFailure({ seed, configuration, violation, story }: Omit<
 
 export function describeProgress({ seeds, failed, counts }: Tally, all: number, seconds: number): string {
   const pace = (seeds / seconds).toFixed(1)
-  return `${seeds} of ${all} seeds, ${pace} a second, ${failed.length} failed, ${faultsOf(counts)} faults, ${counts.get('crash') ?? 0} crashes`
+  const left = seeds === 0 ? '' : `, about ${durationOf(((all - seeds) / seeds) * seconds)} left`
+  return `${seeds} of ${all} seeds, ${pace} a second, ${failed.length} failed, ${faultsOf(counts)} faults, ${counts.get('crash') ?? 0} crashes${left}`
 }
 
-export function describeSummary({ seeds, failed, counts }: Tally, seconds: number): string {
+function durationOf(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60)
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
+}
+
+/** @param all How many seeds were asked for; fewer are done if somebody ended it. */
+export function describeSummary({ seeds, failed, counts }: Tally, all: number, seconds: number): string {
   const rows = [...counts]
     .toSorted(([, a], [, b]) => b - a)
     .map(([kind, count]) => `  ${String(count).padStart(9)}  ${kind}`)
   const broken = failed.map(({ seed, invariant }) => `  seed ${seed}: ${invariant}`)
   return [
-    `${seeds} seeds in ${Math.round(seconds)} s (${(seeds / seconds).toFixed(1)} a second), ${failed.length} failed`,
+    `${seeds === all ? seeds : `Ended after ${seeds} of ${all}`} seeds in ${Math.round(seconds)} s (${(seeds / seconds).toFixed(1)} a second), ${failed.length} failed`,
     ...broken,
     ...rows,
     '',

@@ -95,6 +95,7 @@ export interface AccountRow {
   readonly group_name: string
   readonly site: string
   readonly charged: bigint
+  readonly contact: string
 }
 
 export interface NoteRow {
@@ -123,11 +124,12 @@ export function prepare(db: DatabaseSync) {
       WHERE number > ?1 OR number IN (SELECT value FROM json_each(?2)) ORDER BY number`),
     totals: statement(`SELECT name, used, dirty, published, opened, granted, coalesce((SELECT sum(charged) FROM accounts
       WHERE group_name = name AND contact <> 'active'), 0) AS apart FROM groups`),
-    accounts: statement('SELECT group_name, site, charged FROM accounts'),
+    accounts: statement('SELECT group_name, site, charged, contact FROM accounts'),
     held: statement(`SELECT hold_id, series_id, from_at, from_value, to_value, to_at, withdrawn,
       coalesce(closed_why LIKE 'Accepted by%', 0) AS isAccepted FROM held_growths JOIN holds ON holds.id = hold_id`),
     newNotices: statement(`SELECT id, group_name, line, granted, used FROM notices
       WHERE kind = 'threshold' AND id > ? ORDER BY id`),
+    isGivenBack: statement('SELECT 1 FROM entries WHERE id LIKE ? AND group_name = ? AND amount < 0'),
     published: statement('SELECT published FROM groups WHERE name = ?'),
     notes: statement('SELECT id, kind, series_id, at, text FROM notes ORDER BY id'),
     newNotes: statement('SELECT id, kind, series_id, at, text FROM notes WHERE id > ? ORDER BY id'),

@@ -100,7 +100,7 @@ export class Scrapes {
   #direct({ site, isLagging }: SimulatedTarget, at: number) {
     const all = isLagging ? this.#cloud.shownBefore(site) : this.#cloud.shown(site)
     return all.map((shown) => {
-      this.#cloud.say(shown, at)
+      this.#cloud.say(shown, at, at - this.#timeline.now)
       return sampleOf(shown, undefined, this.#random)
     })
   }

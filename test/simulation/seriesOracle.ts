@@ -1,6 +1,7 @@
 /** What must be true of a series from its first reading to its last one, when nothing happens any more. */
 import Big from 'big.js'
-import { type Cloud, formatUnits, keyOf, nameOf, type Said, type SimulatedSeries } from './cloud.ts'
+import { MINUTE } from '#src/core/time.ts'
+import { type Cloud, type Dated, formatUnits, keyOf, nameOf, type Said, type SimulatedSeries } from './cloud.ts'
 import { describe, type EntryRow, type HeldRow, type NoteRow, type SeriesRow } from './rows.ts'
 import type { Verdict } from './story.ts'
 
@@ -8,7 +9,7 @@ import type { Verdict } from './story.ts'
 export interface Mark {
   readonly at: bigint
   readonly value: string
-  readonly said: Said | undefined
+  readonly said: Dated | undefined
 }
 
 /** All that a ledger holds of a series. */
@@ -133,12 +134,14 @@ function heightOf({ offset, added, jumped }: Said): bigint {
  * by no more than three times what the project consumes in its time and 15 minutes. So it is with totals that are hours old;
  * machines that ran for days come back with more. And less than a tenth of any step; and within an hour after a jump that was
  * taken for growth, because that counts for its pace; and the way up to a height at which the series was never read, because
- * its dip began before it was opened: to the worker that is a jump of one project, as `added` is.
+ * its dip began before it was opened: to the worker that is a jump of one project, as `added` is. And a return while our clock
+ * is ahead by more than it was: then hours seem to have passed in which a line that was left would have grown as much.
  */
 function hiddenReturns(marks: readonly Mark[]): bigint {
   let hidden = 0n
   let highest = heightOf(marks[0]!.said!)
   let jumpedAt = -3_600_001n
+  let leastAhead = marks[0]!.said!.ahead
   for (const [index, mark] of marks.entries()) {
     const { at, said } = mark
     const before = marks[index - 1]
@@ -152,7 +155,9 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
     if (heightOf(said!) > highest) highest = heightOf(said!)
     if (mark.said!.added > before.said!.added) jumpedAt = at
     const isAfterJump = at - jumpedAt <= 3_600_000n
-    if (returned > 0n && (isAfterJump || returned * 10n <= grown || isLikeConsumption)) hidden += returned
+    const isMisdated = said!.ahead - leastAhead > 15 * MINUTE
+    leastAhead = Math.min(leastAhead, said!.ahead)
+    if (returned > 0n && (isAfterJump || isMisdated || returned * 10n <= grown || isLikeConsumption)) hidden += returned
     else if (unseen > 0n) hidden += unseen
   }
   return hidden

@@ -21,16 +21,19 @@ import { Cloud } from './cloud.ts'
 import { type Configuration, configurationOf, QUIET } from './configuration.ts'
 import { checkCorrections } from './correctionOracle.ts'
 import { Disk, type DiskFaults, type SqliteFault } from './disk.ts'
+import { checkHolds } from './holdOracle.ts'
 import { LedgerOracle } from './ledgerOracle.ts'
 import { Operators } from './operators.ts'
 import { People } from './people.ts'
 import { SimulatedPerun, TIMEOUT, VO } from './perun.ts'
-import { MAX_AGE, PerunOracle } from './perunOracle.ts'
+import { PerunOracle } from './perunOracle.ts'
 import { pricesFile, pricesOf } from './prices.ts'
 import { Random } from './random.ts'
 import { Scrapes } from './scrapes.ts'
+import { watchSettlements } from './settlementOracle.ts'
 import { Story, Verdict, type Violation } from './story.ts'
 import { type Life, live, ProcessDied, Timeline } from './timeline.ts'
+import { MAX_AGE } from './writeWindowOracle.ts'
 
 export interface Outcome {
   readonly seed: number
@@ -89,6 +92,8 @@ class Simulation {
   #skew = 0
   #isRough = true
   #isDiskBad = false
+  /** After so many statements the process dies. */
+  #statementsLeft = Number.POSITIVE_INFINITY
   #life: Life = { number: 0, isDead: true }
   #disk: Disk | undefined
   #worker: Worker | undefined
@@ -134,6 +139,7 @@ class Simulation {
       prices: this.#prices,
       verdict,
       clock: this.#clock,
+      now: () => timeline.now,
     })
     this.#perunOracle = new PerunOracle({ perun: this.#perun, configuration, story, verdict })
     this.#perun.published = (group) => this.#ledgerOracle.published(group)
@@ -202,7 +208,8 @@ class Simulation {
     }
     this.#ledgerOracle.rest()
     const db = new DatabaseSync(this.#path, { readOnly: true })
-    this.#perunOracle.rest(db)
+    this.#perunOracle.rest(db, this.#clock.now())
+    checkHolds(db, this.#cloud, this.#verdict)
     checkCorrections(db, this.#operators.asked, this.#verdict)
     db.close()
     const { problems } = verifyLedger(this.#path, { precision: this.#configuration.precision })
@@ -285,7 +292,7 @@ class Simulation {
     this.#meters = [...settings.meters.values()]
     const lines = { write: (line: string) => this.#logged(line) }
     const logging = { logger: (name: string) => pino({ name, level: 'warn', base: null, timestamp: false }, lines) }
-    return assembleWorker(
+    const worker = assembleWorker(
       { settings, version: 'simulation', logging, metrics, clock: this.#clock },
       {
         connect: disk.connect,
@@ -299,6 +306,8 @@ class Simulation {
         part,
       },
     )
+    watchSettlements(worker.ledger, { life, reader: this.#ledgerOracle.reader, verdict: this.#verdict })
+    return worker
   }
 
   #logged(line: string): void {
@@ -312,18 +321,20 @@ class Simulation {
   #diskFaults(life: Life): DiskFaults {
     return {
       dies: (when, what) => {
+        if (this.#isRough) this.#statementsLeft -= 1
+        if (this.#isRough && this.#statementsLeft === 0) return this.#dying(life, `${when} ${what}`)
         const { crash } = this.#configuration.faults
         // There is one migration in a world, and many statements.
         const chance = when === 'within' ? 100 * crash : crash
         return !life.isDead && this.#isRough && this.#random.chance(chance) && this.#dying(life, `${when} ${what}`)
       },
       fails: (what) => this.#sqliteFault(what),
-      committed: () => {
+      committed: (tables) => {
         this.#story.count('commits')
         const waiting = this.#worker?.lanes?.waiting ?? 0
         const { projects } = this.#configuration
         this.#verdict.check(waiting <= projects, 'a queue is bounded', () => `${waiting} wait of ${projects} groups`)
-        this.#ledgerOracle.look()
+        this.#ledgerOracle.look(tables)
       },
     }
   }
@@ -390,7 +401,7 @@ class Simulation {
     this.#often(faults.editsPerHour, () => this.#people.edit())
     this.#often(faults.changesPerHour, () => this.#people.change(later))
     this.#often(faults.distortionsPerHour, () => this.#cloud.distort(this.#scrapes.isTwin))
-    if (isWeightedAnew) later(0.7 * duration, () => this.#cloud.weightAnew())
+    if (isWeightedAnew) later(0.7 * duration, () => this.#weightAnew())
     else this.#often(6, () => this.#cloud.live())
     this.#often(faults.clockStepsPerHour, () => this.#stepClock())
     this.#often(faults.decisionsPerHour, () => this.#operate())
@@ -404,6 +415,12 @@ class Simulation {
     this.#often(faults.diskWindowsPerHour, badDisk)
     // New series are recorded at the beginning.
     if (faults.diskWindowsPerHour > 0 && this.#random.chance(0.3)) badDisk()
+  }
+
+  /** The process often dies while it records what that makes of the site. */
+  #weightAnew(): void {
+    this.#cloud.weightAnew()
+    if (this.#random.chance(0.7)) this.#statementsLeft = this.#random.whole(1, 200)
   }
 
   #stepClock(): void {

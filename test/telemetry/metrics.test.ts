@@ -1,5 +1,5 @@
 import { expect, suite, test } from 'vitest'
-import { createMetrics, targetLabel } from '#src/telemetry/metrics.ts'
+import { createMetrics, type GroupNumbers, targetLabel } from '#src/telemetry/metrics.ts'
 
 async function lines(metrics: ReturnType<typeof createMetrics>, start: string): Promise<string[]> {
   const text = await metrics.registry.metrics()
@@ -68,20 +68,27 @@ suite('The credits of groups', () => {
 
   test('are read once each time they are looked at, and a group that is gone disappears', async () => {
     const metrics = createMetrics({ version: '1' })
-    let groups: { group: string; used: number; granted: number | undefined }[] = [
-      { group: 'bio "lab"\n', used: 1.5, granted: 20 },
-      { group: 'new', used: 0, granted: undefined },
+    const runsOut = { early: 1_900_000_000_400, expected: 2_000_000_000_000, late: undefined }
+    let groups: GroupNumbers['groups'] = [
+      { group: 'bio "lab"\n', used: 1.5, granted: 20, burnPerDay: 0.25, runsOut },
+      { group: 'new', used: 0, granted: undefined, burnPerDay: undefined, runsOut: {} },
     ]
     let reads = 0
-    metrics.showGroups(async () => {
-      reads += 1
-      return { groups, leftOut: 3 }
-    })
+    metrics.showGroups(
+      async () => {
+        reads += 1
+        return { groups, leftOut: 3 }
+      },
+      { withForecasts: true },
+    )
     expect(await lines(metrics, 'os_credits_group_')).toEqual([
       'os_credits_group_used_credits{group="bio \\"lab\\"\\n"} 1.5',
       'os_credits_group_used_credits{group="new"} 0',
       'os_credits_group_granted_credits{group="bio \\"lab\\"\\n"} 20',
       'os_credits_group_metrics_left_out 3',
+      'os_credits_group_burn_credits_per_day{group="bio \\"lab\\"\\n"} 0.25',
+      'os_credits_group_runs_out_timestamp_seconds{group="bio \\"lab\\"\\n",bound="early"} 1900000000',
+      'os_credits_group_runs_out_timestamp_seconds{group="bio \\"lab\\"\\n",bound="expected"} 2000000000',
     ])
     groups = []
     expect(await lines(metrics, 'os_credits_group_')).toEqual(['os_credits_group_metrics_left_out 3'])

@@ -141,6 +141,7 @@ async function publish(ledger: Ledger): Promise<void> {
   })
   await tell(ledger, at)
   await ledger.mute({ group: 'alpha', at, actor: 'erika', reason: 'On holiday' })
+  await ledger.noteTakenOver({ site: '8676', at, begun: 2, missing: 1 })
   const { used } = (await ledger.account('beta'))!
   await settle(
     {

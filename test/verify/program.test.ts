@@ -92,6 +92,12 @@ suite('the check', () => {
     expect(stdout).toContain('Receipt of Großes "Mikroskop" \uFFFD\\u{a}<b>:')
   })
 
+  test.each([[[]], [['']]])('checks the ledger of the environment when none is given: %j', (words) => {
+    const env = { ...process.env, OS_CREDITS_LEDGER: `sqlite:${ledger}` }
+    const { status, stdout } = spawnSync(process.execPath, [main, ...words], { encoding: 'utf8', env })
+    expect([status, stdout]).toEqual([0, expect.stringContaining(`${ledger} is all right.`)])
+  })
+
   test('tells how it is called', () => {
     const { status, stdout } = verify('--help')
     expect(status).toBe(0)
@@ -109,6 +115,7 @@ suite('the check', () => {
     [['--group', 'nobody', ledger], 64, 'The ledger has no group "nobody"'],
     [['no/such/file.db'], 66, 'There is no file no/such/file.db'],
     [[main], 66, 'file is not a database'],
+    [[folder], 66, 'is a folder: name the ledger in it'],
   ])('called with %j ends with %s: %s', (words, code, message) => {
     const { status, stdout, stderr } = verify(...words)
     expect({ status, stdout }).toEqual({ status: code, stdout: '' })

@@ -28,13 +28,13 @@ export const explainCommand: Command = {
 }
 
 function describe(receipt: Fields, terminal: Terminal): string {
-  const { group, used, charged, granted, adjustments, openings, shown_in_perun: shown } = receipt
+  const { group, used, charged, granted, adjustments, openings } = receipt
   const sums = facts([
     ['charges', `${show(charged)} credits`],
     ['adjustments', sumOf(adjustments)],
     ['openings', sumOf(openings)],
     ['used', `${show(used)} of ${show(granted)} granted`],
-    ['Perun shows', `${show(shown)} once it is told`],
+    ['Perun shows', shownInPerun(receipt)],
     ...listOf(receipt, 'not_shown').map(notShown),
   ])
   const parts = listOf(receipt, 'charges')
@@ -44,6 +44,11 @@ function describe(receipt: Fields, terminal: Terminal): string {
   const last = items.at(-1)
   const more = receipt.next === null ? '' : `\nThere are more: --before ${show(last?.number)}\n`
   return `Receipt of ${show(group)}\n${sums}${charges}${entries}${more}`
+}
+
+function shownInPerun({ shown_in_perun: wanted, published }: Fields): string {
+  if (published === null || published === undefined) return `nothing yet; ${show(wanted)} once it is told`
+  return published === wanted ? show(wanted) : `${show(published)}; ${show(wanted)} once it is told`
 }
 
 function sumOf(value: unknown): string {

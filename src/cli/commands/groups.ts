@@ -2,7 +2,8 @@
 import { compare, parseDecimal, zero } from '../../core/decimals.ts'
 import { type Fields, show, showCount, showList, showTime } from '../answers.ts'
 import type { Command } from '../command.ts'
-import { writeListing } from '../output.ts'
+import { UsageError } from '../errors.ts'
+import { csvOption, wantsCsv, writeCsv, writeListing } from '../output.ts'
 import type { Column } from '../table.ts'
 import type { Style } from '../terminal.ts'
 import { limitOf, limitOption } from './limit.ts'
@@ -10,15 +11,25 @@ import { limitOf, limitOption } from './limit.ts'
 export const groupsCommand: Command = {
   name: 'groups',
   operands: [],
-  options: { search: { value: 'TEXT', doc: 'only groups with this in their name' }, ...limitOption },
+  options: {
+    search: { value: 'TEXT', doc: 'only groups with this in their name' },
+    ...limitOption,
+    ...csvOption,
+  },
   summary: 'the groups, what they used and what is left',
-  examples: ['groups', 'groups --search bio --limit 20', 'groups --json'],
+  examples: ['groups', 'groups --search bio --limit 20', 'groups --csv > groups.csv', 'groups --json'],
   async run(call, context) {
     const limit = limitOf(call)
+    const query = { search: call.text('search') }
+    if (wantsCsv(call, context)) {
+      if (limit !== undefined) throw new UsageError('--csv prints all of them, so it takes no --limit.')
+      await writeCsv('/api/groups', { ...query, limit: 1_000 }, context)
+      return undefined
+    }
     await writeListing(
       {
         path: '/api/groups',
-        query: { search: call.text('search') },
+        query,
         field: 'groups',
         columns,
         limit,

@@ -1,5 +1,5 @@
 /** A hold with the growth that it keeps back. */
-import { type Fields, fieldsOf, listOf, show, showTime } from '../answers.ts'
+import { type Fields, fieldsOf, listOf, show, showList, showTime } from '../answers.ts'
 import { type Client, inPath } from '../client.ts'
 import type { Command } from '../command.ts'
 import { write } from '../output.ts'
@@ -46,4 +46,5 @@ const columns: readonly Column<Fields>[] = [
   { head: 'at (UTC)', value: ({ from }) => showTime(fieldsOf(from).at), isExtra: true },
   { head: 'to', value: ({ to }) => show(fieldsOf(to).value), align: 'right' },
   { head: 'at (UTC)', value: ({ to }) => showTime(fieldsOf(to).at) },
+  { head: 'price', value: ({ price_versions: versions }) => showList(versions), isExtra: true },
 ]

@@ -1,5 +1,5 @@
 /** Another price for a past period: previewed, applied as it was previewed, perhaps undone. */
-import { type Fields, listOf, show, showCount, showList, showTime } from '../answers.ts'
+import { type Fields, fieldsOf, listOf, show, showCount, showList, showTime } from '../answers.ts'
 import { inPath } from '../client.ts'
 import type { Call, Command, Context } from '../command.ts'
 import { askConsent, askingOf, consentOptions, reasonOption, requireConsent } from '../consent.ts'
@@ -103,9 +103,25 @@ function describe(repricing: Fields, terminal: Terminal): string {
     ['price', `${show(price)} for ${show(meter)}, from ${showTime(from)} to ${showTime(to)} UTC`],
     ['reason', `${show(reason)}, by ${show(actor)}`],
     ['changes', `${show(difference)} credits in ${showCount(count)} groups`],
+    ...obstacle(repricing),
+    ...since(repricing),
   ])
   const more = repricing.next === null ? '' : `${showCount(groups.length)} of ${showCount(count)} groups\n`
   return `${head}${groups.length === 0 ? '' : `\n${table(groupColumns, groups, terminal)}`}${more}`
+}
+
+/** Groups that applying it, or undoing it, would leave with a negative total. */
+function obstacle({ state, number_below_zero: count }: Fields): [string, string][] {
+  if (typeof count !== 'number' || count === 0) return []
+  const next = state === 'applied' ? 'undone' : 'applied'
+  return [['below zero', `${showCount(count)} groups would get a negative total: it cannot be ${next}`]]
+}
+
+/** What was charged in its period since, at the old price. */
+function since({ charged_since: given }: Fields): [string, string][] {
+  const { entries, amount } = fieldsOf(given ?? {})
+  if (typeof entries !== 'number' || entries === 0) return []
+  return [['not in it', `${showCount(entries)} entries came since, ${show(amount)} credits at the old price`]]
 }
 
 const columns: readonly Column<Fields>[] = [
@@ -115,6 +131,12 @@ const columns: readonly Column<Fields>[] = [
   { head: 'price', value: ({ price }) => show(price), align: 'right' },
   { head: 'from (UTC)', value: ({ from }) => showTime(from) },
   { head: 'to (UTC)', value: ({ to }) => showTime(to) },
+  {
+    head: 'came since',
+    value: ({ charged_since: since }) => showCount(fieldsOf(since ?? {}).entries),
+    align: 'right',
+    isExtra: true,
+  },
   { head: 'reason', value: ({ reason }) => show(reason), isElastic: true },
 ]
 
@@ -122,7 +144,11 @@ const groupColumns: readonly Column<Fields>[] = [
   { head: 'group', value: ({ group }) => show(group), isElastic: true },
   { head: 'used before', value: ({ used_before: used }) => show(used), align: 'right' },
   { head: 'difference', value: ({ difference }) => show(difference), align: 'right' },
-  { head: 'used after', value: ({ used_after: used }) => show(used), align: 'right' },
+  {
+    head: 'used after',
+    value: ({ used_after: used, below_zero: isBelow }) => `${show(used)}${isBelow === true ? ' below 0' : ''}`,
+    align: 'right',
+  },
   { head: 'granted', value: ({ granted }) => show(granted), align: 'right', isExtra: true },
   { head: 'crosses %', value: ({ crosses }) => showList(crosses), align: 'right' },
 ]

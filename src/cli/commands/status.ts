@@ -16,7 +16,7 @@ export const statusCommand: Command = {
   name: 'status',
   operands: [],
   options: { watch: { doc: 'show it again every 2 s, until Ctrl-C' } },
-  summary: 'what the worker is doing: targets, groups, ledger, Perun',
+  summary: 'what the worker is doing: targets, pushes, groups, ledger, Perun',
   about: 'Ends with 1 if the worker says at /readyz that it does not do its work.',
   examples: ['status', 'status --watch', 'status --json'],
   async run(call, context) {
@@ -55,6 +55,7 @@ function describe(stats: Fields, { fields: ready }: Answer, { client, terminal }
     ['groups', `${showCount(groups.total)}, ${showCount(groups.waiting)} not told to Perun yet`],
     ['at sites', showCounts(groups.at_sites)],
     ['ledger', `${showCount(ledger.series)} series, ${showCount(ledger.entries)} entries`],
+    ...fileOfTargets(fieldsOf(stats.targets_file ?? {}), terminal),
     ['holds', holds(ledger, terminal)],
     ['drifts', showCount(ledger.drifts)],
     ['Perun', publishing(perun, terminal)],
@@ -65,7 +66,15 @@ function describe(stats: Fields, { fields: ready }: Answer, { client, terminal }
   ])
   const targets = listOf(stats, 'targets')
   const list = targets.length === 0 ? 'No targets.\n' : table(columns, targets, terminal)
-  return `Credits worker ${show(stats.version)} at ${client.url}\n${about}\n${list}`
+  const pushes = listOf(stats, 'pushes').filter(({ last_push }) => last_push !== null)
+  const pushed = pushes.length === 0 ? '' : `\n${table(pushColumns, pushes, terminal)}`
+  return `Credits worker ${show(stats.version)} at ${client.url}\n${about}\n${list}${pushed}`
+}
+
+/** Only of one that cannot be used. */
+function fileOfTargets({ problems }: Fields, terminal: Terminal): [string, string][] {
+  if (!Array.isArray(problems) || problems.length === 0) return []
+  return [['file', `${styled('the file of targets cannot be used', 'red', terminal)}: ${showList(problems)}`]]
 }
 
 function holds({ holds: counts }: Fields, terminal: Terminal): string {
@@ -85,6 +94,16 @@ const columns: readonly Column<Fields>[] = [
   { head: 'up', value: ({ up }) => upText(up), style: ({ up }) => (up === false ? 'red' : undefined) },
   { head: 'last success', value: ({ last_success }) => showTime(last_success) },
   { head: 'ms', value: ({ last_duration_ms }) => showCount(last_duration_ms), align: 'right', isExtra: true },
+  { head: 'readings', value: ({ readings }) => showCount(readings), align: 'right', isExtra: true },
+  { head: 'last error', value: ({ last_error }) => show(last_error), isElastic: true },
+]
+
+const pushColumns: readonly Column<Fields>[] = [
+  { head: 'pushed as', value: ({ protocol }) => show(protocol) },
+  { head: 'last push', value: ({ last_push }) => showTime(last_push) },
+  { head: 'last success', value: ({ last_success }) => showTime(last_success) },
+  { head: 'taken', value: ({ taken }) => showCount(taken), align: 'right' },
+  { head: 'refused', value: ({ refused }) => showCount(refused), align: 'right' },
   { head: 'readings', value: ({ readings }) => showCount(readings), align: 'right', isExtra: true },
   { head: 'last error', value: ({ last_error }) => show(last_error), isElastic: true },
 ]

@@ -1,4 +1,5 @@
 /** Forms that pages send: read, and refused if a page of somebody else may have sent them. */
+import { randomBytes } from 'node:crypto'
 import { bodyParser } from '@koa/bodyparser'
 import type { Context } from 'koa'
 import { isSame, type Viewer } from '../door.ts'
@@ -18,7 +19,24 @@ const readText = bodyParser({
 
 /** To be put into each form that is sent with POST. */
 export function tokenField({ token }: Viewer): Html {
-  return html`<input type="hidden" name="${TOKEN}" value="${token}">`
+  return html`<input type="hidden" name="${TOKEN}" value="${masked(token)}">`
+}
+
+/** Looks different each time, so that the length of a compressed page tells nothing about it (`compress.ts`). */
+function masked(token: string): string {
+  const secret = Buffer.from(token)
+  const mask = randomBytes(secret.length)
+  return Buffer.concat([mask, combined(mask, secret)]).toString('base64url')
+}
+
+function unmasked(text: string): string {
+  const both = Buffer.from(text, 'base64url')
+  const length = Math.floor(both.length / 2)
+  return combined(both.subarray(0, length), both.subarray(length)).toString()
+}
+
+function combined(mask: Buffer, other: Buffer): Buffer {
+  return Buffer.from(mask.map((byte, index) => byte ^ other[index]!))
 }
 
 /**
@@ -32,7 +50,7 @@ export async function readForm(ctx: RouteContext): Promise<URLSearchParams> {
   if (isFromElsewhere(ctx)) throw new ForbiddenError('This form was sent from the page of another site.')
   if (!ctx.is('application/x-www-form-urlencoded')) throw new UnsupportedBodyError('This takes only forms.')
   const fields = new URLSearchParams(await textOf(ctx))
-  if (!isSame(fields.get(TOKEN) ?? '', ctx.state.viewer.token)) {
+  if (!isSame(unmasked(fields.get(TOKEN) ?? ''), ctx.state.viewer.token)) {
     throw new ForbiddenError('This form is too old: go back, load the page again and send it once more.')
   }
   fields.delete(TOKEN)

@@ -13,6 +13,6 @@ export const holdAdvice: Readonly<Record<HoldKind, string>> = {
   'unknown group': 'Create the group in Perun, or leave the project uncharged. It ends by itself.',
   'not assigned': 'Assign the group to the resource in Perun. It ends by itself.',
   'no grant': 'Set the granted credits in Perun. It ends by itself.',
-  'used credits missing': 'Put the used credits back in Perun. It ends by itself.',
+  'used credits missing': 'Set the used credits in Perun, 0 if you mean it. It ends by itself.',
   refused: 'Do what its reason says. It is tried again every 5 minutes.',
 }

@@ -77,7 +77,7 @@ function confirmation({ hold: { id }, viewer, ...part }: HoldPart, { verdict, re
 ${tokenField(viewer)}
 <input type="hidden" name="reason" value="${reason}">
 <input type="hidden" name="actor" value="${actor}">
-<p>${isAccepted ? `Exactly the growth below is charged, once.${amount}` : `The growth below is never charged.${amount}`}</p>
+<p>${isAccepted ? `Exactly the growth below is charged, once, at the prices beside it: those of its time as they are set now.${amount}` : `The growth below is never charged.${amount}`}</p>
 <p>Reason: <b dir="auto">${reason}</b><br>Decided by: <b dir="auto">${actor}</b></p>
 <div class="row"><button${!isAccepted && html` class="danger"`}>${isAccepted ? 'Accept and charge it' : 'Dismiss it for good'}</button><a class="button quiet" href="/holds/${id}">Cancel</a></div>
 </form>`
@@ -116,6 +116,7 @@ ${table<(typeof rows)[number]>({
       cell: ({ json }) => html`${json.to.value}<br><small class="soft">${json.to.at}</small>`,
     },
     { name: 'Consumption', isNumber: true, cell: ({ json }) => `${json.consumption} ${json.unit ?? ''}` },
+    { name: 'Price', cell: ({ json }) => json.price_versions.join(', ') || 'none any more' },
   ],
   rows,
 })}`

@@ -172,8 +172,8 @@ export function decideOnPageRoute(verdict: Verdict, { decideHold }: Pick<HttpPar
     answers: {
       303: 'To the page of the hold',
       400: 'No reason is given',
-      404: 'No open hold',
-      409: 'It ends by itself',
+      404: 'No such hold',
+      409: 'It is closed, or ends by itself',
     },
     async handle(ctx) {
       const form = await readForm(ctx)
@@ -193,5 +193,5 @@ function idOf({ params }: RouteContext): number {
 }
 
 function unknownHold({ params }: RouteContext): NotFoundError {
-  return new NotFoundError(`No hold, or no open one, has the number ${JSON.stringify(params.id)}.`)
+  return new NotFoundError(`No hold has the number ${JSON.stringify(params.id)}.`)
 }

@@ -8,6 +8,7 @@ import { type Html, html } from './html.ts'
 import { answerPage } from './layout.ts'
 import { groupsPart, readGroups } from './overview/groups.ts'
 import { alarms, readHealth, targetsPart, totals } from './overview/health.ts'
+import { pushesPart } from './overview/pushes.ts'
 import { readQuery } from './overview/query.ts'
 import { createRanking } from './overview/ranking.ts'
 import { moment } from './pieces.ts'
@@ -49,6 +50,7 @@ ${totals(parts, health)}
 ${troublesPart(holds, drifts, now)}
 ${groupsPart({ ...groups, now, precision })}
 ${targetsPart(parts.targets(), now)}
+${pushesPart(parts.receivers, now)}
 <p class="hint">Credits worker ${parts.version}, started ${moment(parts.startedAt, now)}.</p>`,
       })
     },

@@ -1,6 +1,8 @@
 /** Small pieces that several pages show. */
+
 import { formatRounded } from '../../core/credits.ts'
 import { type Decimal, parseDecimal } from '../../core/decimals.ts'
+import { inPath } from '../../core/groupPath.ts'
 import { DAY, formatInstant, HOUR, type Instant, MINUTE, SECOND } from '../../core/time.ts'
 import { type Html, html } from './html.ts'
 
@@ -43,6 +45,11 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / DAY)} days`
 }
 
+/** How long credits last, from now on; `undefined` if the time at which they were expected to run out has passed. */
+export function timeLeft(runsOutAt: Instant, now: Instant): string | undefined {
+  return runsOutAt > now ? duration(runsOutAt - now) : undefined
+}
+
 /** Credits that are known approximately, with as many decimals as are published. @param credits As a double. */
 export function about(credits: number, precision: number): string {
   return formatRounded(BigInt(Math.round(credits * 1e6)), precision)
@@ -61,6 +68,12 @@ export function leftBar(left: string, granted: string): Html {
 <svg class="bar ${tone}" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="${width}" height="8"/></svg>`
 }
 
+/** Whether nothing is left of a grant; what is not known is not used up. @param left As the API tells it. */
+export function isUsedUp(left: string | null | undefined): boolean {
+  const rest = parseDecimal(left ?? '')
+  return rest !== undefined && rest.digits <= 0n
+}
+
 /** To one decimal, rounded down, so that 100 is all and 0 may be a little. */
 function percentOf(left: string, granted: string): number | undefined {
   const [part, whole] = [parseDecimal(left), parseDecimal(granted)].map((each) => each && toNumber(each))
@@ -74,7 +87,7 @@ function toNumber({ digits, scale }: Decimal): number {
 }
 
 export function groupAddress(group: string): string {
-  return `/groups/${encodeURIComponent(group)}`
+  return `/groups/${inPath(group)}`
 }
 
 /** The name of a group within a sentence. */

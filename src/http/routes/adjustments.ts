@@ -1,8 +1,9 @@
 /** Adjustments that people make. */
-import { type Credits, formatCredits, parseCredits } from '../../core/credits.ts'
+import { type Credits, formatCredits, LARGEST_AMOUNT, LARGEST_TOTAL, wholeMicros } from '../../core/credits.ts'
+import { isZero, parseDecimal, zero } from '../../core/decimals.ts'
 import { Refusal } from '../../ledger/corrections.ts'
 import { TotalTooLargeError } from '../../ledger/ledger.ts'
-import { fieldsOf, readActor, readText } from '../asking.ts'
+import { fieldsOf, readText, readWhy } from '../asking.ts'
 import { BadRequestError, ConflictError } from '../errors.ts'
 import { entryJson } from '../groupJson.ts'
 import { describe, readJson } from '../json.ts'
@@ -47,22 +48,26 @@ export function asConflict(error: unknown): never {
 }
 
 function readAdjustment(body: unknown) {
-  const { amount, reason, actor, corrects, id } = fieldsOf(body, ['amount', 'reason', 'actor', 'corrects', 'id'])
+  const given = fieldsOf(body, ['amount', 'reason', 'actor', 'corrects', 'id'])
+  const { amount, corrects, id } = given
   return {
     amount: readAmount(amount),
-    reason: readText('reason', reason),
-    actor: readActor(actor),
+    ...readWhy(given),
     ...(corrects !== undefined && { corrects: readNumber(corrects) }),
-    ...(id !== undefined && { id: readText('id', id) }),
+    ...(id !== undefined && { id: readText(given, 'id') }),
   }
 }
 
 function readAmount(value: unknown): Credits {
-  try {
-    const amount = typeof value === 'string' ? parseCredits(value) : 0n
-    if (amount !== 0n) return amount
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
+  const number = typeof value === 'string' ? parseDecimal(value) : undefined
+  const micros = number === undefined ? undefined : wholeMicros(number, zero)
+  if (micros !== undefined && isZero(micros.carry) && micros.amount !== 0n) {
+    const size = micros.amount < 0n ? -micros.amount : micros.amount
+    // Below that it depends on the group's total.
+    if (size <= LARGEST_AMOUNT) return micros.amount
+    throw new BadRequestError(
+      `amount: expected at most ${formatCredits(LARGEST_TOTAL)} credits, the largest total of a group, got ${describe(value)}.`,
+    )
   }
   const expected = 'credits with at most 6 decimals, not 0, such as "-12.5"'
   throw new BadRequestError(`amount: expected ${expected}, got ${describe(value)}.`)

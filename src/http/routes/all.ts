@@ -2,6 +2,7 @@
 import type { Door } from '../door.ts'
 import { apiDocRoute } from '../pages/apiDoc.ts'
 import { assetsRoute } from '../pages/assets.ts'
+import { muteOnPageRoute } from '../pages/group/mute.ts'
 import { creditsHistoryPageRoute, groupPageRoute } from '../pages/group/page.ts'
 import { decideOnPageRoute, driftsPageRoute, holdPageRoute, holdsPageRoute } from '../pages/holds.ts'
 import { leaveRoute, loginRoute, showLoginRoute } from '../pages/login.ts'
@@ -25,6 +26,7 @@ import { planRoute } from './plan.ts'
 import { costsRoute, metersRoute } from './prices.ts'
 import { changeRepricingRoute, previewRepricingRoute, repricingRoute, repricingsRoute } from './repricings.ts'
 import { statsRoute } from './stats.ts'
+import { influxRoute, remoteWriteRoute } from './write.ts'
 
 export function allRoutes(parts: HttpParts, door: Door): Route[] {
   const routes: Route[] = [
@@ -60,8 +62,12 @@ export function allRoutes(parts: HttpParts, door: Door): Route[] {
     repricingRoute(parts),
     changeRepricingRoute('apply', parts),
     changeRepricingRoute('undo', parts),
+    remoteWriteRoute(parts),
+    influxRoute(parts),
     groupPageRoute(parts),
     creditsHistoryPageRoute(parts),
+    muteOnPageRoute('mute', parts),
+    muteOnPageRoute('unmute', parts),
     assetsRoute(),
     overviewRoute(parts),
     holdsPageRoute(parts),

@@ -1,9 +1,13 @@
 /** What a group's number is made of. */
-import { type Credits, formatCredits, formatRounded } from '../../core/credits.ts'
+
+import { type Credits, formatCredits, formatRounded, formatShown } from '../../core/credits.ts'
 import { formatDecimal } from '../../core/decimals.ts'
+import { inPath } from '../../core/groupPath.ts'
 import type { Meters } from '../../core/meters.ts'
 import { formatInstant } from '../../core/time.ts'
 import type { Breakdown, BreakdownPart, GroupRow } from '../../ledger/ledger.ts'
+import { answerOnce } from '../conditional.ts'
+import { formatHeaders } from '../format.ts'
 import { entryJson } from '../groupJson.ts'
 import type { HttpParts } from '../parts.ts'
 import {
@@ -34,7 +38,12 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
     params: groupParameter,
     query: { before: beforeSummary, limit: limitSummary },
     answers: {
-      200: { description: 'The sums, and a page of entries, newest first', json: receipt },
+      200: {
+        description: 'The sums, and a page of entries, newest first',
+        json: receipt,
+        headers: { ETag: formatHeaders.ETag },
+      },
+      304: 'It is what If-None-Match names',
       400: 'No such page',
       404: 'No such group',
       503: ledgerTrouble,
@@ -49,8 +58,8 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
       if (group === undefined || breakdown === undefined) throw unknownGroup(name)
       const rows = await ledger.entries(name, { ...(before !== undefined && { before }), limit: limit + 1 })
       const { page, last } = cutPage(rows, limit)
-      const path = `/api/groups/${encodeURIComponent(name)}/explain`
-      ctx.body = {
+      const path = `/api/groups/${inPath(name)}/explain`
+      const slip = {
         ...totalsJson(group, breakdown, precision),
         charges: breakdown.parts.map((part) => partJson(part, meters)),
         adjustments: { credits: formatCredits(breakdown.adjustments.amount), entries: breakdown.adjustments.entries },
@@ -58,12 +67,13 @@ export function explainRoute(parts: Pick<HttpParts, 'ledger' | 'meters' | 'preci
         entries: page.map((entry) => entryJson(entry, meters)),
         next: last === undefined ? null : link(path, { before: last.number, limit }),
       }
+      answerOnce(ctx, JSON.stringify(slip), 'json')
     },
   }
 }
 
-/** `used = charges + adjustments + openings`; `shown_in_perun` is that without what is charged where Perun lacks the group. */
-function totalsJson({ group, sites, granted }: GroupRow, breakdown: Breakdown, precision: number) {
+/** `used = charges + adjustments + openings`; `shown_in_perun` is that without what is charged where Perun lacks the group, `published` what was written last. */
+function totalsJson({ group, sites, granted, published }: GroupRow, breakdown: Breakdown, precision: number) {
   const { used, parts } = breakdown
   const away = sites.filter(({ contact }) => contact !== 'active')
   const publishable = away.reduce((total, { charged }) => total - charged, used)
@@ -74,6 +84,7 @@ function totalsJson({ group, sites, granted }: GroupRow, breakdown: Breakdown, p
     charged: sum(parts.map(({ amount }) => amount)),
     granted: granted ?? null,
     shown_in_perun: formatRounded(publishable, precision),
+    published: published === undefined ? null : formatShown(published, precision),
     not_shown: away.map(({ site, contact, charged }) => ({ site, contact, charged: formatCredits(charged) })),
   }
 }

@@ -1,4 +1,7 @@
 /** For whoever watches the process: container engines, load balancers, Prometheus. */
+import type { Instant } from '../../core/time.ts'
+import type { Receiver } from '../../sources/source.ts'
+import { catchUpReason } from '../catchUpJson.ts'
 import type { HttpParts } from '../parts.ts'
 import type { Route } from '../route.ts'
 import { alive, notReady, pong, prometheusText, ready } from '../schemas/worker.ts'
@@ -33,8 +36,10 @@ export function livezRoute(): Route {
   }
 }
 
+type Watched = Pick<HttpParts, 'ledger' | 'targets' | 'receivers' | 'catchUp' | 'stopping'>
+
 /** `GET /readyz`: whether it does its work. That Perun or some exporter is down is no reason to take it away. */
-export function readyzRoute(parts: Pick<HttpParts, 'ledger' | 'targets' | 'stopping'>): Route {
+export function readyzRoute(parts: Watched): Route {
   return {
     method: 'get',
     path: '/readyz',
@@ -53,18 +58,25 @@ export function readyzRoute(parts: Pick<HttpParts, 'ledger' | 'targets' | 'stopp
   }
 }
 
-async function reasonsAgainst({
-  ledger,
-  targets,
-  stopping,
-}: Pick<HttpParts, 'ledger' | 'targets' | 'stopping'>): Promise<string[]> {
+async function reasonsAgainst({ ledger, targets, receivers, catchUp, stopping }: Watched): Promise<string[]> {
   const reasons: string[] = []
   if (stopping()) reasons.push('The worker is stopping.')
   const trouble = await ledger.check().catch((error: Error) => error.message)
   // Known trouble is a sentence, with what to do about it.
   if (trouble !== undefined) reasons.push(trouble.endsWith('.') ? trouble : `The ledger cannot be written: ${trouble}.`)
-  if (targets().every(({ lastSuccess }) => lastSuccess === undefined)) reasons.push('No scrape has worked yet.')
+  const behind = catchUpReason(catchUp())
+  if (behind !== undefined) reasons.push(behind)
+  if (isBlind(targets(), receivers)) reasons.push('No scrape has worked yet.')
   return reasons
+}
+
+/** Whether nothing has been read yet that was to be. Without targets it waits for pushes, which come to what is ready. */
+function isBlind(targets: ReturnType<HttpParts['targets']>, receivers: HttpParts['receivers']): boolean {
+  const sources: readonly { readonly lastSuccess: Instant | undefined }[] = [
+    ...targets,
+    ...Object.values(receivers).map(({ status }: Receiver) => status),
+  ]
+  return targets.length > 0 && sources.every(({ lastSuccess }) => lastSuccess === undefined)
 }
 
 /** `GET /metrics`, as Prometheus reads it. */

@@ -1,4 +1,5 @@
 /** What a group used in each hour, day or month. */
+
 import {
   boundaries,
   bucketEnd,
@@ -10,10 +11,12 @@ import {
   type Zone,
 } from '../../core/buckets.ts'
 import { formatCredits } from '../../core/credits.ts'
+import { inPath } from '../../core/groupPath.ts'
 import { DAY, formatInstant, type Instant } from '../../core/time.ts'
 import type { Extent } from '../../ledger/history.ts'
 import { answerOnce } from '../conditional.ts'
 import { BadRequestError } from '../errors.ts'
+import { formatHeaders, formatSummary, linkNext, queryFormat } from '../format.ts'
 import { bucketsCsv, bucketsJson, type Division, divisions } from '../historyJson.ts'
 import type { HttpParts } from '../parts.ts'
 import { queryInstant, queryZone } from '../period.ts'
@@ -54,7 +57,7 @@ export function historyRoute({ ledger, meters, clock }: Pick<HttpParts, 'ledger'
       step: word('How long a bucket is', steps, { default: 'day' }),
       by: word('What credits are divided by', divisions, { default: 'meter' }),
       tz: text('The IANA name of the zone whose hours, days and months these are', 'Europe/Berlin', { default: UTC }),
-      format: word('Whatever Accept says', ['json', 'csv']),
+      format: formatSummary,
       limit: limitUpTo(MOST_BUCKETS, MOST_BUCKETS),
     },
     answers: {
@@ -62,7 +65,7 @@ export function historyRoute({ ledger, meters, clock }: Pick<HttpParts, 'ledger'
         description: 'A page of buckets, the oldest first',
         json: history,
         csv: historyCsv,
-        headers: { ETag: 'Names what it is, for If-None-Match', Link: 'The address of the next page, if there is one' },
+        headers: formatHeaders,
       },
       304: 'It is what If-None-Match names',
       400: 'No such period, step, division, zone, format or page',
@@ -80,7 +83,7 @@ export function historyRoute({ ledger, meters, clock }: Pick<HttpParts, 'ledger'
       const consumption = (await ledger.consumption(group, bounds))!
       const buckets = bucketsJson(consumption, bounds, { by, zone, meters })
       const next = nextPage(ctx, group, period, bounds)
-      if (next !== null) ctx.set('Link', `<${next}>; rel="next"`)
+      linkNext(ctx, next)
       if (format === 'csv') return answerOnce(ctx, bucketsCsv(buckets, by), 'text/csv')
       const body = {
         group,
@@ -119,7 +122,7 @@ function readQuestion(ctx: RouteContext): Question {
     from: queryInstant(ctx, 'from', zone),
     to: queryInstant(ctx, 'to', zone),
     limit: queryNumber(ctx, 'limit', { min: 1, max: MOST_BUCKETS }) ?? MOST_BUCKETS,
-    format: queryChoice(ctx, 'format', ['json', 'csv']) ?? (ctx.accepts('json', 'csv') === 'csv' ? 'csv' : 'json'),
+    format: queryFormat(ctx),
   }
 }
 
@@ -140,6 +143,6 @@ function nextPage(ctx: RouteContext, group: string, period: { readonly to: Insta
   const end = bounds.at(-1)!
   if (end >= period.to) return null
   const asked = ['to', 'step', 'by', 'tz', 'format', 'limit'].map((name) => [name, queryText(ctx, name)])
-  const path = `/api/groups/${encodeURIComponent(group)}/history`
+  const path = `/api/groups/${inPath(group)}/history`
   return link(path, { from: formatInstant(end), ...Object.fromEntries(asked) })
 }

@@ -71,7 +71,7 @@ export function holdRoute({ ledger, meters }: Pick<HttpParts, 'ledger' | 'meters
       const limit = queryLimit(ctx)
       const id = idOf(ctx)
       const hold = id === undefined ? undefined : await ledger.hold(id)
-      if (hold === undefined) throw unknownHold(ctx, 'hold')
+      if (hold === undefined) throw unknownHold(ctx)
       const growths = await ledger.heldGrowths(hold.id, limit + 1)
       const { page, last } = cutPage(growths, limit)
       ctx.body = {
@@ -87,8 +87,8 @@ function idOf({ params }: RouteContext): number | undefined {
   return /^\d{1,15}$/.test(params.id!) ? Number(params.id) : undefined
 }
 
-function unknownHold({ params }: RouteContext, what: 'hold' | 'open hold'): NotFoundError {
-  return new NotFoundError(`No ${what} has the number ${JSON.stringify(params.id)}: GET /api/holds lists them.`)
+function unknownHold({ params }: RouteContext): NotFoundError {
+  return new NotFoundError(`No hold has the number ${JSON.stringify(params.id)}: GET /api/holds lists them.`)
 }
 
 /** `POST /api/holds/:id/accept` charges what was held; `POST /api/holds/:id/dismiss` does not. */
@@ -103,15 +103,15 @@ export function decideHoldRoute(verdict: 'accept' | 'dismiss', { decideHold }: P
     answers: {
       200: { description: 'The hold, now closed', json: decidedHold(verdict) },
       400: 'No reason is given',
-      404: 'No open hold has this number',
-      409: 'This hold ends by itself, or cannot be accepted',
+      404: 'No hold has this number',
+      409: 'This hold is closed, with how that came; or it ends by itself, or cannot be accepted',
       503: ledgerTrouble,
     },
     async handle(ctx) {
       const id = idOf(ctx)
       const decision = { verdict, ...readAsking(await readJson(ctx)) }
       const resolved = id === undefined ? ({ kind: 'unknown' } as const) : await decideHold(id, decision)
-      if (resolved.kind === 'unknown') throw unknownHold(ctx, 'open hold')
+      if (resolved.kind === 'unknown') throw unknownHold(ctx)
       if (resolved.kind === 'refused') throw new ConflictError(resolved.why)
       ctx.body = { verdict, ...holdJson(resolved.hold) }
     },

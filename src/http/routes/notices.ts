@@ -8,6 +8,7 @@ import type { Told } from '../../publish/messenger.ts'
 import { readAsking } from '../asking.ts'
 import { instantOrNull } from '../groupJson.ts'
 import { readJson } from '../json.ts'
+import { changeMute, type MuteChange } from '../muting.ts'
 import type { HttpParts } from '../parts.ts'
 import {
   beforeSummary,
@@ -24,7 +25,6 @@ import {
 import { word } from '../schema.ts'
 import { asking, groupParameter, ofGroup } from '../schemas/common.ts'
 import { mailHtml, mailText, muted, noticesPage, unmuted } from '../schemas/notices.ts'
-import { unknownGroup } from './groups.ts'
 
 /** `GET /api/notices`, newest first. */
 export function noticesRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
@@ -54,7 +54,7 @@ export function noticesRoute({ ledger }: Pick<HttpParts, 'ledger'>): Route {
 }
 
 /** `POST /api/groups/:name/mute` or `/unmute`. */
-export function muteRoute(change: 'mute' | 'unmute', { ledger, clock, logger }: HttpParts): Route {
+export function muteRoute(change: MuteChange, parts: Pick<HttpParts, 'ledger' | 'clock' | 'logger'>): Route {
   return {
     method: 'post',
     path: `/api/groups/:name/${change}`,
@@ -74,12 +74,8 @@ export function muteRoute(change: 'mute' | 'unmute', { ledger, clock, logger }: 
     },
     async handle(ctx) {
       const group = ctx.params.name!
-      const { actor, reason } = readAsking(await readJson(ctx))
-      const mute = { group, at: clock.now(), actor, reason }
-      const isKnown = change === 'mute' ? await ledger.mute(mute) : await ledger.unmute(group)
-      if (!isKnown) throw unknownGroup(group)
-      logger.info({ group, actor, reason }, change === 'mute' ? 'A group is muted' : 'A group is not muted any more')
-      ctx.body = { group, muted: change === 'mute', mute: change === 'mute' ? muteJson(mute) : null }
+      const mute = await changeMute(parts, change, group, readAsking(await readJson(ctx)))
+      ctx.body = { group, muted: mute !== undefined, mute: mute === undefined ? null : muteJson(mute) }
     },
   }
 }
@@ -118,22 +114,22 @@ export function previewRoute({ previewDigest, clock }: Pick<HttpParts, 'previewD
 
 function examples(now: number): Record<(typeof kinds)[number], readonly Told[]> {
   const facts = { id: 1, granted: '5000', at: now }
-  const outlook = { burnPerDay: 96.5, runsOutAt: now + 10 * DAY }
+  const lasting = (left: number, burnPerDay: number) => ({ burnPerDay, runsOutAt: now + (left / burnPerDay) * DAY })
   const threshold = {
     ...facts,
     group: 'Protein Folding',
     kind: 'threshold',
     line: 80,
     used: 4_012_500_000n,
-    outlook,
+    outlook: lasting(987.5, 96.5),
   } as const
   const runsOut = {
     ...facts,
     group: 'Großes Mikroskop',
     kind: 'runs out',
     line: 14,
-    used: 3_900_000_000n,
-    outlook,
+    used: 3_900_250_000n,
+    outlook: lasting(1_099.75, 148.2),
   } as const
   const all = { ...facts, group: 'Old <Project> & Co', kind: 'threshold', line: 100, used: 5_000_000_000n } as const
   return { threshold: [threshold], 'runs-out': [runsOut], digest: [threshold, runsOut, all] }

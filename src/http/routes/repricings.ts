@@ -1,11 +1,12 @@
 /** Another price for a past period: previewed, then applied as it was previewed, perhaps undone. */
 import { formatCredits } from '../../core/credits.ts'
-import { formatDecimal, isNegative, parseDecimal } from '../../core/decimals.ts'
-import type { Meters } from '../../core/meters.ts'
+import { formatDecimal, parseDecimal } from '../../core/decimals.ts'
+import { isSensible, type Meters, sensibleRange } from '../../core/meters.ts'
+import { makesNegative } from '../../core/repricing.ts'
 import { crossings } from '../../core/thresholds.ts'
 import { formatInstant } from '../../core/time.ts'
-import type { Repricing, RepricingGroup } from '../../ledger/corrections.ts'
-import { fieldsOf, readActor, readAsking, readDecimal, readInstant, readText } from '../asking.ts'
+import type { ChargedSince, Repricing, RepricingGroup } from '../../ledger/corrections.ts'
+import { fieldsOf, readActor, readAsking, readDecimal, readInstant, readWhy } from '../asking.ts'
 import { BadRequestError, NotFoundError } from '../errors.ts'
 import { describe, readJson } from '../json.ts'
 import type { HttpParts } from '../parts.ts'
@@ -45,7 +46,9 @@ export function repricingsRoute({ ledger, meters }: Pick<Parts, 'ledger' | 'mete
       503: ledgerTrouble,
     },
     async handle(ctx) {
-      ctx.body = { repricings: (await ledger.repricings()).map((each) => repricingJson(each, meters)) }
+      const repricings: unknown[] = []
+      for (const each of await ledger.repricings()) repricings.push(await repricingJson(each, { ledger, meters }))
+      ctx.body = { repricings }
     },
   }
 }
@@ -62,7 +65,7 @@ export function previewRepricingRoute(parts: Parts): Route {
     answers: {
       201: { description: 'The preview with its id and a page of groups', json: repricingPage },
       400: 'No such period, price or meter',
-      409: 'Nothing was charged in it, or it overlaps with one that is applied',
+      409: 'Nothing was charged in it, it overlaps with one that is applied, or differences are more than a ledger can hold',
       503: ledgerTrouble,
     },
     async handle(ctx) {
@@ -100,8 +103,8 @@ export function repricingRoute(parts: Parts): Route {
 }
 
 /** `POST /api/repricings/:id/apply` writes what was previewed; `POST /api/repricings/:id/undo` the opposite of it. */
-export function changeRepricingRoute(what: 'apply' | 'undo', parts: Pick<Parts, 'corrections' | 'meters'>): Route {
-  const { corrections, meters } = parts
+export function changeRepricingRoute(what: 'apply' | 'undo', parts: Parts): Route {
+  const { corrections } = parts
   return {
     method: 'post',
     path: `/api/repricings/:id/${what}`,
@@ -113,18 +116,18 @@ export function changeRepricingRoute(what: 'apply' | 'undo', parts: Pick<Parts, 
       200: { description: 'What it is now', json: repricingSchema },
       400: what === 'apply' ? 'No JSON object' : 'No reason is given',
       404: 'There is no such preview',
-      409: what === 'apply' ? 'It is applied, or more was charged since' : 'It is not applied, or undone already',
+      409: `${what === 'apply' ? 'It is applied, more was charged since' : 'It is not applied, undone already'}, or a total would become negative`,
       503: ledgerTrouble,
     },
     async handle(ctx) {
       const body = await readJson(ctx)
       const id = ctx.params.id!
       const changed = await (what === 'apply'
-        ? corrections.apply(id, { actor: readActor(fieldsOf(body, ['actor']).actor) })
+        ? corrections.apply(id, { actor: readActor(fieldsOf(body, ['actor'])) })
         : corrections.undo(id, readAsking(body))
       ).catch(asConflict)
       if (changed === undefined) throw unknownRepricing(ctx)
-      ctx.body = repricingJson(changed, meters)
+      ctx.body = await repricingJson(changed, parts)
     },
   }
 }
@@ -140,8 +143,8 @@ function readRequest(body: unknown, { meters, clock }: Pick<Parts, 'meters' | 'c
   if (period.to <= period.from) throw new BadRequestError('to: expected an instant after from.')
   if (period.to > clock.now()) throw new BadRequestError('to: expected an instant that has passed.')
   const perUnit = readDecimal('price', given.price)
-  if (isNegative(perUnit)) throw new BadRequestError('price: expected a number from 0 on.')
-  return { meter, period, perUnit, reason: readText('reason', given.reason), actor: readActor(given.actor) }
+  if (!isSensible(perUnit)) throw new BadRequestError(`price: expected ${sensibleRange}, got ${describe(given.price)}.`)
+  return { meter, period, perUnit, ...readWhy(given) }
 }
 
 async function pageJson(
@@ -151,11 +154,13 @@ async function pageJson(
 ) {
   const { id } = repricing
   const rows = await ledger.repricingGroups(id, { limit: limit + 1, ...(after !== undefined && { after }) })
-  const { groups, series, amount } = await ledger.repricingSummary(id)
+  const { groups, series, amount, negative } = await ledger.repricingSummary(id)
+  const state = stateOf(repricing)
   const { page, last } = cutPage(rows, limit)
   return {
-    ...repricingJson(repricing, meters),
+    ...(await repricingJson(repricing, { ledger, meters })),
     number_of_groups: groups,
+    number_below_zero: state === 'previewed' ? negative.applying : state === 'applied' ? negative.undoing : 0,
     number_of_series: series,
     difference: formatCredits(amount),
     groups: page.map((each) => groupJson(each, repricing, notifyAt)),
@@ -169,25 +174,32 @@ function groupJson(
   repricing: Repricing,
   notifyAt: readonly number[],
 ) {
-  const isInForce = repricing.applied !== undefined && repricing.undone === undefined
-  const [before, after] = isInForce ? [used - amount, used] : [used, used + amount]
+  const state = stateOf(repricing)
+  const [before, after] = state === 'applied' ? [used - amount, used] : [used, used + amount]
   const grant = granted === undefined ? undefined : parseDecimal(granted)
   return {
     group,
     used_before: formatCredits(before),
     difference: formatCredits(amount),
     used_after: formatCredits(after),
+    /** Whether the next step, applying or undoing, is refused because of this group. */
+    below_zero: state !== 'undone' && makesNegative(used, state === 'applied' ? -amount : amount),
     granted: granted ?? null,
     /** Parts of the grant, in percent, that this reaches or falls below. */
     crosses: grant === undefined ? [] : crossings({ before, after, granted: grant }, notifyAt),
   }
 }
 
-function repricingJson(repricing: Repricing, meters: Meters) {
+function stateOf({ applied, undone }: Repricing): 'previewed' | 'applied' | 'undone' {
+  if (undone !== undefined) return 'undone'
+  return applied === undefined ? 'previewed' : 'applied'
+}
+
+async function repricingJson(repricing: Repricing, { ledger, meters }: { ledger: Parts['ledger']; meters: Meters }) {
   const { id, metric, period, perUnit, reason, actor, previewedAt, applied, undone } = repricing
   return {
     id,
-    state: undone !== undefined ? 'undone' : applied !== undefined ? 'applied' : 'previewed',
+    state: stateOf(repricing),
     meter: meters.get(metric)?.name ?? null,
     metric,
     from: formatInstant(period.from),
@@ -198,7 +210,12 @@ function repricingJson(repricing: Repricing, meters: Meters) {
     previewed_at: formatInstant(previewedAt),
     applied: applied === undefined ? null : { at: formatInstant(applied.at), actor: applied.actor },
     undone: undone === undefined ? null : { at: formatInstant(undone.at), actor: undone.actor, reason: undone.reason },
+    charged_since: stateOf(repricing) === 'applied' ? sinceJson(await ledger.chargedAfterPreview(repricing)) : null,
   }
+}
+
+function sinceJson({ entries, amount }: ChargedSince) {
+  return { entries, amount: formatCredits(amount) }
 }
 
 function unknownRepricing(ctx: RouteContext): NotFoundError {

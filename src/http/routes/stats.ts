@@ -2,6 +2,8 @@
 import { formatCredits } from '../../core/credits.ts'
 import { formatDuration, formatInstant } from '../../core/time.ts'
 import type { LedgerSummary } from '../../ledger/ledger.ts'
+import type { PushStatus, Receiver } from '../../sources/source.ts'
+import { catchUpJson } from '../catchUpJson.ts'
 import { instantOrNull } from '../groupJson.ts'
 import type { HttpParts, Publishing, Target } from '../parts.ts'
 import { ledgerTrouble, queryText, type Route } from '../route.ts'
@@ -28,7 +30,19 @@ export function statsRoute(parts: HttpParts): Route {
 }
 
 function overview(
-  { workers, lanes, startedAt, clock, version, targets, outbox, writeWindow }: HttpParts,
+  {
+    workers,
+    lanes,
+    startedAt,
+    clock,
+    version,
+    targets,
+    targetsFile,
+    receivers,
+    outbox,
+    writeWindow,
+    catchUp,
+  }: HttpParts,
   summary: LedgerSummary,
 ) {
   const now = clock.now()
@@ -41,6 +55,9 @@ function overview(
     now: formatInstant(now),
     started_at: formatInstant(startedAt),
     targets: targets().map(targetJson),
+    targets_file: targetsFileJson(targetsFile()),
+    pushes: Object.values(receivers).map(({ status }: Receiver) => pushesJson(status)),
+    catching_up: catchUpJson(catchUp()),
     groups: {
       total: summary.groups,
       used: formatCredits(summary.used),
@@ -75,7 +92,30 @@ function targetJson(target: Target) {
     samples: target.samples,
     readings: target.readings,
     rejected: target.rejected,
+    late: target.late,
+    outdated: target.outdated,
     unreadable_lines: target.errors,
+  }
+}
+
+function targetsFileJson(status: ReturnType<HttpParts['targetsFile']>) {
+  return status === undefined ? null : { ...status, since: formatInstant(status.since) }
+}
+
+function pushesJson(status: PushStatus) {
+  return {
+    protocol: status.protocol,
+    last_push: instantOrNull(status.lastPush),
+    last_success: instantOrNull(status.lastSuccess),
+    last_error: status.lastError ?? null,
+    taken: status.taken,
+    refused: status.refused,
+    samples: status.samples,
+    readings: status.readings,
+    rejected: status.rejected,
+    stale_markers: status.staleMarkers,
+    ignored: status.ignored,
+    errors: status.errors,
   }
 }
 

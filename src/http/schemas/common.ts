@@ -7,7 +7,12 @@ export const groupName = text('The name of a group, which is that of its OpenSta
 export const ofGroup = text('Only those of this group', 'BioVis')
 
 /** A parameter of the path. */
-export const groupParameter = { name: groupName }
+export const groupParameter = {
+  name: text(
+    'The name of a group; of one that is called . or .. with a slash behind it, so that it stays: ..%2F',
+    'BioVis',
+  ),
+}
 
 export const site = text('The site: the number of its resource in Perun', '8676')
 export const projectId = text('The OpenStack id of the project', '2f8e1c0a9d4b4f6ea1c35d7b90e2f481')

@@ -1,4 +1,6 @@
 /** Entries, receipts, adjustments and drifts. */
+import { csvSchema } from '../format.ts'
+import { entryColumns } from '../groupCsv.ts'
 import { decimal, digits, fields, instant, like, list, named, nullable, oneOf, text, whole, word } from '../schema.ts'
 import { actor, groupName, meter, metric, page, point, projectId, reason, site, unit } from './common.ts'
 import { contact, granted } from './groups.ts'
@@ -60,6 +62,12 @@ export const entriesPage = fields({
   next: page('/api/groups/BioVis/entries?before=4711&limit=100'),
 })
 
+export const entriesTable = csvSchema(
+  'The same, a line for each entry',
+  entryColumns,
+  '4711,charge,2026-01-31T12:00:00.000Z,8676,cpu,project_vcpu_usage,p1,2026-01-31T11:00:00.000Z,1000,2026-01-31T12:00:00.000Z,1002.5,2.5,vCPU·h,1,1,0,0,2.5,,,,,charge/1/1',
+)
+
 const sum = fields({
   credits: decimal('Their sum', '0'),
   entries: whole('How many there are', 0, { minimum: 0 }),
@@ -94,7 +102,8 @@ export const receipt = fields({
   used: decimal('charged + adjustments + openings', '25.5'),
   charged: decimal('The sum of all charges', '25.5'),
   granted,
-  shown_in_perun: decimal('Used credits without not_shown, rounded', '25.5'),
+  shown_in_perun: decimal('Used credits without not_shown, rounded: what Perun is to show', '25.50'),
+  published: nullable(decimal('What it shows; null before the first write', '25.50')),
   not_shown: list(fields({ site, contact, charged: decimal('Charged where Perun lacks the group', '0') }), {
     examples: [[]],
   }),

@@ -1,4 +1,6 @@
 /** When credits run out. */
+import { csvSchema } from '../format.ts'
+import { forecastColumns } from '../groupCsv.ts'
 import { decimal, fields, instant, list, named, nullable, oneOf, text, whole, word } from '../schema.ts'
 import { groupName } from './common.ts'
 import { granted } from './groups.ts'
@@ -9,7 +11,10 @@ const noDates = { at: nothing, early: nothing, late: nothing }
 const runsOut = oneOf({
   expected: fields({
     kind: word('At this pace they run out', ['expected']),
-    at: instant('Most likely', '2026-04-03T08:00:00.000Z'),
+    at: instant(
+      'Most likely; may have passed if nothing was measured since based_on.until',
+      '2026-04-03T08:00:00.000Z',
+    ),
     early: instant('In four of five cases not before', '2026-03-20T08:00:00.000Z'),
     late: nullable(instant('And not after; null if it may as well be never', '2026-04-25T08:00:00.000Z')),
   }),
@@ -56,3 +61,9 @@ export const forecast = fields({
   runs_out: runsOut,
   curve: list(point),
 })
+
+export const forecastTable = csvSchema(
+  'Its curve, a line for each day',
+  forecastColumns,
+  '2026-02-01T00:00:00.000Z,25.5,26.5,28.25',
+)

@@ -2,6 +2,8 @@
 
 import type { GroupState } from '../../ledger/groupTable.ts'
 import type { Contact, HoldKind, Note } from '../../ledger/ledger.ts'
+import { csvSchema } from '../format.ts'
+import { groupColumns } from '../groupCsv.ts'
 import {
   decimal,
   fields,
@@ -65,6 +67,12 @@ export const groupsPage = fields({
   next: page('/api/groups?after=BioVis&limit=100'),
 })
 
+export const groupsTable = csvSchema(
+  'The same, a line for each group',
+  groupColumns,
+  'BioVis,active,25.5,200,174.5,25.5,2026-01-31T12:00:00.000Z,2026-01-31T12:00:00.000Z,false,,8676 active',
+)
+
 const series = named(
   'Series',
   fields({
@@ -122,6 +130,9 @@ const heldGrowth = named(
     to: like(point, { at: '2026-01-31T12:00:00.000Z', value: '5000100' }),
     consumption: decimal('The growth', '5000000'),
     unit,
+    price_versions: list(text('A price', 'cpu@start=1'), {
+      description: 'At which prices accepting it charges: those of the time in which it grew, as they are set now',
+    }),
   }),
 )
 

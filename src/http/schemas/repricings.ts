@@ -1,5 +1,20 @@
 /** Other prices for past periods. */
-import { decimal, digits, fields, instant, list, named, nullable, type Schema, text, whole, word } from '../schema.ts'
+
+import { sensibleRange } from '../../core/meters.ts'
+import {
+  decimal,
+  digits,
+  fields,
+  flag,
+  instant,
+  list,
+  named,
+  nullable,
+  type Schema,
+  text,
+  whole,
+  word,
+} from '../schema.ts'
 import { actor, groupName, meter, metric, page, reason } from './common.ts'
 import { granted } from './groups.ts'
 import { givenInstant } from './history.ts'
@@ -13,7 +28,7 @@ export const repricingRequest = fields(
     meter: text('What is charged for', 'cpu'),
     from: givenInstant('The beginning of the period', '2026-01-01'),
     to: givenInstant('Its end, not included; it has passed', '2026-01-01T02:00:00Z'),
-    price: digits('Credits per unit that should have been charged, from 0 on', '1.5'),
+    price: digits(`Credits per unit that should have been charged: ${sensibleRange}`, '1.5'),
     reason,
   },
   { actor },
@@ -38,6 +53,19 @@ const facts = {
   undone: nullable(
     fields({ ...who, reason: text('Why', 'It was right') }, {}, { description: 'The same, if it was taken back' }),
   ),
+  charged_since: nullable(
+    fields(
+      {
+        entries: whole('How many entries', 0, { minimum: 0 }),
+        amount: decimal('Credits of these entries, also of what in them lies outside of the period', '0'),
+      },
+      {},
+      {
+        description:
+          'What was charged in the period after the preview: it came late or was accepted, has the old price and is not corrected; null if it is not applied',
+      },
+    ),
+  ),
 }
 
 export const repricing = named('Repricing', fields(facts))
@@ -51,6 +79,10 @@ const line = named(
     used_before: decimal('Used credits without it', '25'),
     difference: decimal('What it charges, or gives back if below 0', '10'),
     used_after: decimal('Used credits with it', '35'),
+    below_zero: flag(
+      'Whether its total would become negative: then this is not applied or, once it is, not undone',
+      false,
+    ),
     granted,
     crosses: list(whole('Percent of the grant', 80), { description: 'What it reaches or falls below' }),
   }),
@@ -59,6 +91,11 @@ const line = named(
 export const repricingPage: Schema = fields({
   ...facts,
   number_of_groups: whole('How many groups it is about', 1, { minimum: 0 }),
+  number_below_zero: whole(
+    'How many of them applying or, once applied, undoing would leave with a negative total: then it is refused',
+    0,
+    { minimum: 0 },
+  ),
   number_of_series: whole('How many series', 1, { minimum: 0 }),
   difference: decimal('The sum of all differences', '10'),
   groups: list(line),

@@ -21,6 +21,7 @@ import {
 import { groupName } from './common.ts'
 import { contact, holdKind } from './groups.ts'
 import { channel, messageState, noticeState } from './notices.ts'
+import { pushes } from './pushes.ts'
 
 export const pong = text('Pong', 'Pong', { const: 'Pong' })
 export const alive = fields({ alive: flag('It lives') })
@@ -58,15 +59,29 @@ const target = named(
     samples: count('Lines that it showed', 40),
     readings: count('Those that can be charged', 2),
     rejected: mapOf(count('How many', 38), 'unlisted', 'Samples that were dropped, by reason'),
+    late: count('Readings that came up to an hour after later ones were charged, and add nothing to that'),
+    outdated: count('Readings that came even later, and were dropped'),
     unreadable_lines: list(
       fields({
         line: count('Its number', 3),
         column: count('Where', 7),
-        message: text('Why', 'Expected a value, got "x"'),
+        message: text('Why', 'value: expected a number of zero or more, got "NaN"'),
       }),
-      { description: 'The first of them' },
+      { description: 'The first lines that do not parse, or whose sample cannot be used, and why' },
     ),
   }),
+)
+
+const targetsFile = fields(
+  {
+    path: text('Where it is', '/config/targets.yaml'),
+    problems: list(text('What is wrong with it', '[0].targets: expected a list with at least one entry, got nothing'), {
+      description: 'As long as there are any, the targets stay as they were',
+    }),
+    since: instant('Since when it is as it is'),
+  },
+  {},
+  { description: 'The file of targets; null if there is none' },
 )
 
 const window = {
@@ -89,6 +104,30 @@ const perun = oneOf({
     state: word('Nothing is published', ['off']),
     reason: text('Why', 'OS_CREDITS_PERUN_URL is not set.'),
     ...window,
+  }),
+})
+
+const catchingUp = oneOf({
+  off: fields({ state: word('It is not done', ['off']), reason: text('Why', 'PROMETHEUS_URL is not set.') }),
+  waiting: fields({
+    state: word('Something does not answer', ['waiting']),
+    reason: text('Why', 'Prometheus does not answer: connect ECONNREFUSED'),
+    since: instant('Since when'),
+    sites: list(text('A site that is not charged before that', '8676')),
+  }),
+  reading: fields({
+    state: word('Readings of the past are read', ['reading']),
+    percent: count('How much of the time is done', 42),
+    after: instant('From when on'),
+    up_to: instant('Until when'),
+    at: instant('All until then is recorded'),
+    readings: count('So many so far', 12_000),
+  }),
+  done: fields({ state: word('Nothing is missing', ['done']), readings: count('So many were read', 24_000) }),
+  'given up': fields({
+    state: word('The gap stays', ['given up']),
+    reason: text('Why', 'Prometheus does not answer: connect ECONNREFUSED'),
+    readings: count('So many were read'),
   }),
 })
 
@@ -134,6 +173,9 @@ export const stats = fields(
     now: instant('The time of its clock'),
     started_at: instant('When it began', '2026-01-29T09:00:00.000Z'),
     targets: list(target),
+    targets_file: nullable(targetsFile),
+    pushes: list(pushes),
+    catching_up: catchingUp,
     groups: fields({
       total: count('All of them', 1),
       used: decimal('The sum of their used credits', '25.5'),

@@ -1,6 +1,7 @@
 /** What publishing reads of a group. */
 import type { Credits } from '../../core/credits.ts'
 import type { Contact, GroupAccount, OpenIntention, ShownGroup, SiteAccount } from '../ledger.ts'
+import { type MeasuredOfSites, toMeasured } from '../measured.ts'
 import { one, type Sql } from './sql.ts'
 
 export async function dirtyGroups(sql: Sql): Promise<string[]> {
@@ -42,6 +43,8 @@ interface AccountRow {
   readonly newest_intention: bigint
   readonly sites: string
   readonly watermarks: string
+  readonly begins: string
+  readonly charges: string
   readonly intended: string
   readonly holds: string
 }
@@ -49,11 +52,16 @@ interface AccountRow {
 /** All of it in one statement, so that it is as of one moment. */
 const SELECT_ACCOUNT = `SELECT used, opened, published, newest_intention,
   (SELECT coalesce(json_agg(json_build_object('site', site, 'contact', contact, 'charged', charged::text, 'retryAt', retry_at,
-      'publishedAt', published_up_to, 'chargedSince', CASE WHEN opened = 0 AND charged <> 0 THEN
-        (SELECT min(from_at) FROM entries WHERE entries.group_name = name AND entries.site = accounts.site AND kind = 'charge')
-      END) ORDER BY site), '[]') FROM accounts WHERE group_name = name) AS sites,
+      'publishedAt', published_up_to) ORDER BY site), '[]') FROM accounts WHERE group_name = name) AS sites,
   (SELECT coalesce(json_agg(json_build_object('site', site, 'metric', metric, 'at', at) ORDER BY metric), '[]')
     FROM (SELECT site, metric, max(at) AS at FROM series WHERE project_name = name GROUP BY site, metric) AS newest) AS watermarks,
+  CASE WHEN opened = 1 THEN '[]' ELSE (SELECT coalesce(json_agg(begun), '[]')
+    FROM (SELECT site, metric, min(notes.at) AS since FROM series JOIN notes ON series_id = series.id AND kind = 'opened'
+      WHERE project_name = name GROUP BY site, metric) AS begun) END AS begins,
+  CASE WHEN opened = 1 THEN '[]' ELSE (SELECT coalesce(json_agg(charge), '[]')
+    FROM (SELECT series.site, metric, min(from_at) AS since, sum(amount)::text AS charged
+      FROM entries JOIN series ON series.id = series_id WHERE group_name = name AND kind = 'charge'
+      GROUP BY series.site, metric) AS charge) END AS charges,
   (SELECT coalesce(json_agg(json_build_object('number', number, 'site', site, 'used', used::text, 'upTo', up_to, 'at', at,
       'overtaken', overtaken = 1) ORDER BY number), '[]') FROM intentions WHERE group_name = name) AS intended,
   (SELECT coalesce(json_agg(key ORDER BY id), '[]') FROM holds WHERE group_name = name AND closed_at IS NULL) AS holds
@@ -82,7 +90,6 @@ interface SiteText {
   readonly charged: string
   readonly retryAt: number | null
   readonly publishedAt: number | null
-  readonly chargedSince: number | null
 }
 
 function sitesOf(row: AccountRow): SiteAccount[] {
@@ -90,15 +97,28 @@ function sitesOf(row: AccountRow): SiteAccount[] {
   for (const { site, metric, at } of JSON.parse(row.watermarks) as { site: string; metric: string; at: number }[]) {
     watermarks[site] = { ...watermarks[site], [metric]: at }
   }
-  return (JSON.parse(row.sites) as SiteText[]).map(
-    ({ site, contact, charged, retryAt, publishedAt, chargedSince }) => ({
-      site,
-      contact,
-      charged: BigInt(charged),
-      watermarks: watermarks[site] ?? {},
-      ...(chargedSince !== null && { chargedSince }),
-      ...(retryAt !== null && { retryAt }),
-      ...(publishedAt !== null && { publishedAt }),
-    }),
+  const measured = measuredOf(row)
+  return (JSON.parse(row.sites) as SiteText[]).map(({ site, contact, charged, retryAt, publishedAt }) => ({
+    site,
+    contact,
+    charged: BigInt(charged),
+    watermarks: watermarks[site] ?? {},
+    ...(measured[site] !== undefined && { measured: measured[site] }),
+    ...(retryAt !== null && { retryAt }),
+    ...(publishedAt !== null && { publishedAt }),
+  }))
+}
+
+interface OfMetric {
+  readonly site: string
+  readonly metric: string
+  readonly since: number
+}
+
+function measuredOf({ begins, charges }: AccountRow): MeasuredOfSites {
+  const charged = JSON.parse(charges) as (OfMetric & { charged: string })[]
+  return toMeasured(
+    JSON.parse(begins) as OfMetric[],
+    charged.map((each) => ({ ...each, charged: BigInt(each.charged) })),
   )
 }

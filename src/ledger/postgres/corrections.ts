@@ -3,7 +3,7 @@ import type { Credits } from '../../core/credits.ts'
 import { formatDecimal } from '../../core/decimals.ts'
 import type { AdjustmentEntry } from '../../core/entries.ts'
 import type { Period } from '../../core/repricing.ts'
-import { toRepricingGroup } from '../correctionRows.ts'
+import { summaryOf, toRepricingGroup } from '../correctionRows.ts'
 import type {
   Correction,
   CorrectionFacts,
@@ -57,10 +57,11 @@ export function createCorrections(database: Database, numbers: Numbers, lines: L
     async repricingGroups(id, { after, limit }) {
       return (await sql.all(SELECT_GROUPS, id, after, limit)).map(toRepricingGroup)
     },
-    async repricingSummary(id) {
-      type Summary = { groups: bigint; series: bigint; amount: Credits }
-      const row = await one<Summary>(sql.all(SELECT_SUMMARY, id))
-      return { groups: Number(row!.groups), series: Number(row!.series), amount: row!.amount }
+    repricingSummary: async (id) => summaryOf(await sql.all(SELECT_TOTALS, id)),
+    async chargedAfterPreview({ metric, period, seenEntry }) {
+      type Since = { entries: bigint; amount: Credits }
+      const row = await one<Since>(sql.all(SELECT_SINCE, metric, period.from, period.to, seenEntry))
+      return { entries: Number(row!.entries), amount: row!.amount }
     },
   }
 }
@@ -145,6 +146,14 @@ const SELECT_GROUPS = `SELECT project_name AS name, used, granted, sum(amount) A
   WHERE repricing_id = $1 AND ($2::text IS NULL OR project_name > $2)
   GROUP BY project_name, used, granted ORDER BY project_name LIMIT $3`
 
-const SELECT_SUMMARY = `SELECT count(DISTINCT project_name) AS groups, count(*) AS series,
-  coalesce(sum(amount), 0) AS amount FROM repricing_lines JOIN series ON series.id = series_id
-  WHERE repricing_id = $1`
+const SELECT_TOTALS = `SELECT used, count(*) AS series, sum(amount) AS amount
+  FROM repricing_lines JOIN series ON series.id = series_id JOIN groups ON name = project_name
+  WHERE repricing_id = $1 GROUP BY project_name, used`
+
+/** What crosses the end of the period is the first charge of its series that ends after it. */
+const SELECT_SINCE = `WITH own AS MATERIALIZED (SELECT id, project_name, coalesce((SELECT min(entries.at) FROM entries
+    WHERE group_name = project_name AND series_id = series.id AND kind = 'charge' AND entries.at > $3), $3) AS until
+  FROM series WHERE metric = $1)
+  SELECT count(*) AS entries, coalesce(sum(amount), 0) AS amount
+  FROM own JOIN entries ON group_name = project_name AND series_id = own.id
+  WHERE number > $4 AND kind = 'charge' AND entries.at > $2 AND entries.at <= until AND from_at < $3`

@@ -8,6 +8,7 @@
 import type { Claims } from '../claims.ts'
 import { type Ledger, LedgerError } from '../ledger.ts'
 import { accountOf, dirtyGroups, doubtfulGroups, newestIntention, shownGroups } from './accounts.ts'
+import { createCatchUpNotes } from './catchUp.ts'
 import { createCorrections } from './corrections.ts'
 import { type Database, openDatabase } from './database.ts'
 import { lockOrMakeGroups, unmakeGroups } from './groupLocks.ts'
@@ -32,6 +33,8 @@ export interface PostgresOptions {
   readonly notifyAt?: readonly number[]
   /** Connections at most, beside one for the locks that are held for long. */
   readonly connections?: number
+  /** Refuses a ledger that somebody else has open, and keeps it from being opened. */
+  readonly isAlone?: boolean
 }
 
 export interface PostgresLedger extends Ledger, Claims {
@@ -41,15 +44,15 @@ export interface PostgresLedger extends Ledger, Claims {
 
 /**
  * @param url `postgres://user:password@host:port/database`, with `sslmode` if wanted.
- * @throws {LedgerError} if it cannot be reached or written, is being moved, or is newer than this program.
+ * @throws {LedgerError} if it cannot be reached or written, somebody has it alone, or it is newer than this program.
  */
 export async function openPostgresLedger(url: string, options: PostgresOptions = {}): Promise<PostgresLedger> {
-  const { notifyAt = [], ...rest } = options
+  const { notifyAt = [], isAlone = false, ...rest } = options
   const database = openDatabase(url, rest)
   const presence = createPresence(database)
   try {
     await migrate(database)
-    await presence.begin('shared')
+    await presence.begin(isAlone ? 'alone' : 'shared')
     await expectWhole(database)
     const numbers = createNumbers(database)
     await numbers.prepare()
@@ -94,6 +97,7 @@ function ledgerIn(
 
   return {
     ...createReader(database),
+    ...createCatchUpNotes(database),
     ...createCorrections(database, numbers, lines),
     ...createNotices(database),
     ...createMessages(database),

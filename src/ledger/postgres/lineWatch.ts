@@ -1,7 +1,7 @@
 /** Looks whether groups reached a line of their grant, in the transaction that changed a total or a grant. */
 import type { Credits } from '../../core/credits.ts'
 import type { Instant } from '../../core/time.ts'
-import { lookAtLines } from '../lines.ts'
+import { lookAtLines, watchedLines } from '../lines.ts'
 import type { Notice, NoticeState } from '../notices.ts'
 import type { Database } from './database.ts'
 import { locks } from './locks.ts'
@@ -91,7 +91,7 @@ const PAGE = 2_000
 
 /** Computes the next line of each group anew if other lines are watched than the last time. */
 export async function watchLines(database: Database, percents: readonly number[]): Promise<void> {
-  const wanted = percents.join()
+  const wanted = watchedLines(percents)
   await database.transact(async (sql) => {
     const known = await one<{ percents: string }>(sql.all('SELECT percents FROM watched_lines'))
     if (known?.percents === wanted) return

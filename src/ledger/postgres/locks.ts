@@ -8,7 +8,7 @@ export const locks = {
   corrections: 0x6f_73_63_03,
   /** While messages are written, one after another. */
   messages: 0x6f_73_63_04,
-  /** Shared by all who have the ledger open; alone for who moves it. */
+  /** Shared by all who have the ledger open; alone for who moves it or records what was missed. */
   presence: 0x6f_73_63_05,
   /** Of one target of scrapes: the second number is made of its name. */
   target: 0x6f_73_63_06,

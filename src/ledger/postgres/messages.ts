@@ -3,14 +3,12 @@
  * waits for whoever else does.
  */
 import { randomUUID } from 'node:crypto'
+import { type Closing, isOfAll, NO_NEWS } from '../closing.ts'
 import type { Channel, MessageCounts, MessageLedger, MessageState, Recipient } from '../messages.ts'
 import { toMessage, toNotice } from '../noticeRows.ts'
 import type { Database } from './database.ts'
 import { locks } from './locks.ts'
 import { one, type Sql } from './sql.ts'
-
-/** Closed without a content, because nobody wanted to be told. */
-const ALL_MUTED = 'All of its projects were muted before it was sent'
 
 export function createMessages(database: Database): MessageLedger {
   const { sql } = database
@@ -44,21 +42,7 @@ export function createMessages(database: Database): MessageLedger {
     async messageNotices(message) {
       return (await sql.all(SELECT_NOTICES, message)).map(toNotice)
     },
-    closeMessage: (message, { content, told, muted, at }) =>
-      inTurn(async (sql) => {
-        const all = (await sql.all<{ id: bigint }>(SELECT_NOTICES, message)).map(({ id }) => Number(id))
-        const seen = new Set([...told, ...muted])
-        if (all.length !== seen.size || !all.every((id) => seen.has(id))) return false
-        await sql.run("UPDATE notices SET state = 'muted' WHERE id = ANY($1::bigint[]) AND state = 'addressed'", muted)
-        await sql.run(
-          'DELETE FROM message_notices WHERE message_id = $1 AND notice_id = ANY($2::bigint[])',
-          message,
-          muted,
-        )
-        if (told.length === 0) await sql.run(END, 'given up', at, ALL_MUTED, message)
-        else await sql.run("UPDATE messages SET state = 'ready', content = $1 WHERE id = $2", content, message)
-        return true
-      }),
+    closeMessage: (message, closing) => inTurn((sql) => close(sql, message, closing)),
     async dueMessages(channel, now, limit) {
       const rows = await sql.all(SELECT_DUE, now, limit, channel)
       return rows.map((row) => ({ ...toMessage(row), content: row.content as string }))
@@ -91,6 +75,32 @@ export function createMessages(database: Database): MessageLedger {
     },
   }
 }
+
+async function close(sql: Sql, message: number, closing: Closing): Promise<boolean> {
+  const { content, told, muted, overtaken = [], instead = [], at } = closing
+  const all = (await sql.all<{ id: bigint }>(SELECT_NOTICES, message)).map(({ id }) => Number(id))
+  if (!isOfAll(all, closing)) return false
+  await sql.run(MUTE, muted)
+  await sql.run(UNLINK, message, [...muted, ...overtaken])
+  await sql.run(OVERTAKE, overtaken)
+  await sql.run(REVIVE, instead)
+  await sql.run(LINK, message, instead)
+  if (told.length === 0) await sql.run(END, 'given up', at, NO_NEWS, message)
+  else await sql.run("UPDATE messages SET state = 'ready', content = $1 WHERE id = $2", content, message)
+  return true
+}
+
+const MUTE = "UPDATE notices SET state = 'muted' WHERE id = ANY($1::bigint[]) AND state = 'addressed'"
+
+const UNLINK = 'DELETE FROM message_notices WHERE message_id = $1 AND notice_id = ANY($2::bigint[])'
+
+const OVERTAKE = `UPDATE notices SET state = 'passed' WHERE id = ANY($1::bigint[]) AND state = 'addressed'
+  AND NOT EXISTS (SELECT 1 FROM message_notices JOIN messages ON messages.id = message_id
+    WHERE notice_id = notices.id AND messages.state <> 'given up')`
+
+const REVIVE = "UPDATE notices SET state = 'addressed' WHERE id = ANY($1::bigint[]) AND state = 'passed'"
+
+const LINK = `INSERT INTO message_notices (message_id, notice_id) SELECT $1, unnest($2::bigint[]) ON CONFLICT DO NOTHING`
 
 /** The message to a recipient that still gathers, or a new one. */
 async function openMessage(

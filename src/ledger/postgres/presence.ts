@@ -125,6 +125,6 @@ function keyOf(target: string): number {
 
 function inUse(place: string, how: 'shared' | 'alone'): string {
   return how === 'alone'
-    ? `The ledger ${place} is in use by a worker: stop all of them first.`
-    : `The ledger ${place} is being moved by \`os-credits migrate-ledger\`: wait until it is done.`
+    ? `The ledger ${place} is in use by another worker: stop all of them first.`
+    : `The ledger ${place} is in use by \`os-credits migrate-ledger\` or \`backfill\`: wait until that is done.`
 }

@@ -1,14 +1,9 @@
 /** Writes what readings made of their series: watermarks, entries, totals, notes and holds, in one transaction. */
 import { LARGEST_TOTAL } from '../../core/credits.ts'
+import type { Point } from '../../core/decide.ts'
+import { decimal } from '../../core/decimals.ts'
 import { type Series, seriesKey } from '../../core/series.ts'
-import {
-  type Note,
-  type Recorded,
-  type Recording,
-  type SeriesChange,
-  type StoredSeries,
-  TotalTooLargeError,
-} from '../ledger.ts'
+import { type Recorded, type Recording, type SeriesChange, type StoredSeries, TotalTooLargeError } from '../ledger.ts'
 import { MUTABLE, type SeriesStateRow, toStoredSeries } from '../seriesRows.ts'
 import type { Total } from '../totals.ts'
 import { appendsOf, type ChangePlan, ENTRY_COLUMNS, planChanges } from './changes.ts'
@@ -17,6 +12,7 @@ import { type IdOf, withdraw, writeGrowths } from './growths.ts'
 import { releaseHolds, saveHolds } from './holdRows.ts'
 import type { LineWatch } from './lineWatch.ts'
 import { freeNames } from './names.ts'
+import { writeNotes } from './notes.ts'
 import type { Numbers } from './numbers.ts'
 import type { Sql, Value } from './sql.ts'
 
@@ -80,17 +76,31 @@ export function createRecorder(numbers: Numbers, lines: LineWatch): Recorder {
 async function load(sql: Sql, series: readonly Series[]): Promise<(StoredSeries | undefined)[]> {
   if (series.length === 0) return []
   const stored: (StoredSeries | undefined)[] = series.map(() => undefined)
-  for (const row of await sql.all<SeriesStateRow & { place: bigint }>(SELECT_SERIES, ...identities(series))) {
-    stored[Number(row.place) - 1] = toStoredSeries(row)
+  for (const row of await sql.all<LoadedRow>(SELECT_SERIES, ...identities(series))) {
+    stored[Number(row.place) - 1] = toStoredSeries(row, () => startOf(row))
   }
   return stored
+}
+
+interface LoadedRow extends SeriesStateRow {
+  readonly place: bigint
+  /** Instant and value, with a space between, where the open entry begins. */
+  readonly open_from: string | null
+}
+
+function startOf({ open_from }: LoadedRow): Point | undefined {
+  if (open_from === null) return undefined
+  const [at, value] = open_from.split(' ') as [string, string]
+  return { at: Number(at), value: decimal(value) }
 }
 
 const WANTED_SERIES = 'unnest($1::text[], $2::text[], $3::text[], $4::text[])'
 const SAME_SERIES = `series.project_name = wanted.project_name COLLATE "C" AND series.site = wanted.site COLLATE "C"
   AND series.metric = wanted.metric COLLATE "C" AND series.project_id = wanted.project_id COLLATE "C"`
 
-const SELECT_SERIES = `SELECT place, series.id, opened_by, ${MUTABLE.map((name) => `series.${name}`).join(', ')}
+/** Where open entries begin comes with them, as nobody can wait for it when it is asked for. */
+const SELECT_SERIES = `SELECT place, series.id, opened_by, ${MUTABLE.map((name) => `series.${name}`).join(', ')},
+    (SELECT from_at || ' ' || from_value FROM entries WHERE number = open_number) AS open_from
   FROM ${WANTED_SERIES} WITH ORDINALITY AS wanted (site, metric, project_id, project_name, place)
   JOIN series ON ${SAME_SERIES}`
 
@@ -132,18 +142,6 @@ async function openSeries(sql: Sql, series: readonly Series[], source: string | 
       WHERE NOT EXISTS (SELECT 1 FROM accounts
         WHERE group_name = wanted.name COLLATE "C" AND accounts.site = wanted.site COLLATE "C")`,
     ...[series.map(({ projectName }) => projectName), series.map(({ site }) => site)],
-  )
-}
-
-async function writeNotes(sql: Sql, notes: readonly Note[], idOf: IdOf): Promise<void> {
-  const known = notes.filter(({ series }) => idOf(series) !== undefined)
-  if (known.length === 0) return
-  await sql.run(
-    `INSERT INTO notes (kind, series_id, at, text) SELECT kind, series_id, at, text
-      FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY AS wanted (kind, series_id, at, text, place)
-      ORDER BY place`,
-    ...[known.map(({ kind }) => kind), known.map(({ series }) => idOf(series)), known.map(({ at }) => at)],
-    known.map(({ text }) => text),
   )
 }
 

@@ -11,6 +11,7 @@ import {
   type ShownGroup,
   type SiteAccount,
 } from '../ledger.ts'
+import { createMeasuredReader } from './measured.ts'
 import type { LineWatch } from './notices.ts'
 import { createHoldWriter, RELEASE_HOLD } from './recorder.ts'
 import { createRemarkWriter } from './remarks.ts'
@@ -73,9 +74,7 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
     'SELECT site, metric, max(at) AS at FROM series WHERE project_name = ? GROUP BY site, metric ORDER BY metric',
   )
   const selectHolds = db.prepare('SELECT key FROM holds WHERE group_name = ? AND closed_at IS NULL')
-  const selectFirstCharge = db.prepare(
-    "SELECT min(from_at) AS at FROM entries WHERE group_name = ? AND site = ? AND kind = 'charge'",
-  )
+  const measuredOf = createMeasuredReader(db)
   const selectShown = db.prepare(`SELECT name, published, granted, json_group_array(site) AS sites
     FROM groups JOIN accounts ON group_name = name
     WHERE published IS NOT NULL AND contact = 'active' AND published_up_to IS NOT NULL GROUP BY name`)
@@ -144,12 +143,13 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
     for (const row of selectWatermarks.all(group) as unknown as { site: string; metric: string; at: number }[]) {
       watermarks[row.site] = { ...watermarks[row.site], [row.metric]: row.at }
     }
+    const measured = isNew ? measuredOf(group) : {}
     return (selectAccounts.all(group) as unknown as AccountColumns[]).map((row) => ({
       site: row.site,
       contact: row.contact,
       charged: row.charged,
       watermarks: watermarks[row.site] ?? {},
-      ...(isNew && row.charged !== 0n && { chargedSince: Number(selectFirstCharge.get(group, row.site)!.at) }),
+      ...(measured[row.site] !== undefined && { measured: measured[row.site]! }),
       ...(row.retry_at !== null && { retryAt: Number(row.retry_at) }),
       ...(row.published_up_to !== null && { publishedAt: Number(row.published_up_to) }),
     }))

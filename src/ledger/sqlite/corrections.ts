@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Credits } from '../../core/credits.ts'
 import { formatDecimal } from '../../core/decimals.ts'
 import type { AdjustmentEntry } from '../../core/entries.ts'
-import { toLine, toRepricing, toRepricingGroup } from '../correctionRows.ts'
+import { summaryOf, toLine, toRepricing, toRepricingGroup } from '../correctionRows.ts'
 import type { CorrectionFacts, CorrectionLedger, Repricing, StoredCharge } from '../corrections.ts'
 import { SELECT_ENTRIES, toEntry } from '../entryRows.ts'
 import type { StoredEntry } from '../ledger.ts'
@@ -18,6 +18,9 @@ const SERIES_AT_ONCE = 50
 
 const SELECT_LINES = `SELECT repricing_lines.*, site, metric, project_id, project_name FROM repricing_lines
   JOIN series ON series.id = series_id`
+
+/** Amounts summed in two halves: together they may be more than an integer of SQLite holds. */
+const SUM = 'coalesce(sum(amount >> 32), 0) AS high, coalesce(sum(amount & 4294967295), 0) AS low'
 
 export function createCorrections(
   db: DatabaseSync,
@@ -42,13 +45,19 @@ export function createCorrections(
   const selectSeries = prepare('SELECT id, site, metric, project_id, project_name FROM series WHERE metric = ?')
   const selectCharges = prepare(`${SELECT_ENTRIES} WHERE group_name = ? AND entries.at > ? AND from_at < ?
     AND series_id = ? AND kind = 'charge' ORDER BY number`)
-  const selectGroups = prepare(`SELECT project_name AS name, used, granted, sum(amount) AS amount
+  // What crosses the end of the period is the first charge of its series that ends after it.
+  const selectSince = prepare(`WITH own AS MATERIALIZED (SELECT id, project_name, coalesce((SELECT at FROM entries
+      WHERE group_name = project_name AND series_id = series.id AND kind = 'charge' AND at > ?3 ORDER BY at LIMIT 1), ?3) AS until
+    FROM series WHERE id = ?1)
+    SELECT count(*) AS entries, ${SUM} FROM own JOIN entries ON group_name = project_name AND series_id = own.id
+    WHERE number > ?4 AND kind = 'charge' AND at > ?2 AND at <= until AND from_at < ?3`)
+  const selectGroups = prepare(`SELECT project_name AS name, used, granted, ${SUM}
     FROM repricing_lines JOIN series ON series.id = series_id JOIN groups ON name = project_name
     WHERE repricing_id = ?1 AND (?2 IS NULL OR project_name > ?2)
     GROUP BY project_name ORDER BY project_name LIMIT ?3`)
-  const selectSummary = prepare(`SELECT count(DISTINCT project_name) AS groups, count(*) AS series,
-    coalesce(sum(amount), 0) AS amount FROM repricing_lines JOIN series ON series.id = series_id
-    WHERE repricing_id = ?`)
+  const selectTotals = prepare(`SELECT used, count(*) AS series, ${SUM}
+    FROM repricing_lines JOIN series ON series.id = series_id JOIN groups ON name = project_name
+    WHERE repricing_id = ? GROUP BY project_name`)
   const insertRepricing = db.prepare(`INSERT INTO repricings
     (id, metric, from_at, to_at, per_unit, reason, actor, previewed_at, seen_entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const insertLine = db.prepare(`INSERT INTO repricing_lines
@@ -127,11 +136,20 @@ export function createCorrections(
       return facts.repricing(id)
     },
     async repricingGroups(id, { after, limit }) {
-      return selectGroups.all(id, after ?? null, limit).map(toRepricingGroup)
+      return selectGroups.all(id, after ?? null, limit).map((row) => toRepricingGroup(withAmount(row)))
     },
     async repricingSummary(id) {
-      const { groups, series, amount } = selectSummary.get(id)!
-      return { groups: Number(groups), series: Number(series), amount: amount as Credits }
+      return summaryOf(selectTotals.iterate(id).map(withAmount))
+    },
+    async chargedAfterPreview({ metric, period, seenEntry }) {
+      let [entries, amount] = [0, 0n]
+      for (const [index, { id }] of selectSeries.all(metric).entries()) {
+        if (index % SERIES_AT_ONCE === 0) await nextTurn()
+        const row = selectSince.get(id as bigint, period.from, period.to, seenEntry)!
+        entries += Number(row.entries)
+        amount += toSum(row)
+      }
+      return { entries, amount }
     },
   }
 }
@@ -142,4 +160,12 @@ function entryOrNone(row: Row | undefined): StoredEntry | undefined {
 
 function repricingOrNone(row: Row | undefined): Repricing | undefined {
   return row === undefined ? undefined : toRepricing(row)
+}
+
+function withAmount(row: Row): Row {
+  return { ...row, amount: toSum(row) }
+}
+
+function toSum({ high, low }: Row): Credits {
+  return ((high as bigint) << 32n) + (low as bigint)
 }

@@ -6,6 +6,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type Ledger, LedgerError, type Recorded } from '../ledger.ts'
 import { createAccounts } from './accounts.ts'
+import { createCatchUpNotes } from './catchUp.ts'
 import { createCorrections } from './corrections.ts'
 import { type Connect, type Database, openDatabase, tryToWrite } from './database.ts'
 import { createHoldCloser } from './holds.ts'
@@ -85,6 +86,7 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
   watchLines(db, notifyAt)
   return {
     ...createReader(db, watch),
+    ...createCatchUpNotes(db, watch, inTransaction),
     ...createCorrections(db, inTransaction, lines),
     ...createNotices(db, inTransaction),
     ...createMessages(db, inTransaction),

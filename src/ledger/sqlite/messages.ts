@@ -1,11 +1,9 @@
 /** What is sent to people and programs; see `../messages.ts` for what is promised. */
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
+import { isOfAll, NO_NEWS } from '../closing.ts'
 import type { Channel, MessageCounts, MessageLedger, MessageState, Recipient } from '../messages.ts'
 import { toMessage, toNotice } from '../noticeRows.ts'
-
-/** Closed without a content, because nobody wanted to be told. */
-const ALL_MUTED = 'All of its projects were muted before it was sent'
 
 export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: () => Result) => Result): MessageLedger {
   const prepare = (sql: string) => {
@@ -33,6 +31,10 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
     ORDER BY attempts, id LIMIT ?2`)
   const close = db.prepare("UPDATE messages SET state = 'ready', content = ? WHERE id = ?")
   const mute = db.prepare("UPDATE notices SET state = 'muted' WHERE id = ? AND state = 'addressed'")
+  const overtake = db.prepare(`UPDATE notices SET state = 'passed' WHERE id = ? AND state = 'addressed'
+    AND NOT EXISTS (SELECT 1 FROM message_notices JOIN messages ON messages.id = message_id
+      WHERE notice_id = notices.id AND messages.state <> 'given up')`)
+  const revive = db.prepare("UPDATE notices SET state = 'addressed' WHERE id = ? AND state = 'passed'")
   const begin = db.prepare(`UPDATE messages SET attempts = attempts + 1, attempted_at = ?, retry_at = ?
     WHERE id = ? AND state = 'ready'`)
   const fail = db.prepare("UPDATE messages SET problem = ? WHERE id = ? AND state = 'ready'")
@@ -74,16 +76,24 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
     async messageNotices(message) {
       return selectNotices.all(message).map(toNotice)
     },
-    async closeMessage(message, { content, told, muted, at }) {
+    async closeMessage(message, closing) {
+      const { content, told, muted, overtaken = [], instead = [], at } = closing
       return inTransaction(() => {
         const all = selectNotices.all(message).map(({ id }) => Number(id))
-        const seen = new Set([...told, ...muted])
-        if (all.length !== seen.size || !all.every((id) => seen.has(id))) return false
+        if (!isOfAll(all, closing)) return false
         for (const id of muted) {
           mute.run(id)
           unlink.run(message, id)
         }
-        if (told.length === 0) end.run('given up', at, ALL_MUTED, message)
+        for (const id of overtaken) {
+          unlink.run(message, id)
+          overtake.run(id)
+        }
+        for (const id of instead) {
+          revive.run(id)
+          link.run(message, id)
+        }
+        if (told.length === 0) end.run('given up', at, NO_NEWS, message)
         else close.run(content, message)
         return true
       })

@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Credits } from '../../core/credits.ts'
 import type { Instant } from '../../core/time.ts'
-import { lookAtLines } from '../lines.ts'
+import { lookAtLines, watchedLines } from '../lines.ts'
 import { toMute, toNotice } from '../noticeRows.ts'
 import type { Notice, NoticeCounts, NoticeLedger, NoticeState } from '../notices.ts'
 
@@ -46,7 +46,7 @@ export function createLineWatch(db: DatabaseSync, percents: readonly number[]): 
 
 /** Computes the next line of each group anew if other lines are watched than the last time. */
 export function watchLines(db: DatabaseSync, percents: readonly number[]): void {
-  const wanted = percents.join()
+  const wanted = watchedLines(percents)
   if (db.prepare('SELECT percents FROM watched_lines').get()?.percents === wanted) return
   db.exec('BEGIN IMMEDIATE')
   const setNextLine = db.prepare('UPDATE groups SET next_line = ? WHERE name = ?')

@@ -1,11 +1,12 @@
 /** Writes what readings made of their series: watermarks, entries, totals, notes and holds, in one transaction. */
 import type { DatabaseSync } from 'node:sqlite'
 import { LARGEST_TOTAL } from '../../core/credits.ts'
-import type { SeriesState } from '../../core/decide.ts'
-import { formatDecimal } from '../../core/decimals.ts'
+import type { Point, SeriesState } from '../../core/decide.ts'
+import { decimal, formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
 import type { HeldJump } from '../../core/interrupted.ts'
 import type { Series } from '../../core/series.ts'
+import { CONFLICTS_APART } from '../conflicts.ts'
 import {
   type HeldGrowth,
   type Hold,
@@ -67,8 +68,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     "UPDATE entries SET at = ?, to_value = ?, amount = amount + ?, carry_out = ?, hash = ? WHERE number = ? AND kind = 'charge'",
   )
   const selectEntry = db.prepare('SELECT 1 FROM entries WHERE id = ?')
+  const selectStart = db.prepare('SELECT from_at, from_value FROM entries WHERE number = ?')
   const countRedated = db.prepare("SELECT count(*) AS times FROM notes WHERE series_id = ? AND kind = 'redated'")
   const insertNote = db.prepare('INSERT INTO notes (kind, series_id, at, text) VALUES (?, ?, ?, ?)')
+  const selectConflict = db.prepare(
+    "SELECT 1 FROM notes WHERE series_id = ? AND kind = 'conflict' AND at BETWEEN ? AND ? LIMIT 1",
+  )
   const insertGrowth = db.prepare(`INSERT OR IGNORE INTO held_growths
     (hold_id, series_id, from_at, from_value, to_at, to_value)
     SELECT id, ?, ?, ?, ?, ? FROM holds WHERE key = ? AND closed_at IS NULL`)
@@ -100,7 +105,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     const known = JSON.stringify(ids.filter((id) => id !== undefined))
     const rows = new Map<number, SeriesStateRow>()
     for (const row of selectSeries.all(known) as unknown as SeriesStateRow[]) rows.set(Number(row.id), row)
-    return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!)))
+    return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!, startOf)))
+  }
+
+  function startOf(number: number): Point | undefined {
+    const row = selectStart.get(number) as { from_at: number; from_value: string } | undefined
+    return row && { at: row.from_at, value: decimal(row.from_value) }
   }
 
   function write(recording: Recording): Recorded {
@@ -205,7 +215,10 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
 
   function writeNote({ kind, series, at, text }: Note): void {
     const id = registry.find(series)
-    if (id !== undefined) insertNote.run(kind, id, at, text)
+    if (id === undefined) return
+    const isKnown =
+      kind === 'conflict' && selectConflict.get(id, at - CONFLICTS_APART, at + CONFLICTS_APART) !== undefined
+    if (!isKnown) insertNote.run(kind, id, at, text)
   }
 
   function writeGrowth({ holdKey, series, from, to }: HeldGrowth): void {

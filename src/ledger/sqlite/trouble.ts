@@ -2,8 +2,10 @@
  * Trouble with the ledger's file, in sentences that a person can act on.
  *
  * A full disk or a read-only file system pass by, and the ledger goes on when they have. A damaged file does not: from the
- * first sign of it nothing is written any more, so that nothing is charged from what may be garbage.
+ * first sign of it nothing is written any more, so that nothing is charged from what may be garbage. A file that is no longer at its
+ * place is no better: what SQLite writes into it is gone when the process ends.
  */
+import { statSync } from 'node:fs'
 import { LedgerError } from '../ledger.ts'
 
 interface Cause {
@@ -57,14 +59,28 @@ export interface Watch {
   read<Result>(work: () => Result): Result
 }
 
-/** Watches over the work with an open ledger. */
+const NOTHING_MORE = 'Nothing is recorded or published any more'
+
+/** Watches over the work with an open ledger; one in memory is at no place, and stays there. */
 export function createWatch(path: string): Watch {
   let damage: LedgerError | undefined
+  const file = identityOf(path)
+
+  /** Costs some microseconds; a commit takes a hundred times that. */
+  function expectSameFile(): void {
+    const now = identityOf(path)
+    if (now === file) return
+    const what = now === 'none' ? 'the file was removed' : 'another file is in its place'
+    damage = new LedgerError(
+      `The ledger ${path} cannot be used: ${what} while the worker ran. Stop the worker, put the right file there with its -wal, and start it again. ${NOTHING_MORE}.`,
+    )
+    throw damage
+  }
 
   function explain(error: unknown): unknown {
     const cause = causeOf(error)
     if (cause === undefined) return error
-    const until = cause === damaged ? 'Nothing is recorded or published any more' : 'It goes on by itself afterwards'
+    const until = cause === damaged ? NOTHING_MORE : 'It goes on by itself afterwards'
     const sentence = `The ledger ${path} cannot be used: ${cause.what} (${messageOf(error)}). ${cause.remedy}. ${until}.`
     const trouble = new LedgerError(sentence, { cause: error })
     if (cause === damaged) damage ??= trouble
@@ -83,9 +99,16 @@ export function createWatch(path: string): Watch {
     read,
     write(work) {
       if (damage !== undefined) throw damage
+      expectSameFile()
       return read(work)
     },
   }
+}
+
+/** Tells a file from another one that takes its place. */
+function identityOf(path: string): string {
+  const state = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return state === undefined ? 'none' : `${state.dev}/${state.ino}`
 }
 
 function causeOf(error: unknown): Cause | undefined {

@@ -1,4 +1,5 @@
 /** What a mail says: one digest of all notices that somebody is told of, as text and as HTML. */
+import { inPath } from '../../core/groupPath.ts'
 import type { Told } from '../messenger.ts'
 import { creditsOf, dayOf, escapeHtml, grantOf, leftOf, minuteOf, plainName } from './words.ts'
 
@@ -51,8 +52,8 @@ function subjectOf(notices: readonly Told[]): string {
   return notices.length > 1 ? `Credits of ${name}` : `Credits of ${name}: ${briefly(first!)}`
 }
 
-function briefly({ kind, line, outlook }: Told): string {
-  if (kind === 'threshold') return line === 100 ? 'all used' : `${line} % used`
+function briefly({ kind, line, granted, outlook }: Told): string {
+  if (kind === 'threshold') return isAll({ line, granted }) ? 'all used' : `${line} % used`
   return outlook?.runsOutAt === undefined ? 'running out' : `used up about ${dayOf(outlook.runsOutAt)}`
 }
 
@@ -61,7 +62,7 @@ function sectionOf(notice: Told, { precision, publicUrl }: DigestOptions): Secti
   const burn = outlook && `${outlook.burnPerDay.toFixed(precision)} credits a day at present`
   const facts: [string, string | undefined][] = [
     ['Used', `${creditsOf(used, precision)} of ${grantOf(granted)} granted credits on ${minuteOf(at)}`],
-    ['Left', `${leftOf(granted, used)} credits`],
+    ['Left', `${leftOf(granted, used, precision)} credits`],
     ['Burn', burn],
     [
       'Used up',
@@ -71,13 +72,18 @@ function sectionOf(notice: Told, { precision, publicUrl }: DigestOptions): Secti
   return {
     title: `${plainName(group)} ${happened(notice)}`,
     facts: facts.filter((fact): fact is [string, string] => fact[1] !== undefined),
-    ...(publicUrl !== undefined && { link: `${publicUrl}/groups/${encodeURIComponent(group.toWellFormed())}` }),
+    ...(publicUrl !== undefined && { link: `${publicUrl}/groups/${inPath(group)}` }),
   }
 }
 
-function happened({ kind, line }: Told): string {
+function happened({ kind, line, granted }: Told): string {
   if (kind === 'runs out') return `will have used up its credits within ${line} days`
-  return line === 100 ? 'has used up its credits' : `has used ${line} % of its credits`
+  return isAll({ line, granted }) ? 'has used up its credits' : `has used ${line} % of its credits`
+}
+
+/** Whatever is used of a grant of nothing is all of it. */
+function isAll({ line, granted }: Pick<Told, 'line' | 'granted'>): boolean {
+  return line === 100 || granted === '0'
 }
 
 function adviceOf(notices: readonly Told[], { governance }: DigestOptions): readonly string[] {

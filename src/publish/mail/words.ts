@@ -5,7 +5,7 @@
  * None of it may become part of a header, of HTML or of the layout of the text.
  */
 import { formatRounded } from '../../core/credits.ts'
-import { decimal, formatDecimal, subtract } from '../../core/decimals.ts'
+import { decimal, formatFixed, round, subtract } from '../../core/decimals.ts'
 import { formatInstant, type Instant } from '../../core/time.ts'
 
 const LONGEST_NAME = 200
@@ -31,9 +31,10 @@ export function grantOf(granted: string): string {
   return cut(granted, LONGEST_NUMBER)
 }
 
-/** Less than nothing if more was used. */
-export function leftOf(granted: string, used: bigint): string {
-  return cut(formatDecimal(subtract(decimal(granted), { digits: used, scale: MICRO })), LONGEST_NUMBER)
+/** Less than nothing if more was used; rounded as what was used is. */
+export function leftOf(granted: string, used: bigint, precision: number): string {
+  const left = subtract(decimal(granted), { digits: used, scale: MICRO })
+  return cut(formatFixed(round(left, precision)), LONGEST_NUMBER)
 }
 
 /** Decimals of a micro-credit. */

@@ -6,10 +6,19 @@
  */
 import type { Credits } from '../../core/credits.ts'
 import { formatInstant, MINUTE } from '../../core/time.ts'
-import type { SiteAccount } from '../../ledger/ledger.ts'
-import { type Draft, HOLD_RETRY, hold, kindsAboutPublishing, type Refusal, release, setContact } from './draft.ts'
+import type { GroupAccount, SiteAccount } from '../../ledger/ledger.ts'
+import {
+  type Draft,
+  HOLD_RETRY,
+  hold,
+  kindsAboutPublishing,
+  type Ready,
+  type Refusal,
+  release,
+  setContact,
+} from './draft.ts'
 import type { Absence, GroupView } from './groups.ts'
-import { latest, parseTimestamps } from './times.ts'
+import { parseTimestamps } from './times.ts'
 
 /** Whether the group can be charged at this site; begins to, if it is the first time. */
 export function makeContact(draft: Draft, site: SiteAccount, view: GroupView): boolean {
@@ -32,27 +41,45 @@ export function makeContact(draft: Draft, site: SiteAccount, view: GroupView): b
 }
 
 /**
- * Gives back what was measured before first contact but is not the group's to pay: while Perun did not know it, and before
- * the instant until which another service says it has charged.
+ * Gives back what was measured before first contact but is not the group's to pay: while Perun did not know it, and of each
+ * metric that another service says it has charged beyond where our charges begin.
  */
 function giveBack({ account, entries, now }: Draft, site: SiteAccount, view: GroupView): void {
   if (site.contact === 'active' || site.charged === 0n) return
-  const chargedByOther = account.opened ? undefined : latest(parseTimestamps(view.timestamps))
-  const overlaps = chargedByOther !== undefined && site.chargedSince !== undefined && site.chargedSince < chargedByOther
-  if (site.contact === 'new' && !overlaps) return
-  const why = overlaps
-    ? `Measured before first contact, while another service charged until ${formatInstant(chargedByOther)}`
-    : `Measured while Perun said "${site.contact}" for this group at site ${site.site}`
+  const { amount, why } = site.contact === 'new' ? overlapping(account, site, view) : beforeContact(site)
+  if (amount === 0n) return
   entries.push({
     kind: 'adjustment',
     id: `before contact/${site.site}/${account.group}/${now}`,
     group: account.group,
     site: site.site,
-    amount: -site.charged,
+    amount: -amount,
     recordedAt: now,
     actor: 'credits worker',
     reason: `${why}: not charged.`,
   })
+}
+
+interface NotToPay {
+  readonly amount: Credits
+  readonly why: string
+}
+
+function beforeContact({ site, contact, charged }: SiteAccount): NotToPay {
+  return { amount: charged, why: `Measured while Perun said "${contact}" for this group at site ${site}` }
+}
+
+/** Metrics have timestamps of their own: one may have been charged longer than the other. */
+function overlapping({ opened }: GroupAccount, { measured = {} }: SiteAccount, { timestamps }: GroupView): NotToPay {
+  const chargedByOther = opened ? {} : parseTimestamps(timestamps)
+  const twice = Object.entries(measured).filter(
+    ([metric, { chargedSince = Number.POSITIVE_INFINITY }]) => chargedSince < (chargedByOther[metric] ?? 0),
+  )
+  const times = twice.map(([metric]) => `${metric} until ${formatInstant(chargedByOther[metric]!)}`)
+  return {
+    amount: twice.reduce((sum, [, { charged }]) => sum + charged, 0n),
+    why: `Measured before first contact, while another service charged ${times.join(', ')}`,
+  }
 }
 
 /** Perun says that the group cannot be charged at this site, or refuses to be written. */
@@ -79,15 +106,36 @@ export function keepAway(draft: Draft, site: SiteAccount, view: Absence | Refusa
 }
 
 /** Begins the ledger of a group with what Perun shows. */
-export function open({ account, entries, now }: Draft, { site }: SiteAccount, view: GroupView, shown?: Credits): void {
+export function open(
+  { account, entries, now }: Draft,
+  ready: readonly Ready[],
+  view: GroupView,
+  shown?: Credits,
+): void {
   const { group } = account
-  const reason = opening(view, shown)
+  const { site } = ready[0]!.site
+  const reason = opening(ready, view, shown)
   entries.push({ kind: 'opening', id: `opening/${group}`, group, site, amount: shown ?? 0n, recordedAt: now, reason })
 }
 
-function opening(view: GroupView, shown: Credits | undefined): string {
+function opening(ready: readonly Ready[], { used }: GroupView, shown: Credits | undefined): string {
   if (shown === undefined) return 'First contact: Perun showed no used credits.'
-  const times = Object.entries(view.timestamps).map(([metric, text]) => `${metric} until ${text}`)
-  const until = times.length === 0 ? 'without timestamps' : `charged by another service, ${times.join(', ')}`
-  return `First contact: Perun showed ${view.used} used credits (${until}). What was used between then and our first reading is not charged.`
+  const begins = ready.flatMap(({ site, view }) => beginsOf(site, view))
+  if (begins.length === 0) {
+    return `First contact: Perun showed ${used} used credits (without timestamps). What was used before our first reading is not charged.`
+  }
+  return `First contact: Perun showed ${used} used credits, charged by another service. ${begins.join(' ')}`
+}
+
+/** Where each metric that another service charged at a site goes on: the gap, if there is one, is not charged. */
+function beginsOf({ site, measured = {} }: SiteAccount, { timestamps }: GroupView): string[] {
+  const times = parseTimestamps(timestamps)
+  return Object.entries(timestamps).map(([metric, text]) => {
+    const [until, since] = [times[metric], measured[metric]?.since]
+    const what = `${metric} at site ${site} until ${text}`
+    if (since === undefined || until === undefined) return `${what}: there is no reading of ours yet.`
+    if (since === until) return `${what}: charging goes on from that reading.`
+    if (since < until) return `${what}: our first reading is earlier, what overlaps is given back.`
+    return `${what}: what was used between then and our first reading, ${formatInstant(since)}, is not charged.`
+  })
 }

@@ -34,11 +34,12 @@ export function agree(draft: Draft, view: GroupView, ready: readonly Ready[], ar
   const hasTimes = ready.some(({ view: { timestamps } }) => Object.keys(timestamps).length > 0)
   const weHavePublished = account.opened ? expected !== undefined : hasTimes
   if (shown === undefined && weHavePublished) {
-    const reason = missing(account, expected)
-    return holdEverywhere(draft, ready, 'used credits missing', reason, factsOf(view, ready, expected))
+    // Nobody can have edited what was never there.
+    const facts = account.opened ? factsOf(view, ready, expected) : undefined
+    return holdEverywhere(draft, ready, 'used credits missing', missing(account, expected), facts)
   }
   for (const each of account.sites) release(draft, each, 'used credits missing')
-  if (!account.opened) open(draft, ready[0]!.site, view, shown)
+  if (!account.opened) open(draft, ready, view, shown)
   else if (shown !== undefined && shown !== (expected ?? 0n) && !isOurs(account, shown))
     follow(draft, view, shown, factsOf(view, ready, expected))
   return true
@@ -77,10 +78,10 @@ function follow({ account, entries, drifts, now }: Draft, view: GroupView, shown
 
 /**
  * Used credits belong to the group: what is wrong with them is one hold, and no site is looked at for a while. The drift is
- * told when the hold begins.
+ * told when the hold begins, if there is one.
  */
-function holdEverywhere(draft: Draft, ready: readonly Ready[], kind: HoldKind, reason: string, facts: Drift): false {
-  if (!draft.account.sites.some((site) => isOnHold(draft, site, kind))) draft.drifts.push(facts)
+function holdEverywhere(draft: Draft, ready: readonly Ready[], kind: HoldKind, reason: string, facts?: Drift): false {
+  if (facts !== undefined && !draft.account.sites.some((site) => isOnHold(draft, site, kind))) draft.drifts.push(facts)
   hold(draft, ready[0]!.site, kind, reason)
   for (const { site } of ready) setContact(draft, site, site.contact, draft.now + HOLD_RETRY)
   return false
@@ -91,7 +92,10 @@ function drift({ used, usedModifiedAt }: GroupView, expected: Credits | undefine
   return `Perun shows ${used} instead of ${before} since ${usedModifiedAt ?? 'an unknown time'}: edited there. The ledger follows.`
 }
 
-function missing({ group }: GroupAccount, expected: Credits | undefined): string {
+function missing({ group, opened }: GroupAccount, expected: Credits | undefined): string {
+  if (!opened) {
+    return `Perun shows timestamps of ${group} that another service wrote, but no used credits. Set its used credits there to what that service charged, 0 if it charged nothing: the ledger begins with them.`
+  }
   const last = expected === undefined ? '' : ` (last ${formatRounded(expected, 2)})`
   return `Perun shows no used credits of ${group} any more although they were published${last}. Nothing is written until they are set again there.`
 }

@@ -10,7 +10,7 @@
  * is said about whether the rest of them is well-formed.
  */
 import type { Sample } from '../../core/admit.ts'
-import type { Instant } from '../../core/time.ts'
+import { type Instant, LATEST } from '../../core/time.ts'
 import { Cursor, SHOWN } from './cursor.ts'
 
 /** `text` is Prometheus text 0.0.4. */
@@ -50,11 +50,15 @@ const ERRORS_KEPT = 20
 const MOST_LABELS = 200
 
 /**
- * Hands each wanted sample to `onSample`, in order. Never throws, whatever the text is.
+ * Hands each wanted sample to `onSample` with its line, in order. Never throws, whatever the text is.
  *
  * Strings of a sample may be views into `text` that keep all of it in memory: copy what is kept.
  */
-export function parseExposition(text: string, options: ParseOptions, onSample: (sample: Sample) => void): Exposition {
+export function parseExposition(
+  text: string,
+  options: ParseOptions,
+  onSample: (sample: Sample, line: number) => void,
+): Exposition {
   const reader = new LineReader(text, options)
   const errors: ParseError[] = []
   const count = { samples: 0, skipped: 0, errorCount: 0 }
@@ -69,7 +73,7 @@ export function parseExposition(text: string, options: ParseOptions, onSample: (
       count.skipped += 1
     } else if (result !== 'no sample') {
       count.samples += 1
-      onSample(result)
+      onSample(result, line)
     }
     start = feed === -1 ? text.length : feed + 1
   }
@@ -88,9 +92,6 @@ const timestamps = {
     unit: 1_000,
   },
 } as const
-
-/** The last instant that a JavaScript date can be. */
-const LATEST: Instant = 8.64e15
 
 /** The grammar of a line. As in `Cursor`, `undefined` is what a method returns that could not read on. */
 class LineReader {

@@ -6,15 +6,18 @@
  * the log tells when it began to fail and when it was back, `targets()` how it stands now.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import PQueue from 'p-queue'
 import type { AdmissionRules } from '../../core/admit.ts'
 import { type Clock, formatInstant, type Instant } from '../../core/time.ts'
 import { withTask } from '../../telemetry/context.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
-import type { Deliver, Delivery, Source } from '../source.ts'
+import type { Deliver, Delivery, Lateness, Source } from '../source.ts'
+import type { TargetsChange } from '../targetsFile.ts'
 import { type FetchExposition, type Scrape, ScrapeError, scrape } from './scrape.ts'
 import {
+  afterDelivery,
   afterFailure,
   afterSuccess,
   hasComplaints,
@@ -52,6 +55,8 @@ export interface PrometheusSourceOptions extends Pick<AdmissionRules, 'meters' |
 /** Is told about each scrape, for metrics. Must not throw. */
 interface ScrapeObserver {
   scraped(report: ScrapeReport): void
+  /** No target has this address, without login and query, any more. */
+  left?(target: string): void
 }
 
 export interface ScrapeReport {
@@ -72,7 +77,7 @@ export interface PrometheusSource extends Source {
    *
    * @throws {RangeError} if a URL occurs twice or is none of HTTP; nothing has changed then.
    */
-  setTargets(targets: readonly TargetConfig[]): void
+  setTargets(targets: readonly TargetConfig[]): TargetsChange
 }
 
 /** Scrapes at the same time: more would only compete for the network and for the one thread that parses. */
@@ -86,16 +91,21 @@ export function prometheusSource(options: PrometheusSourceOptions): PrometheusSo
   const leaving = new Map<string, Promise<void>>()
   let isRunning = false
 
-  function setTargets(configs: readonly TargetConfig[]): void {
+  function setTargets(configs: readonly TargetConfig[]): TargetsChange {
     const wanted = byUrl(configs)
+    const change: TargetsChange = { added: [], removed: [], relabelled: [] }
     for (const [url, loop] of loops) {
-      if (!wanted.has(url)) leave(url, loop)
+      if (wanted.has(url)) continue
+      leave(url, loop)
+      change.removed.push(targetLabel(url))
     }
     for (const [url, config] of wanted) {
       const loop = loops.get(url)
       if (loop === undefined) enter(url, new TargetLoop(config, options, queue))
-      else loop.relabel(config)
+      if (loop === undefined) change.added.push(targetLabel(url))
+      else if (loop.relabel(config)) change.relabelled.push(targetLabel(url))
     }
+    return change
   }
 
   function enter(url: string, loop: TargetLoop): void {
@@ -107,6 +117,9 @@ export function prometheusSource(options: PrometheusSourceOptions): PrometheusSo
     loops.delete(url)
     const end = Promise.all([leaving.get(url), loop.stop()]).then(() => {
       if (leaving.get(url) === end) leaving.delete(url)
+      const label = targetLabel(url)
+      const isThere = [...loops.keys()].some((each) => targetLabel(each) === label)
+      if (!isThere) options.observer?.left?.(label)
     })
     leaving.set(url, end)
   }
@@ -167,9 +180,12 @@ class TargetLoop {
     await this.ended
   }
 
-  relabel(config: TargetConfig): void {
+  /** Returns whether its labels are others now. */
+  relabel(config: TargetConfig): boolean {
+    const isSame = isDeepStrictEqual(config.labels, this.config.labels)
     this.config = config
     this.status = { ...this.status, labels: config.labels }
+    return !isSame
   }
 
   private async run(after: Promise<void> | undefined): Promise<void> {
@@ -244,7 +260,8 @@ class TargetLoop {
     const { target, samples } = this.status
     const delivery: Delivery = { id, source: target, receivedAt: clock.now(), readings, rejected }
     try {
-      await deliver(delivery)
+      const lateness = await deliver(delivery)
+      this.delivered(lateness ?? { late: 0, outdated: 0 })
       logger.debug({ id, target, samples, readings: readings.length, rejected }, 'Delivered')
       if (this.refusal !== undefined) logger.warn({ target }, 'Deliveries are recorded again')
       this.refusal = undefined
@@ -257,6 +274,19 @@ class TargetLoop {
       logger[level]({ id, target, readings: readings.length, err: asError(error) }, 'A delivery was not recorded')
       return false
     }
+  }
+
+  /** Says it once when readings begin to be outdated, and when none is any more. */
+  private delivered(lateness: Lateness): void {
+    const before = this.status.outdated
+    this.status = afterDelivery(this.status, lateness)
+    const { target, outdated, late } = this.status
+    const { logger } = this.options
+    if (outdated > 0 && before === 0) {
+      const what = 'Some readings are more than an hour earlier than what was charged already, and dropped'
+      logger.warn({ target, outdated, late }, `${what}; this is said once until it changes`)
+    }
+    if (outdated === 0 && before > 0) logger.warn({ target }, 'No readings are outdated any more')
   }
 
   private report(outcome: ScrapeReport['outcome'], { duration }: Timing, result: Scrape | undefined): void {

@@ -7,9 +7,10 @@
  * Errors of this module say nothing about credentials: neither the token nor a login in the URL is in any of them.
  */
 import got, { MaxRedirectsError, type PlainResponse, TimeoutError } from 'got'
-import { type AdmissionRules, admit, noRejections, type Rejections } from '../../core/admit.ts'
+import { type AdmissionRules, admit, noRejections, type Rejections, whyRejected } from '../../core/admit.ts'
 import type { Reading } from '../../core/series.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
+import { detached } from '../detached.ts'
 import { type Format, type ParseError, parseExposition } from './exposition.ts'
 
 export interface ScrapeRequest {
@@ -30,7 +31,7 @@ export interface Scrape {
   readonly rejected: Readonly<Rejections>
   /** All samples of the answer, wanted or not. */
   readonly samples: number
-  /** The first of the lines that do not parse. */
+  /** The first of the lines that do not parse, and of those whose sample cannot be used, by their number. */
   readonly errors: readonly ParseError[]
 }
 
@@ -39,6 +40,9 @@ const MAX_BYTES = 64 * 1_024 * 1_024
 
 /** As many short lines as `MAX_BYTES` could hold would take some gigabytes as readings. */
 const MOST_READINGS = 500_000
+
+/** Of samples that cannot be used; somebody who mends one mends the others. */
+const COMPLAINTS_KEPT = 20
 
 const MAX_REDIRECTS = 5
 
@@ -107,29 +111,27 @@ export function readExposition(text: string, format: Format, rules: AdmissionRul
   const readings: Reading[] = []
   const rejected = noRejections()
   const wanted = (metric: string) => rules.meters.has(metric)
-  const exposition = parseExposition(text, { format, wanted }, (sample) => {
+  const unusable: ParseError[] = []
+  const exposition = parseExposition(text, { format, wanted }, (sample, line) => {
     const result = admit(sample, rules)
-    if (typeof result === 'string') rejected[result] += 1
-    else if (readings.length < MOST_READINGS) readings.push(detached(result))
+    if (typeof result === 'string') {
+      rejected[result] += 1
+      const message = unusable.length < COMPLAINTS_KEPT ? whyRejected(result, sample, rules) : undefined
+      if (message !== undefined) unusable.push({ line, column: 1, message })
+    } else if (readings.length < MOST_READINGS) readings.push(detached(result))
     else throw new ScrapeError('too large', `Expected at most ${MOST_READINGS} readings, got more`)
   })
   if (!exposition.complete) throw new ScrapeError('cut short', missingEnd[format])
   rejected['unknown metric'] += exposition.skipped
   rejected.unreadable += exposition.errorCount
-  return { readings, rejected, samples: exposition.samples + exposition.skipped, errors: exposition.errors }
+  const errors = [...exposition.errors, ...unusable].sort((a, b) => a.line - b.line)
+  return { readings, rejected, samples: exposition.samples + exposition.skipped, errors }
 }
 
 const missingEnd = {
   text: 'Expected a line feed at the end, so the answer was cut short or its exporter forgets it',
   openmetrics: 'Expected "# EOF" at the end, so the answer was cut short or its exporter forgets it',
 } as const satisfies Record<Format, string>
-
-/** A part of a string keeps the whole string in memory, here megabytes for a name: readings get copies. */
-function detached({ series, origin, ...rest }: Reading): Reading {
-  const copy = (text: string) => Buffer.from(text).toString()
-  const named = { ...series, projectId: copy(series.projectId), projectName: copy(series.projectName) }
-  return { series: named, ...rest, ...(origin !== undefined && { origin: copy(origin) }) }
-}
 
 async function fetchExposition(request: ScrapeRequest): Promise<Exposition> {
   const { url, timeout, maxBytes = MAX_BYTES, signal } = request

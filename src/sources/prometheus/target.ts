@@ -7,6 +7,7 @@ import { hash } from 'node:crypto'
 import { noRejections, type Rejection, type Rejections } from '../../core/admit.ts'
 import { type Instant, MINUTE, SECOND } from '../../core/time.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
+import type { Lateness } from '../source.ts'
 import type { ParseError } from './exposition.ts'
 import type { Scrape } from './scrape.ts'
 
@@ -36,8 +37,11 @@ export interface TargetStatus {
   readonly samples: number
   readonly readings: number
   readonly rejected: Readonly<Rejections>
-  /** The first of the lines that do not parse. */
+  /** The first of the lines that do not parse, and of those whose sample cannot be used. */
   readonly errors: readonly ParseError[]
+  /** Readings that came after later ones were charged: up to an hour earlier than these, or more. */
+  readonly late: number
+  readonly outdated: number
   /** Scrapes that failed since the last that worked. */
   readonly failures: number
   /** About when the next scrape begins; `undefined` while one is under way. */
@@ -57,6 +61,8 @@ export function newStatus({ url, labels }: TargetConfig): TargetStatus {
     readings: 0,
     rejected: noRejections(),
     errors: [],
+    late: 0,
+    outdated: 0,
     failures: 0,
     next: undefined,
   }
@@ -82,6 +88,10 @@ export function afterSuccess(before: TargetStatus, { at, duration }: Timing, scr
     errors: scrape.errors,
     failures: 0,
   }
+}
+
+export function afterDelivery(before: TargetStatus, { late, outdated }: Lateness): TargetStatus {
+  return { ...before, late, outdated }
 }
 
 export function afterFailure(before: TargetStatus, { at, duration }: Timing, error: string): TargetStatus {

@@ -24,9 +24,10 @@ export const common: Readonly<Record<number, Send>> = {
     face.ask(path, { method, headers: asOperator, body: { reason: 'x'.repeat(1_048_577) } }),
   415: ({ path }, method, { face }) =>
     face.ask(path, { method, headers: { ...asOperator, 'Content-Type': 'text/plain' }, body: 'x' }),
-  429: ({ path, body }, method) => {
-    const question = { method, body, headers: asOperator }
-    return elsewhere(() => startFace({ keys, rateLimit: 1 }), path, question, question)
+  // Pushes are not counted, but wrong keys are.
+  429: ({ path, body, headers = asOperator }, method) => {
+    const wrong = { method, body, headers: { ...headers, 'X-API-KEY': 'wrong' } }
+    return elsewhere(() => startFace({ keys, rateLimit: 1 }), path, wrong, wrong, { method, body, headers })
   },
   431: ({ path }, method, { face }) => face.ask(path, { method, headers: { ...asOperator, ...manyHeaders } }),
   500: ({ path, body }, method) => elsewhere(startBroken, path, { method, body }),

@@ -60,9 +60,12 @@ export function complaints(method: string, url: string, answer: Told): string[] 
 export function complaintsAbout({ name, operation }: Described, { status, headers, text }: Told): string[] {
   const response = responsesOf(operation).find(([documented]) => documented === status)?.[1]
   if (response === undefined) return [`${name} answers ${status}, which its route does not name: ${text.slice(0, 200)}`]
-  const missing = Object.keys(response.headers ?? {}).filter(
-    (header) => header !== 'Link' && headers[header.toLowerCase()] === undefined,
+  const required = Object.entries(response.headers ?? {}).filter(
+    ([, header]) => (header as { required: boolean }).required,
   )
+  const missing = required
+    .map(([header]) => header)
+    .filter((header) => header !== 'Link' && headers[header.toLowerCase()] === undefined)
   const told = missing.map((header) => `${name} answers ${status} without ${header}`)
   // That a route has no schema yet is told by another test.
   if (response.content === undefined) return told

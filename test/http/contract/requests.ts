@@ -4,6 +4,7 @@
  */
 import { DAY } from '#src/core/time.ts'
 import { T0 } from '../../helpers/billing.ts'
+import { remoteWriteHeaders, snappy, usage, version1, version2, version2Headers } from '../../helpers/pushes.ts'
 import { asOperator, type World } from './world.ts'
 
 export interface Asked {
@@ -59,9 +60,29 @@ const ofRepricing =
   (make: (world: World) => Promise<string>, rest = '', body?: unknown): Case =>
   async (world) => ({ path: `/api/repricings/${await make(world)}${rest}`, ...(body !== undefined && { body }) })
 
+const pushed =
+  (body: Uint8Array, headers: Readonly<Record<string, string>> = remoteWriteHeaders): Case =>
+  () => ({ path: '/api/v1/write', body, headers: { ...asOperator, ...headers } })
+
+const lines =
+  (body: string, query = '', headers: Readonly<Record<string, string>> = {}): Case =>
+  () => ({ path: `/write${query}`, body, headers: { ...asOperator, ...headers } })
+
+const aLine = `project_vcpu_usage,location_id=8676,project_id=1,project_name=BioVis value=1011 ${T0 + DAY}000000`
+const aPush = [usage('BioVis', [[T0 + DAY, 1_011]])]
+
 const ofHold =
   (which: 'held' | 'passing', rest = '', body?: unknown): Case =>
   (world) => ({ path: `/api/holds/${world[which]}${rest}`, ...(body !== undefined && { body }) })
+
+/** Decided about once more. */
+const closedHold =
+  (verdict: string): Case =>
+  async (world) => {
+    const request = { path: `/api/holds/${world.held}/${verdict}`, body: decision }
+    await world.face.post(request.path, decision, asOperator)
+    return request
+  }
 
 /** Asked again with the fingerprint of the answer. */
 const again =
@@ -118,23 +139,37 @@ export const requests: Readonly<Record<string, Readonly<Record<number, readonly 
     404: all(to('/api/credits_history/nobody')),
   },
   'GET /api/groups': {
-    200: all(to('/api/groups'), to('/api/groups?limit=1'), to('/api/groups?search=nobody')),
-    400: all(to('/api/groups?limit=0')),
+    200: all(
+      to('/api/groups'),
+      to('/api/groups?limit=1'),
+      to('/api/groups?search=nobody'),
+      to('/api/groups?format=csv'),
+    ),
+    304: all(again('/api/groups')),
+    400: all(to('/api/groups?limit=0'), to('/api/groups?format=xml')),
   },
   'GET /api/groups/{name}': {
     200: all(to('/api/groups/BioVis'), to('/api/groups/%C3%86ther%2FLab')),
+    304: all(again('/api/groups/BioVis')),
     404: all(to('/api/groups/nobody')),
   },
   'GET /api/groups/{name}/entries': {
-    200: all(to('/api/groups/BioVis/entries'), to('/api/groups/BioVis/entries?limit=1'), async ({ face, held }) => {
-      await face.post(`/api/holds/${held}/accept`, decision, asOperator)
-      return { path: '/api/groups/%C3%86ther%2FLab/entries' }
-    }),
+    200: all(
+      to('/api/groups/BioVis/entries'),
+      to('/api/groups/BioVis/entries?limit=1'),
+      async ({ face, held }) => {
+        await face.post(`/api/holds/${held}/accept`, decision, asOperator)
+        return { path: '/api/groups/%C3%86ther%2FLab/entries' }
+      },
+      to('/api/groups/BioVis/entries?format=csv'),
+    ),
+    304: all(again('/api/groups/BioVis/entries')),
     400: all(to('/api/groups/BioVis/entries?before=0')),
     404: all(to('/api/groups/nobody/entries')),
   },
   'GET /api/groups/{name}/explain': {
     200: all(to('/api/groups/BioVis/explain'), to('/api/groups/BioVis/explain?limit=1')),
+    304: all(again('/api/groups/BioVis/explain')),
     400: all(to('/api/groups/BioVis/explain?limit=x')),
     404: all(to('/api/groups/nobody/explain')),
   },
@@ -180,20 +215,26 @@ export const requests: Readonly<Record<string, Readonly<Record<number, readonly 
     200: all(ofHold('held', '/accept', decision)),
     400: all(ofHold('held', '/accept', {})),
     404: all(to('/api/holds/99/accept', decision)),
-    409: all(ofHold('passing', '/accept', decision)),
+    409: all(ofHold('passing', '/accept', decision), closedHold('accept')),
   },
   'POST /api/holds/{id}/dismiss': {
     200: all(ofHold('held', '/dismiss', decision)),
     400: all(ofHold('held', '/dismiss', {})),
     404: all(to('/api/holds/99/dismiss', decision)),
-    409: all(ofHold('passing', '/dismiss', decision)),
+    409: all(ofHold('passing', '/dismiss', decision), closedHold('dismiss')),
   },
   'GET /api/groups/{name}/forecast': {
-    200: all(to('/api/groups/BioVis/forecast'), to('/api/groups/%C3%86ther%2FLab/forecast'), async (world) => {
-      await useDaily(world)
-      return { path: '/api/groups/BioVis/forecast' }
-    }),
+    200: all(
+      to('/api/groups/BioVis/forecast'),
+      to('/api/groups/%C3%86ther%2FLab/forecast'),
+      async (world) => {
+        await useDaily(world)
+        return { path: '/api/groups/BioVis/forecast' }
+      },
+      to('/api/groups/BioVis/forecast?format=csv'),
+    ),
     304: all(again('/api/groups/BioVis/forecast')),
+    400: all(to('/api/groups/BioVis/forecast?format=xml')),
     404: all(to('/api/groups/nobody/forecast')),
   },
   'POST /api/groups/{name}/mute': {
@@ -246,6 +287,23 @@ export const requests: Readonly<Record<string, Readonly<Record<number, readonly 
     400: all(ofRepricing(applied, '/undo', {})),
     404: all(to('/api/repricings/none/undo', decision)),
     409: all(ofRepricing(previewed, '/undo', decision)),
+  },
+  'POST /api/v1/write': {
+    204: all(
+      pushed(snappy(version1(aPush))),
+      pushed(snappy(version2(aPush)), version2Headers),
+      pushed(snappy(version1([]))),
+      pushed(Buffer.of()),
+    ),
+    400: all(pushed(Buffer.from('no snappy')), pushed(snappy(Buffer.alloc(9)))),
+    413: all(pushed(Buffer.alloc(16 * 1_048_576 + 1))),
+    415: all(pushed(snappy(version1([])), { 'Content-Type': 'application/json', 'Content-Encoding': 'snappy' })),
+  },
+  'POST /write': {
+    202: all(lines(aLine), lines(`${aLine}\nproject_vcpu_usage\n`), lines('')),
+    400: all(lines('nonsense'), lines(aLine, '?precision=x'), lines(aLine, '?precision=s&precision=ms')),
+    413: all(lines('#'.repeat(16 * 1_048_576 + 1))),
+    415: all(lines(aLine, '', { 'Content-Encoding': 'br' })),
   },
   'GET /api/doc/openapi.json': {
     200: all(to('/api/doc/openapi.json')),

@@ -3,11 +3,12 @@
 import { DAY, HOUR, MINUTE } from '#src/core/time.ts'
 import type { HttpParts } from '#src/http/parts.ts'
 import { LedgerError } from '#src/ledger/ledger.ts'
+import { newPushStatus } from '#src/sources/pushStatus.ts'
 import { createMetrics } from '#src/telemetry/metrics.ts'
 import { ram, T0, testClock } from '../../helpers/billing.ts'
 import { type Face, startFace, target } from '../server.ts'
 
-export const keys = { operator: 'operator-key', reader: 'reader-key' }
+export const keys = { operator: 'operator-key', reader: 'reader-key', writer: 'writer-key' }
 export const asOperator = { 'X-API-KEY': keys.operator }
 
 const lanes = { waiting: 1, working: 0, status: () => [{ group: 'BioVis', state: 'waiting', again: false }] }
@@ -110,5 +111,7 @@ export function startBroken(): Promise<Face> {
 function brokenLedger(error: Error): Partial<HttpParts> {
   const fail = () => Promise.reject(error)
   const broken = new Proxy({}, { get: () => fail }) as never
-  return { ledger: broken, corrections: broken, decideHold: fail }
+  const receiver = { take: fail, status: newPushStatus('broken') }
+  const receivers = { remoteWrite: receiver, influx: receiver }
+  return { ledger: broken, corrections: broken, decideHold: fail, receivers }
 }

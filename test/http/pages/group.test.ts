@@ -52,7 +52,7 @@ suite('The page of a group', () => {
       const viewer = person(face)
       await viewer.send(await viewer.see('/login'), '/login', { key: key! })
       const page = await viewer.see(address('BioVis'))
-      expect(textOf(sectionOf(page, 'notices'))).toContain('by erika: <b>They</b> asked')
+      expect(textOf(sectionOf(page, 'notices'))).toContain('by erika : <b>They</b> asked')
       const [row] = tableOf(page, 'were to be told')
       expect(row).toMatchObject({ What: 'Credits run out within 14 days', Used: '160.5', Of: '20000' })
       expect(Object.values(row!)).toContain(sent)
@@ -73,6 +73,40 @@ suite('The page of a group', () => {
     expect(textOf(page)).toContain(`Credits are expected to last until ${at} `)
     expect(textOf(page)).toContain(`until a day from ${early} to ${late} .`)
     expect(textOf(page)).toContain('50 % of the grant or more is used.')
+  })
+
+  test('does not take an opening with 0 for a correction', async () => {
+    const face = await open()
+    await withGroup(face, 'BioVis', 3, '20000')
+    const opening = { id: 'opening', group: 'BioVis', kind: 'opening', site: '8676', reason: 'First contact' } as const
+    await face.ledger.settle({ group: 'BioVis', at: NOW, entries: [{ ...opening, amount: 0n, recordedAt: NOW }] })
+    const page = await person(face).see(address('BioVis'))
+    expect(new Set(tableOf(page, 'Credits left at the end').map((row) => row.Corrections))).toEqual(new Set(['']))
+    expect(textOf(sectionOf(page, 'left-title'))).not.toContain('with a correction')
+  })
+
+  test('counts how long credits last from now, as the overview does, and says when that time has passed', async () => {
+    const face = await open()
+    await withGroup(face, 'BioVis', 40, '20000')
+    await person(face).see(address('BioVis'))
+    const { runs_out } = (await face.get('/api/groups/BioVis/forecast')).json as { runs_out: { at: string } }
+    const seen = async (path: string) => textOf(await person(face).see(path))
+    face.clock.at = Date.parse(runs_out.at) - 47 * HOUR
+    expect(await seen(address('BioVis'))).toContain('(for 47 h)')
+    expect(await seen('/')).toContain(' 47 h ')
+    face.clock.at = Date.parse(runs_out.at)
+    const on = runs_out.at.slice(0, 10)
+    expect(await seen(address('BioVis'))).toContain(
+      `By the last readings, of 2026-03-24 15:00 UTC , credits should have run out on ${on} ; nothing has been measured since.`,
+    )
+    expect(await seen('/')).toContain(`passed ${on} not measured since 2026-03-24`)
+  })
+
+  test('shows what Perun shows as it is written there', async () => {
+    const face = await open()
+    await withGroup(face, 'BioVis', 40, '20000')
+    await face.ledger.settle({ group: 'BioVis', at: NOW, published: { used: 2_000_000n, sites: [] } })
+    expect(textOf(await person(face).see(address('BioVis')))).toContain('Perun shows 2.00 since 2026-03-24 15:00 UTC')
   })
 
   test('has below each chart the numbers of the API, to the last digit', async () => {
@@ -175,6 +209,22 @@ suite('The page of a group', () => {
     expect(find(page, 'figure')).toEqual([])
   })
 
+  test('says that credits are used up also where there are too few days for a forecast', async () => {
+    const face = await open()
+    for (const [hour, value] of [
+      [0, '7'],
+      [1, '17'],
+    ] as const)
+      await face.record({ project: 'new', at: NOW + hour * HOUR, value })
+    const contacts = [{ site: '8676', contact: 'active' as const }]
+    await face.ledger.settle({ group: 'new', at: NOW + HOUR, granted: '5', contacts })
+    const words = textOf(await person(face).see(address('new')))
+    expect(words).toContain('All granted credits are used.')
+    expect(words).not.toContain('Too little was charged yet')
+    const [row] = rowsOf(find(await person(face).see('/'), 'table').at(-2)!)
+    expect(row).toMatchObject({ 'Burn a day': 'not known yet', 'Days left': 'used up' })
+  })
+
   test('of a group on hold says why, and what to do', async () => {
     const face = await open()
     await withGroup(face, 'lost', 5)
@@ -209,9 +259,12 @@ suite('The page of a group', () => {
     const face = await open()
     await withGroup(face, 'BioVis', 5)
     const someone = person(face)
-    expect((await someone.get('/credits_history/BioVis')).text.replaceAll('credits_history', 'groups')).toBe(
-      (await someone.get('/groups/BioVis')).text,
+    const [old, now] = await Promise.all(
+      ['/credits_history/BioVis', '/groups/BioVis'].map(async (path) => (await someone.get(path)).text),
     )
+    // Tokens of forms look different each time.
+    const withoutToken = (text: string) => text.replace(/name="token" value="[\w-]+"/, '')
+    expect(withoutToken(old!).replaceAll('credits_history', 'groups')).toBe(withoutToken(now!))
   })
 
   test('is for readers, who come in with their key', async () => {
@@ -224,9 +277,35 @@ suite('The page of a group', () => {
     const page = await someone.see('/groups/BioVis')
     // Downloads are of the API, and open to the same session.
     const downloads = find(sectionOf(page, 'downloads'), 'a').map(({ attributes }) => attributes.href!)
-    expect(downloads).toHaveLength(6)
+    expect(downloads).toHaveLength(9)
     for (const each of downloads) expect((await someone.get(each)).status, each).toBe(200)
   })
+
+  test.each(['.', '..', '../'])(
+    'of a group that is called %s can be opened in a browser, and so can what it links to',
+    async (name) => {
+      const face = await open()
+      await withGroup(face, name, 3, '20000')
+      const overview = await person(face).see('/')
+      const link = find(overview, 'a').find(
+        (each) => textOf(each) === name && each.attributes.href!.includes('groups'),
+      )!
+      /** As a browser makes an address of a link: dots are taken out. */
+      const follow = (href: string, from = '/') => {
+        const { pathname, search } = new URL(href, new URL(from, face.url))
+        return pathname + search
+      }
+      const path = follow(link.attributes.href!)
+      const page = await person(face).see(path)
+      expect(textOf(find(page, 'h1')[0]!)).toBe(name)
+      for (const { attributes } of find(sectionOf(page, 'downloads'), 'a')) {
+        const { status, text } = await face.get(follow(attributes.href!, path))
+        expect([status, text.includes('<html')], attributes.href).toEqual([200, false])
+      }
+      const { json } = await face.get(follow(`/api/groups/${encodeURIComponent(`${name}/`)}`))
+      expect(json).toMatchObject({ group: name })
+    },
+  )
 
   test('of nobody is not there', async () => {
     const face = await open()

@@ -24,6 +24,7 @@ suite('The page of a hold', () => {
     expect(rowsOf(find(page, 'table')[0]!)).toEqual([
       {
         Group: 'alpha id-alpha',
+        Price: 'cpu@always',
         Meter: 'cpu',
         From: '10 2026-01-01T00:00:00.000Z',
         To: '9000000 2026-01-01T01:00:00.000Z',
@@ -39,7 +40,7 @@ suite('The page of a hold', () => {
     await browser.see('/holds/1')
     const asked = await browser.see('/holds/1?verdict=accept&reason=They+ran&actor=Ada')
     expect(textOf(find(asked, 'main')[0]!)).toContain(
-      'Exactly the growth below is charged, once. That is about 8999990.00 credits.',
+      'Exactly the growth below is charged, once, at the prices beside it: those of its time as they are set now. That is about 8999990.00 credits.',
     )
     expect(await usedOf(face)).toBe('0')
     const done = await browser.send(asked, '/holds/1/accept')
@@ -94,7 +95,7 @@ suite('The page of a hold', () => {
     const asked = await browser.see('/holds/1?verdict=accept&reason=x')
     await browser.send(asked, '/holds/1/accept')
     const again = await browser.send(asked, '/holds/1/accept')
-    expect([again.status, await usedOf(face)]).toEqual([404, '8999990'])
+    expect([again.status, await usedOf(face)]).toEqual([409, '8999990'])
     checkPage(again.text)
     expect(find(await browser.see('/holds/1'), 'form')).toEqual([])
   })

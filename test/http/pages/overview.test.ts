@@ -208,11 +208,14 @@ suite('The overview', () => {
         return burn
       },
       made: ({ group }: { group: string }) => (group === 'made' ? { summary: burn } : undefined),
+      latest: () => undefined,
     }
     await using face = await startFace({ forecasts })
     for (const group of ['first', 'made', 'not-made']) await charge(face, group, '1')
-    const rows = groupsOf(await person(face).see('/'))
-    expect(rows.map((row) => row['Burn a day'])).toEqual(['1.50', '1.50', 'being made'])
+    const page = await person(face).see('/')
+    expect(groupsOf(page).map((row) => row['Burn a day'])).toEqual(['1.50', '1.50', 'being made'])
+    expect(textOf(page)).toContain('Some forecasts are still being made. Load the page again')
+    expect(find(page, 'caption').flatMap((caption) => find(caption, 'a'))).toEqual([])
   })
 
   test.each(['state=gone', 'sort=colour', 'page=0', 'page=x', 'direction=up', 'search=a&search=b'])(
@@ -252,7 +255,7 @@ suite('The overview', () => {
     expect(ill).toMatchObject({
       State: 'down failed 2 times',
       Fresh: '20 min old 2025-12-31 23:40 UTC',
-      Errors: '<b>refused</b> 3 × too old 1 unreadable line in /stats',
+      Errors: '<b>refused</b> 3 × too old 1 unusable line in /stats',
     })
     expect(none).toMatchObject({ State: 'not scraped yet', 'Last scrape': 'not yet', Fresh: 'never worked' })
   })

@@ -124,7 +124,9 @@ export function correctingContract(open: () => Promise<Ledger>): void {
       expect(await ledger.repricings()).toEqual([repricing])
       expect(await ledger.repricing('r1')).toEqual(repricing)
       expect(await ledger.repricing('r2')).toBeUndefined()
-      expect(await ledger.repricingSummary('r1')).toEqual({ groups: 2, series: 2, amount: 3_000_000n })
+      expect(await ledger.repricingSummary('r1')).toEqual({
+        ...{ groups: 2, series: 2, amount: 3_000_000n, negative: { applying: 0, undoing: 0 } },
+      })
       const beta = { group: 'beta', used: 5_000_000n, amount: 2_500_000n }
       expect(await ledger.repricingGroups('r1', { limit: 9 })).toMatchObject([{ group: 'alpha' }, beta])
       expect(await ledger.repricingGroups('r1', { after: 'alpha', limit: 9 })).toEqual([beta])
@@ -137,6 +139,37 @@ export function correctingContract(open: () => Promise<Ledger>): void {
       const undone = { ...applied, undone: { at: T0 + 5 * HOUR, actor: 'max', reason: 'wrong' } }
       await ledger.correct(() => ({ entries: [], repricing: undone }))
       expect(await ledger.repricing('r1')).toEqual(undone)
+    })
+
+    test('of any size is summed up exactly', async () => {
+      await ledger.savePreview(repricing, [await line('alpha', 2n ** 63n - 1n), await line('beta', 2n ** 63n - 3n)])
+      expect(await ledger.repricingSummary('r1')).toMatchObject({
+        ...{ amount: 2n ** 64n - 4n, negative: { applying: 0, undoing: 2 } },
+      })
+      await ledger.savePreview({ ...repricing, id: 'r2' }, [await line('alpha', -3_000_001n), await line('beta', -7n)])
+      expect(await ledger.repricingSummary('r2')).toMatchObject({
+        ...{ amount: -3_000_008n, negative: { applying: 1, undoing: 0 } },
+      })
+      expect(await ledger.repricingGroups('r2', { limit: 1 })).toMatchObject([{ group: 'alpha', amount: -3_000_001n }])
+    })
+
+    test('is told what was charged in its period after the preview', async () => {
+      const { entries: seenEntry } = await ledger.summary()
+      const since = (to = HOUR) =>
+        ledger.chargedAfterPreview({ ...repricing, period: { from: T0, to: T0 + to }, seenEntry })
+      expect(await since()).toEqual({ entries: 0, amount: 0n })
+      await follow(ledger, 'alpha', [[180, '104']])
+      expect(await since()).toEqual({ entries: 0, amount: 0n })
+      await follow(ledger, 'gamma', [
+        [30, '1'],
+        [45, '2'],
+        [200, '4'],
+        [300, '8'],
+      ])
+      // One within the hour, one that crosses its end.
+      expect(await since()).toEqual({ entries: 2, amount: 3_000_000n })
+      expect(await since(50 * MINUTE)).toEqual({ entries: 2, amount: 3_000_000n })
+      expect(await since(40 * MINUTE)).toEqual({ entries: 1, amount: 1_000_000n })
     })
 
     test('knows whether the entries of its preview are still all there are', async () => {

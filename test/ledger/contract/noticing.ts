@@ -111,6 +111,17 @@ export function noticingContract(open: () => Promise<Ledger>): void {
       expect(await told()).toEqual(['80 % of 100'])
     })
 
+    test('of a grant of nothing is crossed by whatever is used, once', async () => {
+      await meet('0')
+      expect(await states()).toEqual([])
+      await follow(ledger, 'alpha', [[30, '1003']])
+      await follow(ledger, 'alpha', [[40, '1004']])
+      await settle({ granted: '100' })
+      await settle({ granted: '0.00' })
+      expect(await told()).toEqual(['100 % of 0'])
+      expect((await ledger.waitingNotices())[0]).toMatchObject({ used: 3_000_000n, at: T0 + 30 * 60_000 })
+    })
+
     test('is none without a grant that is a number', async () => {
       await meet('plenty')
       await follow(ledger, 'alpha', [[30, '2000']])

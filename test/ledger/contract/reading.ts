@@ -145,14 +145,14 @@ export function readingContract(open: () => Promise<Ledger>): void {
             contact: 'new',
             charged: 3_000_000n,
             watermarks: { [cpu.metric]: T0 + HOUR },
-            chargedSince: T0,
+            measured: { [cpu.metric]: { since: T0, chargedSince: T0, charged: 3_000_000n } },
           },
           {
             site: '2',
             contact: 'new',
             charged: 4_000_000n,
             watermarks: { [cpu.metric]: T0 + HOUR },
-            chargedSince: T0,
+            measured: { [cpu.metric]: { since: T0, chargedSince: T0, charged: 4_000_000n } },
           },
         ],
       })

@@ -49,7 +49,12 @@ export function recordingContract(open: () => Promise<Ledger>): void {
           pace: expect.closeTo(2, 6),
         },
         carry: decimal('0.0000000002'),
-        open: { number: 1, window: T0, priceVersion: 'cpu@always' },
+        open: {
+          number: 1,
+          window: T0,
+          priceVersion: 'cpu@always',
+          from: { at: T0, value: decimal('100.000000000000001') },
+        },
         chain: { head: expect.stringMatching(/^[\w-]{43}$/), openBase: expect.stringMatching(/^[\w-]{43}$/) },
       })
     })
@@ -159,6 +164,21 @@ export function recordingContract(open: () => Promise<Ledger>): void {
         await ledger.entries('alpha', { limit: 99 }),
         (await ledger.notes('alpha', 99)).filter(({ kind }) => kind !== 'conflict'),
       ]).toEqual(before)
+    })
+  })
+
+  suite('a conflict', () => {
+    test('of a series is noted once an hour, however often it is told of', async () => {
+      await follow(ledger, 'alpha', [
+        [0, '100'],
+        [120, '102'],
+      ])
+      for (const minute of [110, 111, 110, 61, 175]) {
+        await follow(ledger, 'alpha', [[Math.max(minute, 120), '102']])
+        await follow(ledger, 'alpha', [[minute, '999']])
+      }
+      const conflicts = (await ledger.notes('alpha', 99)).filter(({ kind }) => kind === 'conflict')
+      expect(conflicts.map(({ at }) => (at - T0) / MINUTE)).toEqual([175, 110])
     })
   })
 

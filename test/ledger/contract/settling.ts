@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, suite, test } from 'vitest'
 import { DAY, HOUR, MINUTE } from '#src/core/time.ts'
 import { type Hold, type Ledger, OvertakenError, type Settlement } from '#src/ledger/ledger.ts'
-import { T0 } from '../../helpers/billing.ts'
+import { cpu, T0 } from '../../helpers/billing.ts'
 import { follow } from '../../helpers/ledger.ts'
 import { audit } from './audit.ts'
 
@@ -46,7 +46,10 @@ export function settlingContract(open: () => Promise<Ledger>): void {
 
     test('opens a group by its opening entry only', async () => {
       await settle('alpha', { entries: [adjustment('gift', 1n)] })
-      expect(await ledger.account('alpha')).toMatchObject({ opened: false, sites: [{ chargedSince: T0 }] })
+      expect(await ledger.account('alpha')).toMatchObject({
+        opened: false,
+        sites: [{ measured: { [cpu.metric]: { since: T0, chargedSince: T0, charged: 1_000_000n } } }],
+      })
       await settle('alpha', {
         entries: [
           {
@@ -62,7 +65,7 @@ export function settlingContract(open: () => Promise<Ledger>): void {
       })
       const account = await ledger.account('alpha')
       expect(account).toMatchObject({ opened: true, used: 6_000_001n })
-      expect(account!.sites[0]).not.toHaveProperty('chargedSince')
+      expect(account!.sites[0]).not.toHaveProperty('measured')
       await audit(ledger)
     })
 

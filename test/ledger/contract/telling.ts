@@ -130,6 +130,30 @@ export function tellingContract(open: () => Promise<Ledger>): void {
     })
   })
 
+  suite('a notice whose grant was overtaken', () => {
+    const overtake = (message: number, overtaken: number[], instead: number[] = []) =>
+      ledger.closeMessage(message, { content: 'x', told: instead, muted: [], overtaken, instead, at: T0 })
+
+    test('is passed when nobody else is told of it, and another one takes its place', async () => {
+      await address(1, [erika, max])
+      await ledger.settleNotices([4], 'passed')
+      expect(await overtake(1, [1, 2], [4])).toBe(false)
+      expect(await overtake(1, [1], [4])).toBe(true)
+      expect([await noticesIn(1), await states()]).toEqual([[4], ['addressed', 'waiting', 'waiting', 'addressed']])
+      expect(await overtake(2, [1], [4])).toBe(true)
+      expect([await noticesIn(2), await states()]).toEqual([[4], ['passed', 'waiting', 'waiting', 'addressed']])
+    })
+
+    test('stays told if somebody is', async () => {
+      await address(1, [erika, max])
+      await close(1, [1])
+      await overtake(2, [1])
+      await ledger.endMessage(1, { state: 'sent', at: T0 })
+      expect((await states())[0]).toBe('sent')
+      expect(await ledger.messageCounts()).toEqual({ mail: { sent: 1, 'given up': 1 } })
+    })
+  })
+
   suite('a message that is ready', () => {
     beforeEach(async () => {
       for (const [index, to] of [erika, max, hook].entries()) {

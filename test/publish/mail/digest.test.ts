@@ -24,7 +24,7 @@ suite('A digest', () => {
 
 “alpha” has used 80 % of its credits
   Used:    81.50 of 100 granted credits on 2026-01-01 00:00 UTC
-  Left:    18.5 credits
+  Left:    18.50 credits
   Burn:    2.35 credits a day at present
   Used up: about 2026-01-09, if it goes on like this
   https://credits.example.org/groups/alpha
@@ -60,8 +60,13 @@ If you do not want to be told of a project any more, ask cloud@example.org to mu
     )
     const over = write(told({ line: 120, used: 120_000_001n })).text
     expect(over).toContain('“alpha” has used 120 % of its credits')
-    expect(over).toContain('Left:    -20.000001 credits')
+    expect(over).toContain('Used:    120.00 of 100 granted')
+    expect(over).toContain('Left:    -20.00 credits')
     expect(over).toContain('This service stops no machine')
+    const ofNothing = write(told({ line: 120, granted: '0', used: 3_000_000n }))
+    expect(ofNothing.subject).toBe('Credits of “alpha”: all used')
+    expect(ofNothing.text).toContain('“alpha” has used up its credits\n  Used:    3.00 of 0 granted')
+    expect(ofNothing.text).toContain('Left:    -3.00 credits')
   })
 
   test('of very many notices tells the first ones and how many there are', () => {

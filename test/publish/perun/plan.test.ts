@@ -91,6 +91,15 @@ suite('first contact', () => {
     })
   })
 
+  test('with times and no used credits: it says so, and nobody edited anything', () => {
+    const views = new Map([['A', view(undefined, times(T0 - HOUR))]])
+    const { drifts, holds } = planPublish(newAccount('1'), views, { precision: 2, now: NOW }).settlement
+    expect(drifts ?? []).toEqual([])
+    expect(holds).toMatchObject([
+      { reason: expect.stringMatching(/^Perun shows timestamps of g that another service/) },
+    ])
+  })
+
   test.each(['A', 'B'])('with times at site %s only, and no used credits: a person decides', (where) => {
     const sites = [newSite('A'), newSite('B')]
     const views = { A: view(undefined), B: view(undefined), [where]: view(undefined, times(T0 - HOUR)) }
@@ -109,6 +118,32 @@ suite('first contact', () => {
       total: '12.34',
       writes: [['A', '12.34']],
     })
+  })
+
+  test('gives back only what another service charged of the same metric', () => {
+    const [earlier, later] = [T0 - 2 * HOUR, T0 - HOUR]
+    const measured = {
+      cpu: { since: earlier, chargedSince: earlier, charged: credits('2') },
+      ram: { since: later, chargedSince: later, charged: credits('0.5') },
+    }
+    const who = newAccount('2.5', [{ ...newSite('A', '2.5'), measured }])
+    const until = (cpu: Instant, ram: Instant) => ({
+      timestamps: { cpu: formatPerunTimestamp(cpu), ram: formatPerunTimestamp(ram) },
+    })
+    const entriesOf = (cpu: Instant, ram: Instant) => {
+      return planPublish(who, new Map([['A', view('12.34', until(cpu, ram))]]), { precision: 2, now: NOW }).settlement
+        .entries!
+    }
+    expect(entriesOf(earlier, later).map(({ amount }) => formatCredits(amount))).toEqual(['12.34'])
+    expect(entriesOf(earlier + 1, later).map(({ amount }) => formatCredits(amount))).toEqual(['-2', '12.34'])
+    expect(entriesOf(earlier, later + 1).map(({ amount }) => formatCredits(amount))).toEqual(['-0.5', '12.34'])
+    const [back, opening] = entriesOf(later, later)
+    expect(back!.reason).toBe(
+      'Measured before first contact, while another service charged cpu until 2025-12-31T23:00:00.000Z: not charged.',
+    )
+    expect(opening!.reason).toBe(
+      'First contact: Perun showed 12.34 used credits, charged by another service. cpu at site A until 2025-12-31 23:00:00.000000: our first reading is earlier, what overlaps is given back. ram at site A until 2025-12-31 23:00:00.000000: charging goes on from that reading.',
+    )
   })
 
   test('without granted credits: a hold, and nothing of it counts', () => {

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import PQueue from 'p-queue'
-import { type Found, find } from './copy.ts'
+import { type Found, find } from './find.ts'
 import { mutants } from './list.ts'
 
 /** As many seeds as a mutant may survive. */
@@ -25,9 +25,7 @@ const queue = new PQueue({ concurrency: availableParallelism() })
 for (const mutant of mutants.filter(({ name }) => name.includes(word))) {
   void queue.add(async () => {
     const { name } = mutant
-    const before = known[name]
-    const again = before === undefined ? undefined : await find(mutant, before.seed, before.seed)
-    const by = again ?? (await find(mutant, 1, SEEDS))
+    const by = await find(mutant, 1, SEEDS)
     if (by === undefined) survivors.push(name)
     else found.set(name, by)
     process.stdout.write(`${name.padEnd(70)} ${by === undefined ? 'SURVIVED' : `seed ${by.seed}: ${by.invariant}`}\n`)

@@ -69,7 +69,7 @@ suite('the Prometheus source', () => {
     await using peer = await startPeer((_request, response) => respond(response, line(++value)))
     const tasks: (string | undefined)[] = []
     const received: Delivery[] = []
-    const deliver = async (delivery: Delivery) => {
+    const deliver = async (delivery: Delivery): Promise<undefined> => {
       tasks.push(currentTask())
       received.push(delivery)
     }
@@ -112,6 +112,33 @@ suite('the Prometheus source', () => {
       ['alpha', '7'],
       ['beta', '9'],
     ])
+  })
+
+  test('shows how many readings came late, and says once when some begin to be outdated, and when none is any more', async () => {
+    await using peer = await startPeer(healthy)
+    const answers = [undefined, { late: 1, outdated: 0 }, { late: 2, outdated: 3 }, { late: 0, outdated: 4 }, undefined]
+    const shown: [number, number][] = []
+    const deliver = async () => answers.shift()
+    const { waits, wait } = countedWaits(6)
+    await using running = createSource([peer.url], {
+      deliver,
+      wait(ms, signal) {
+        const { late, outdated } = statusOf(running.source)
+        shown.push([late, outdated])
+        return wait(ms, signal)
+      },
+    })
+    running.source.start()
+    await until(() => waits.length === 6)
+    expect(shown.slice(1)).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 3],
+      [0, 4],
+      [0, 0],
+    ])
+    const said = running.lines.filter(({ level }) => level === 'warn')
+    expect(said).toMatchObject([{ outdated: 3, late: 2 }, { msg: 'No readings are outdated any more' }])
   })
 
   test('begins after the offset of the target and then keeps to the interval, less what the scrape took', async () => {
@@ -165,7 +192,7 @@ suite('the Prometheus source', () => {
         respond(response)
       }, 15)
     })
-    const deliver = async () => {
+    const deliver = async (): Promise<undefined> => {
       enter()
       await new Promise((resolve) => setTimeout(resolve, 15))
       underWay -= 1
@@ -287,7 +314,7 @@ suite('a delivery that is not recorded', () => {
   test('is an error in the log, once for each reason, and the target is scraped again as usual', async () => {
     await using peer = await startPeer(healthy)
     let attempts = 0
-    const deliver = async () => {
+    const deliver = async (): Promise<undefined> => {
       attempts += 1
       if (attempts <= 2) throw new Error('disk full')
     }
@@ -331,7 +358,7 @@ suite('stopping the source', () => {
 
   test.each(['still wanted', 'taken away'])('waits for the delivery of a target that is %s', async (which) => {
     await using peer = await startPeer(healthy)
-    const delivery = Promise.withResolvers<void>()
+    const delivery = Promise.withResolvers<undefined>()
     const deliver = vi.fn(() => delivery.promise)
     const { source } = createSource([peer.url], { deliver })
     source.start()
@@ -341,7 +368,7 @@ suite('stopping the source', () => {
     const stopping = source.stop().then(stopped)
     await new Promise((resolve) => setTimeout(resolve, 20))
     expect(stopped).not.toHaveBeenCalled()
-    delivery.resolve()
+    delivery.resolve(undefined)
     await stopping
     expect(deliver).toHaveBeenCalledOnce()
   })
@@ -379,14 +406,40 @@ suite('exchanging the targets', () => {
     await using running = createSource([{ url: peer.url, labels: { location_id: '7' } }])
     running.source.start()
     await until(() => running.deliveries.length > 0)
-    running.source.setTargets([{ url: peer.url, labels: { location_id: '9' } }])
+    const relabelled = running.source.setTargets([{ url: peer.url, labels: { location_id: '9' } }])
+    expect(relabelled).toEqual({ added: [], removed: [], relabelled: [`${peer.url}/`] })
+    expect(running.source.setTargets([{ url: peer.url, labels: { location_id: '9' } }]).relabelled).toEqual([])
     expect(statusOf(running.source).labels).toEqual({ location_id: '9' })
     await until(() => running.deliveries.at(-1)!.readings[0]!.series.site === '9')
   })
 
+  // Metrics know a target without its query.
+  test('tells that one left when its last delivery is durable and no other has its address', async () => {
+    await using peer = await startPeer(healthy)
+    const [one, two] = [`${peer.url}/federate?match[]=a`, `${peer.url}/federate?match[]=b`]
+    const delivery = Promise.withResolvers<undefined>()
+    const deliver = vi.fn(() => delivery.promise)
+    const left: string[] = []
+    const reports: string[] = []
+    const observer = {
+      scraped: ({ target }: ScrapeReport) => void reports.push(target),
+      left: (target: string) => void left.push(target),
+    }
+    await using running = createSource([one, two], { deliver, observer })
+    running.source.start()
+    await until(() => deliver.mock.calls.length === 2)
+    expect(running.source.setTargets([plain(two)])).toMatchObject({ added: [], removed: [`${peer.url}/federate`] })
+    running.source.setTargets([])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(left).toEqual([])
+    delivery.resolve(undefined)
+    await until(() => left.length > 0)
+    expect(reports).toEqual([`${peer.url}/federate`, `${peer.url}/federate`])
+  })
+
   test('does not scrape one that went and came back before its last delivery is durable', async () => {
     await using peer = await startPeer(healthy)
-    const delivery = Promise.withResolvers<void>()
+    const delivery = Promise.withResolvers<undefined>()
     const deliver = vi.fn(() => delivery.promise)
     await using running = createSource([peer.url], { deliver })
     running.source.start()
@@ -396,7 +449,7 @@ suite('exchanging the targets', () => {
     running.source.setTargets([plain(peer.url)])
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(peer.requests).toHaveLength(1)
-    delivery.resolve()
+    delivery.resolve(undefined)
     await until(() => peer.requests.length > 1)
   })
 

@@ -60,7 +60,8 @@ suite('a scrape', () => {
     const body = fixture('exporter/escapes__start-now__20261121T031833_860Z.prom')
     await using peer = await startPeer(answering(body))
     const { readings, rejected, samples, errors } = await run(peer.url)
-    expect(errors).toEqual([])
+    const noName = 'project_name: expected a label, got nothing'
+    expect(errors.map(({ message }) => message)).toEqual([noName, noName])
     // A project without a name is incomplete; everything else of the exporter is not charged for.
     expect(rejected).toEqual({ ...noRejections(), 'unknown metric': 16, incomplete: 2 })
     expect(readings).toHaveLength(20)
@@ -118,6 +119,38 @@ suite('a scrape', () => {
     expect(readings).toHaveLength(1)
     expect(rejected.unreadable).toBe(1)
     expect(errors).toMatchObject([{ line: 2, column: 33 }])
+  })
+
+  test('says which samples cannot be used, and why', async () => {
+    const line = (labels: string, value: string) => `project_vcpu_usage{${labels}} ${value}\n`
+    const text = [
+      LINE,
+      line('project_name="a"', 'NaN'),
+      line('project_name="b"', '-1'),
+      'project_vcpu_usage{project_name="x} 1\n',
+      line('project_name="c"', '1e99999'),
+      line('project_name="d",location_id="01"', '1'),
+      line('location_id="1"', '1'),
+    ]
+    await using peer = await startPeer(answering(text.join('')))
+    const { readings, errors } = await run(peer.url)
+    expect(readings).toHaveLength(1)
+    expect(errors.map(({ line, message }) => [line, message])).toEqual([
+      [2, 'value: expected a number of zero or more, got "NaN"'],
+      [3, 'value: expected a number of zero or more, got "-1"'],
+      [4, expect.stringMatching(/^Expected /)],
+      [5, 'value: expected a number of zero or more, got "1e99999"'],
+      [6, 'location_id: expected the number of the site in Perun, without zeros before it, got "01"'],
+      [7, 'project_name: expected a label, got nothing'],
+    ])
+  })
+
+  test('says it of the first ones only, and shortly', async () => {
+    const bad = `project_vcpu_usage{project_name="a",location_id="${'9'.repeat(10_000)}"} 1\n`
+    await using peer = await startPeer(answering(bad.repeat(100)))
+    const { rejected, errors } = await run(peer.url)
+    expect([rejected.incomplete, errors.length]).toEqual([100, 20])
+    expect(errors.every(({ message }) => message.length < 150)).toBe(true)
   })
 
   test('asks as Prometheus does, and says who it is', async () => {

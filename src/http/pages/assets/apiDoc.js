@@ -31,7 +31,8 @@ async function send(form) {
   const fields = [...form.querySelectorAll('input')]
   const given = (place) => fields.filter((field) => field.dataset.in === place && field.value !== '')
   const path = given('path').reduce(
-    (text, { name, value }) => text.replace(`{${name}}`, encodeURIComponent(value)),
+    (text, { name, value }) =>
+      text.replace(`{${name}}`, encodeURIComponent(/^\.{1,2}\/*$/.test(value) ? `${value}/` : value)),
     form.dataset.path,
   )
   const query = new URLSearchParams(given('query').map(({ name, value }) => [name, value])).toString()

@@ -227,9 +227,9 @@ function creditsOf({ parts }: Bucket, name: string): string {
   return parts.find((part) => part.kind === 'charge' && nameOf(part) === name)?.credits ?? '0'
 }
 
-/** What was added or taken by adjustments and openings; nothing if there were none. */
+/** What was added or taken by adjustments and openings; nothing if there were none, or only an opening with 0. */
 function correctionsOf({ parts }: Bucket): string | undefined {
-  const own = parts.filter(({ kind }) => kind !== 'charge')
+  const own = parts.filter(({ kind, credits }) => kind !== 'charge' && credits !== '0')
   if (own.length === 0) return undefined
   return formatCredits(own.reduce((sum, { credits }) => sum + parseCredits(credits), 0n))
 }

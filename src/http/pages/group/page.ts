@@ -1,6 +1,7 @@
 /** The page of a group: how it stands, its curve, what it consumed, and the receipt of any point. */
 
 import { bucketEnd, bucketStart, steps } from '../../../core/buckets.ts'
+import { inPath } from '../../../core/groupPath.ts'
 import { formatInstant, type Instant } from '../../../core/time.ts'
 import type { Extent } from '../../../ledger/history.ts'
 import type { GroupRow, SeriesRow } from '../../../ledger/ledger.ts'
@@ -12,6 +13,7 @@ import { type Html, html } from '../html.ts'
 import { answerPage } from '../layout.ts'
 import { calculator } from './calculator.ts'
 import { charts } from './charts.ts'
+import { muteForm } from './mute.ts'
 import { filledIn, otherwise, type Question, readQuestion, spans } from './question.ts'
 import { entriesAddress, noReceipt, receipt } from './receipt.ts'
 import { remarks } from './remarks.ts'
@@ -89,7 +91,7 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
     ledger.muted(name),
   ])
   const tellings = await ledger.tellings(notices.map(({ id }) => id))
-  const showsRecipients = ctx.state.viewer.role === 'operator'
+  const { viewer, isOperator } = ctx.state
   const forecast = await parts.forecasts.of(group)
   const receiptAddress = (end: Instant) => `${otherwise(ctx, { at: formatInstant(end) })}#receipt`
   const past = {
@@ -108,10 +110,10 @@ async function answerGroup(ctx: RouteContext, parts: Parts, group: Group, extent
     scripts: ['group.js'],
     styles: ['uPlot.min.css', 'group.css'],
     content: html`${heading(name)}
-${standing({ group, holds, forecast, notifyAt, precision })}
+${standing({ group, holds, forecast, notifyAt, precision, now })}
 ${extent.first === undefined ? nothingYet() : html`${picker(ctx, question)}${charts(past)}${slip}${downloads(name, question)}`}
 ${calculator({ asked: filledIn(ctx), group, meters, now })}
-${told({ notices, tellings, mute, showsRecipients })}
+${told({ notices, tellings, mute, showsRecipients: isOperator, form: isOperator ? muteForm({ group: name, mute, viewer }) : undefined })}
 ${remarks({ group, notes, drifts, meters })}`,
   })
 }
@@ -164,15 +166,18 @@ const zones = ['UTC', 'Europe/Berlin', 'Europe/London', 'America/New_York', 'Asi
 
 /** Where programs and spreadsheets get what the page shows. */
 function downloads(name: string, { bounds, step, zone }: Question): Html {
-  const path = `/api/groups/${encodeURIComponent(name)}`
+  const path = `/api/groups/${inPath(name)}`
   const period = { from: formatInstant(bounds[0]!), to: formatInstant(bounds.at(-1)!), step, tz: zone }
   const history = (by: string, format: string) => `${path}/history?${new URLSearchParams({ ...period, by, format })}`
+  const entries = (format: string) =>
+    `${path}/entries?${new URLSearchParams({ from: period.from, to: period.to, limit: '1000', format })}`
   return html`<section aria-labelledby="downloads">
 <h2 id="downloads">Downloads</h2>
 <ul class="downloads">
 <li>Consumption by meter: <a href="${history('meter', 'csv')}" download="history-by-meter.csv">CSV</a>, <a href="${history('meter', 'json')}">JSON</a></li>
 <li>Consumption by site: <a href="${history('site', 'csv')}" download="history-by-site.csv">CSV</a>, <a href="${history('site', 'json')}">JSON</a></li>
-<li>Forecast: <a href="${path}/forecast">JSON</a></li>
+<li>Entries, 1,000 at a time: <a href="${entries('csv')}" download="entries.csv">CSV</a>, <a href="${entries('json')}">JSON</a></li>
+<li>Forecast: <a href="${path}/forecast?format=csv" download="forecast.csv">CSV</a>, <a href="${path}/forecast">JSON</a></li>
 <li>What all used credits are made of: <a href="${path}/explain">JSON</a></li>
 </ul>
 </section>`

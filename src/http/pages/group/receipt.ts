@@ -1,6 +1,8 @@
 /** The receipt of a point on the curve: the entries that lie between it and the point before, down to readings and prices. */
+
 import type { Zone } from '../../../core/buckets.ts'
 import { type Credits, formatCredits } from '../../../core/credits.ts'
+import { inPath } from '../../../core/groupPath.ts'
 import type { Meters } from '../../../core/meters.ts'
 import { formatInstant, type Instant } from '../../../core/time.ts'
 import type { Consumption } from '../../../ledger/history.ts'
@@ -102,5 +104,5 @@ function computation(entry: StoredEntry, meters: Meters): HtmlValue {
 /** `/api/groups/:name/entries` of the same time. */
 export function entriesAddress(group: string, after: Instant, upTo: Instant): string {
   const query = new URLSearchParams({ from: formatInstant(after), to: formatInstant(upTo) })
-  return `/api/groups/${encodeURIComponent(group)}/entries?${query}`
+  return `/api/groups/${inPath(group)}/entries?${query}`
 }

@@ -1,14 +1,14 @@
 /** How a group stands now: its state with the reason and what to do, its credits, and when they run out. */
-import { formatCredits } from '../../../core/credits.ts'
+import { formatCredits, formatShown } from '../../../core/credits.ts'
 import { approximate, isNegative, isZero, parseDecimal } from '../../../core/decimals.ts'
 import { reached } from '../../../core/thresholds.ts'
-import { MINUTE } from '../../../core/time.ts'
+import type { Instant } from '../../../core/time.ts'
 import type { GroupForecast } from '../../../ledger/forecasts.ts'
 import type { GroupRow, StoredHold } from '../../../ledger/ledger.ts'
 import { groupJson, groupState } from '../../groupJson.ts'
 import { holdAdvice } from '../holdAdvice.ts'
 import { type Html, html } from '../html.ts'
-import { about, day, minute, tag } from '../pieces.ts'
+import { about, day, isUsedUp, minute, tag, timeLeft } from '../pieces.ts'
 
 export interface Standing {
   readonly group: GroupRow
@@ -17,6 +17,7 @@ export interface Standing {
   /** At which parts of a grant, in percent, people are told. */
   readonly notifyAt: readonly number[]
   readonly precision: number
+  readonly now: Instant
 }
 
 export function standing(facts: Standing): Html {
@@ -29,7 +30,7 @@ ${fact('Granted', facts.group.granted ?? '–', facts.group.granted === undefine
 ${fact('Left', leftOf(facts.group) ?? '–', share(facts.group))}
 ${fact('Burn', facts.forecast === undefined ? '–' : `${about(facts.forecast.burnPerDay, facts.precision)} a day`, 'at present')}
 </dl>
-<p class="forecast">${forecastSentence(facts.forecast)}</p>
+<p class="forecast">${facts.forecast === undefined && isUsedUp(leftOf(facts.group)) ? allUsed : forecastSentence(facts.forecast, facts.now)}</p>
 </section>`
 }
 
@@ -49,9 +50,9 @@ function share({ used, granted }: GroupRow): string {
   return `${percent.toFixed(1)} % of the grant is used`
 }
 
-function publishedHint({ group: { published, publishedAt } }: Standing): Html | string {
+function publishedHint({ group: { published, publishedAt }, precision }: Standing): Html | string {
   if (published === undefined || publishedAt === undefined) return 'not published in Perun yet'
-  return html`Perun shows ${formatCredits(published)} since ${minute(publishedAt)}`
+  return html`Perun shows ${formatShown(published, precision)} since ${minute(publishedAt)}`
 }
 
 const tags = {
@@ -94,11 +95,13 @@ function grantNotice({ group, notifyAt }: Standing): Html | undefined {
   const percent = reached(group.used, grant, notifyAt).at(-1)
   if (percent === undefined) return undefined
   if (percent < 100) return html`<p class="notice warn">${percent} % of the grant or more is used.</p>`
-  return html`<p class="notice bad">The grant is used up. More credits are granted in Perun; the worker stops no machine.</p>`
+  return html`<p class="notice bad">The grant is used up. Whoever grants credits in Perun can grant more; the worker stops no machine.</p>`
 }
 
+const allUsed = html`<strong>All granted credits are used.</strong>`
+
 /** When credits run out, in words. */
-export function forecastSentence(forecast: GroupForecast | undefined): Html {
+function forecastSentence(forecast: GroupForecast | undefined, now: Instant): Html {
   if (forecast === undefined) return html`Too little was charged yet to tell when credits run out.`
   const { runsOut, days } = forecast
   const basis = html`From ${days} ${days === 1 ? 'day' : 'days'} of consumption up to ${minute(forecast.until)}.`
@@ -106,21 +109,21 @@ export function forecastSentence(forecast: GroupForecast | undefined): Html {
     case 'no grant':
       return html`There is no grant that could run out. ${basis}`
     case 'already':
-      return html`<strong>All granted credits are used.</strong>`
+      return allUsed
     case 'never':
       return html`At this rate credits last for more than ten years${
         runsOut.early !== undefined && html`; with more use than expected until ${day(runsOut.early)} or later`
       }. ${basis}`
-    case 'expected':
-      return html`<strong>Credits are expected to last until ${day(runsOut.at)}</strong> (${inDays(runsOut.at - forecast.until)}); in four of five cases ${
+    case 'expected': {
+      const left = timeLeft(runsOut.at, now)
+      if (left === undefined) {
+        return html`<strong>By the last readings, of ${minute(forecast.until)}, credits should have run out on ${day(runsOut.at)}</strong>; nothing has been measured since.`
+      }
+      return html`<strong>Credits are expected to last until ${day(runsOut.at)}</strong> (for ${left}); in four of five cases ${
         runsOut.late === undefined
           ? html`they last until ${day(runsOut.early)} or longer, perhaps for good`
           : html`until a day from ${day(runsOut.early)} to ${day(runsOut.late)}`
       }. ${basis}`
+    }
   }
-}
-
-function inDays(ms: number): string {
-  const days = Math.floor(ms / (24 * 60 * MINUTE))
-  return days === 0 ? 'less than a day' : `in ${days} ${days === 1 ? 'day' : 'days'}`
 }

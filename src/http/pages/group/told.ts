@@ -13,34 +13,38 @@ export interface ToldAbout {
   readonly mute: Mute | undefined
   /** Addresses of people are for operators only. */
   readonly showsRecipients: boolean
+  /** What an operator can do about it. */
+  readonly form: Html | undefined
 }
 
-/** Nothing at all if nothing came up, and nobody muted it. */
-export function told({ notices, tellings, mute, showsRecipients }: ToldAbout): Html | undefined {
-  if (notices.length === 0 && mute === undefined) return undefined
+/** Nothing at all if nothing came up, nobody muted it, and nothing can be done about that. */
+export function told({ notices, tellings, mute, showsRecipients, form }: ToldAbout): Html | undefined {
+  if (notices.length === 0 && mute === undefined && form === undefined) return undefined
   const byNotice = Map.groupBy(tellings, ({ notice }) => notice)
   const messages = ({ id }: StoredNotice) => byNotice.get(id) ?? []
   return html`<section aria-labelledby="notices">
 <h2 id="notices">Notices</h2>
-${mute !== undefined && html`<p class="hint">Its people are told nothing since ${minute(mute.at)}, by ${mute.actor}: ${mute.reason}</p>`}
+${mute !== undefined && html`<p><b>Muted.</b> Its people are told nothing since ${minute(mute.at)}, by <b dir="auto">${mute.actor}</b>: <span dir="auto">${mute.reason}</span></p>`}
 ${
-  notices.length > 0 &&
-  table({
-    caption: 'What its people were to be told, newest first',
-    columns: [
-      { name: 'At', cell: ({ at }) => minute(at) },
-      { name: 'What', cell: what },
-      { name: 'Used', isNumber: true, cell: ({ used }) => formatCredits(used) },
-      { name: 'Of', isNumber: true, cell: ({ granted }) => granted },
-      { name: 'What became of it', cell: ({ state }) => outcomes[state] },
-      {
-        name: showsRecipients ? 'Sent to' : 'Sent',
-        cell: (notice) => messages(notice).map((each) => sending(each, showsRecipients)),
-      },
-    ],
-    rows: notices,
-  })
+  notices.length === 0
+    ? html`<p class="hint">Nothing came up yet that its people are to be told.</p>`
+    : table({
+        caption: 'What its people were to be told, newest first',
+        columns: [
+          { name: 'At', cell: ({ at }) => minute(at) },
+          { name: 'What', cell: what },
+          { name: 'Used', isNumber: true, cell: ({ used }) => formatCredits(used) },
+          { name: 'Of', isNumber: true, cell: ({ granted }) => granted },
+          { name: 'What became of it', cell: ({ state }) => outcomes[state] },
+          {
+            name: showsRecipients ? 'Sent to' : 'Sent',
+            cell: (notice) => messages(notice).map((each) => sending(each, showsRecipients)),
+          },
+        ],
+        rows: notices,
+      })
 }
+${form}
 </section>`
 }
 
@@ -53,7 +57,7 @@ const outcomes: Readonly<Record<NoticeState, string>> = {
   addressed: 'in messages that are not sent yet',
   sent: 'told',
   muted: 'not told: muted',
-  passed: 'not told: a higher line was reached, or it was passed before',
+  passed: 'not told: overtaken by a higher line or another grant, or passed before',
   'no recipient': 'not told: nobody is known who could be',
   'too late': 'not told: it was no news any more',
   'given up': 'not told: no message could be sent',

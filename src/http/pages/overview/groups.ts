@@ -1,12 +1,11 @@
 /** The table of groups. */
 import type { Instant } from '../../../core/time.ts'
-import { DAY } from '../../../core/time.ts'
 import type { ForecastSummary, Forecasts } from '../../../ledger/forecasts.ts'
 import type { GroupRow, LedgerReader } from '../../../ledger/ledger.ts'
 import { groupJson } from '../../groupJson.ts'
 import { link } from '../../route.ts'
 import { type Html, type HtmlValue, html } from '../html.ts'
-import { about, day, duration, groupLink, leftBar, moment, pager, type Tone, tag } from '../pieces.ts'
+import { about, day, groupLink, isUsedUp, leftBar, moment, pager, type Tone, tag, timeLeft } from '../pieces.ts'
 import { type Column, table } from '../table.ts'
 import { addressOf, PAGE, type Query, type Sort, states } from './query.ts'
 import type { Ranking } from './ranking.ts'
@@ -80,8 +79,14 @@ export function groupsPart(part: GroupsPart): Html {
 <h2 id="groups">Groups</h2>
 ${searchForm(query)}
 ${isUnordered && html`<p class="notice warn" role="status">Forecasts of all groups are being made, so the order is not known yet. <a href="${addressOf(query)}">Load the page again</a> in a few seconds.</p>`}
-${rows.length === 0 ? nothingFound(query, total) : html`${groupTable(part)}${pages(query, rows.length, total)}`}
+${rows.length === 0 ? nothingFound(query, total) : html`${groupTable(part)}${stillMaking(part)}${pages(query, rows.length, total)}`}
 </section>`
+}
+
+/** Not in the caption, which is part of the table: what can be reached there belongs to a cell. */
+function stillMaking({ query, rows, isUnordered }: GroupsPart): Html | undefined {
+  if (isUnordered || rows.every(({ forecast }) => forecast !== LATER)) return undefined
+  return html`<p class="hint" role="status">Some forecasts are still being made. <a href="${addressOf(query)}">Load the page again</a> in a few seconds.</p>`
 }
 
 function searchForm({ search, state, sort, isDescending }: Query): Html {
@@ -161,7 +166,11 @@ function groupTable({ query, rows, total, now, precision }: GroupsPart): Html {
         sort: sorted('burn'),
         cell: ({ forecast }) => burn(forecast, precision),
       },
-      { name: 'Days left', sort: sorted('runs out'), cell: ({ forecast }) => daysLeft(forecast, now) },
+      {
+        name: 'Days left',
+        sort: sorted('runs out'),
+        cell: ({ forecast, group }) => (isUsedUp(group.left) ? tag('bad', 'used up') : daysLeft(forecast, now)),
+      },
       { name: 'State', cell: (row) => stateCell(row, now) },
     ],
     rows,
@@ -178,7 +187,7 @@ function burn(forecast: Row['forecast'], precision: number): HtmlValue {
 }
 
 function daysLeft(forecast: Row['forecast'], now: Instant): Html {
-  if (forecast === LATER) return none('load again')
+  if (forecast === LATER) return none('being made')
   if (forecast === undefined) return none('not known yet')
   const { runsOut } = forecast
   switch (runsOut.kind) {
@@ -190,11 +199,16 @@ function daysLeft(forecast: Row['forecast'], now: Instant): Html {
       return none('not within ten years')
     case 'expected': {
       const { at, early, late } = runsOut
-      const days = at <= now ? 'now' : at - now < 2 * DAY ? duration(at - now) : `${Math.floor((at - now) / DAY)} days`
+      const days = timeLeft(at, now)
+      if (days === undefined) return overdue(at, forecast.until)
       const until = late === undefined ? html`or later` : html`to ${day(late)}`
       return html`<span class="nowrap">${days}</span><br><small class="soft nowrap">${day(early)} ${until}</small>`
     }
   }
+}
+
+function overdue(at: Instant, until: Instant): Html {
+  return html`${tag('warn', 'passed')} <span class="nowrap">${day(at)}</span><br><small class="soft nowrap">not measured since ${day(until)}</small>`
 }
 
 function stateCell({ row, group }: Row, now: Instant): Html {

@@ -16,7 +16,7 @@ export interface Health {
   readonly now: Instant
 }
 
-type Parts = Pick<HttpParts, 'outbox' | 'writeWindow' | 'lanes'>
+type Parts = Pick<HttpParts, 'outbox' | 'writeWindow' | 'lanes' | 'targetsFile'>
 
 export async function readHealth({ ledger, clock }: Pick<HttpParts, 'ledger' | 'clock'>): Promise<Health> {
   const [summary, trouble, doubtful] = await Promise.all([
@@ -27,11 +27,18 @@ export async function readHealth({ ledger, clock }: Pick<HttpParts, 'ledger' | '
   return { summary, trouble, doubtful: doubtful.length, now: clock.now() }
 }
 
-/** What nobody may overlook: a ledger or a Perun that does not work. */
-export function alarms({ outbox }: Parts, { trouble, now }: Health): Html {
+/** What nobody may overlook: a ledger, a Perun or a file of targets that does not work. */
+export function alarms({ outbox, targetsFile }: Parts, { trouble, now }: Health): Html {
   const status = outbox?.status
+  const file = targetsFile()
   return html`${trouble !== undefined && html`<div class="notice bad" role="alert"><p><strong>The ledger cannot be written.</strong> ${trouble}</p></div>`}
-${status !== undefined && status.state !== 'publishing' && html`<div class="notice ${status.state === 'stopped' ? 'bad' : 'warn'}" role="alert"><p><strong>Perun: ${status.state}.</strong> ${status.reason} Since ${moment(status.since, now)}; it is tried again ${moment(status.until, now)}. Readings go on being recorded.</p></div>`}`
+${status !== undefined && status.state !== 'publishing' && html`<div class="notice ${status.state === 'stopped' ? 'bad' : 'warn'}" role="alert"><p><strong>Perun: ${status.state}.</strong> ${sentence(status.reason)} Since ${moment(status.since, now)}; it is tried again ${moment(status.until, now)}. Readings go on being recorded.</p></div>`}
+${file !== undefined && file.problems.length > 0 && html`<div class="notice warn" role="alert"><p><strong>The file of targets cannot be used.</strong> The targets stay as they were. Since ${moment(file.since, now)}:</p><ul>${file.problems.map((problem) => html`<li>${problem}</li>`)}</ul></div>`}`
+}
+
+/** What Perun said may end without a full stop. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 export function totals(parts: Parts, { summary, trouble, doubtful }: Health): Html {
@@ -122,14 +129,15 @@ function freshness(lastSuccess: Instant | undefined, now: Instant): Html {
 }
 
 /** Why samples are no readings stands in `/stats`; here is what somebody has to look after. */
-function troubles({ lastError, errors, rejected }: Target): HtmlValue {
+function troubles({ lastError, errors, rejected, outdated }: Target): HtmlValue {
   const known = Object.entries(rejected).filter(
     ([why, count]) => count > 0 && why !== 'unknown metric' && why !== 'unlisted',
   )
   const lines = [
     ...(lastError === undefined ? [] : [lastError]),
     ...known.map(([why, count]) => `${count} × ${why}`),
-    ...(errors.length === 0 ? [] : [`${plural(errors.length, 'unreadable line')} in /stats`]),
+    ...(outdated === 0 ? [] : [`${outdated} × outdated`]),
+    ...(errors.length === 0 ? [] : [`${plural(errors.length, 'unusable line')} in /stats`]),
   ]
   return lines.length === 0
     ? html`<span class="soft">none</span>`

@@ -265,6 +265,17 @@ CREATE TABLE watched_lines (
   seal text NOT NULL DEFAULT ''
 );
 
+-- The sites whose groups were looked up in Perun when they began, so that those which another service charged go on where it
+-- stopped. What is new at such a site later on is new.
+CREATE TABLE taken_over (
+  site text COLLATE "C" PRIMARY KEY,
+  at bigint NOT NULL,
+  -- How many series of a group begin at the instant that was left behind, and how many could not.
+  begun bigint NOT NULL,
+  missing bigint NOT NULL,
+  seal text NOT NULL DEFAULT ''
+);
+
 -- What closed entries of a group add up to, by day in UTC. An entry that is open is in none of them.
 -- group used = sum(days.amount) + sum(amount) of open entries.
 CREATE TABLE days (
@@ -396,6 +407,7 @@ SELECT make_seal('repricing_lines', '{repricing_id,series_id,first_entry,last_en
 SELECT make_seal('notices', '{id,group_name,kind,line,granted,used,at,entry,state}');
 SELECT make_seal('mutes', '{group_name,at,actor,reason}');
 SELECT make_seal('watched_lines', '{percents}');
+SELECT make_seal('taken_over', '{site,at,begun,missing}');
 SELECT make_seal('days', '{group_name,day,kind,site,metric,entries,amount,consumption}');
 SELECT make_seal('messages', '{id,uid,channel,recipient,copy_to,opened_at,state,content,attempts,attempted_at,retry_at,ended_at,problem}');
 SELECT make_seal('message_notices', '{message_id,notice_id}');

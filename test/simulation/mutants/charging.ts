@@ -1,0 +1,222 @@
+/** Defects of what decides what is charged: `core/` and `billing/`. */
+import type { Mutant } from './mutant.ts'
+
+export const charging: readonly Mutant[] = [
+  {
+    name: 'every charge is rounded for itself',
+    file: 'core/credits.ts',
+    text: 'return { amount, carry: { digits: micros.digits - amount * powerOfTen(micros.scale), scale: micros.scale } }',
+    instead: 'return { amount, carry: { digits: 0n, scale: 0 } }',
+  },
+  {
+    name: 'what is left of a micro-credit is forgotten',
+    file: 'billing/biller.ts',
+    text: '  draft.carry = charges.at(-1)!.carryOut\n',
+    instead: '',
+  },
+  {
+    name: 'a total that fell is stuck for ever',
+    file: 'core/decide.ts',
+    text: "if (isLagging(state, to)) return { kind: 'stale', conflict: false }",
+    instead: "if (state !== undefined) return { kind: 'stale', conflict: false }",
+  },
+  {
+    name: 'a fall is a reset to zero',
+    file: 'core/decide.ts',
+    text: "if (switched === undefined) return { kind: 'rebased', from, to, state: leftLine(state, to) }",
+    instead: `if (switched === undefined)\n    return { kind: 'charged', from: { at: from.at, value: zero }, to, state: leftLine(state, to) }`,
+  },
+  {
+    name: 'two exporters of a site take turns in falling',
+    file: 'core/decide.ts',
+    text: "if (isLagging(state, to)) return { kind: 'stale', conflict: false }\n",
+    instead: '',
+  },
+  {
+    name: 'series are joined by name across sites',
+    file: 'core/series.ts',
+    text: 'return `${site} ${metric} ',
+    instead: 'return `${site.slice(9)} ${metric} ',
+  },
+  {
+    name: 'series are joined by name across domains',
+    file: 'core/series.ts',
+    text: 'return `${site} ${metric} ${projectId.length} ${projectId} ',
+    instead: 'return `${site} ${metric} ${projectId.slice(0, 1)} ',
+  },
+  {
+    name: 'the queue of a group has no bound',
+    file: 'billing/lanes.ts',
+    text: "      lane.again ||= lane.state === 'working'\n      return\n",
+    instead: "      lane.again ||= lane.state === 'working'\n",
+  },
+  {
+    name: 'two publishes of a group at once are not noticed',
+    file: 'billing/lanes.ts',
+    text: `      lane.again ||= lane.state === 'working'\n      return\n`,
+    instead: `      lane.again ||= lane.state === 'working'\n`,
+    also: {
+      file: 'publish/perun/publisher.ts',
+      text: 'if ((await ledger.newestIntention(group)) !== newest)',
+      instead: 'if (newest < 0)',
+    },
+  },
+  {
+    name: 'published credits are cut off instead of rounded',
+    file: 'core/credits.ts',
+    text: 'return formatFixed({ digits: divideHalfEven(amount, powerOfTen(SCALE - precision)), scale: precision })',
+    instead: 'return formatFixed({ digits: amount / powerOfTen(SCALE - precision), scale: precision })',
+  },
+  {
+    name: 'a late reading is taken for a new one',
+    file: 'core/decide.ts',
+    text: '  if (to.at <= from.at) return',
+    instead: '  if (to.at < 0) return',
+  },
+  {
+    name: 'a reading from the future is believed',
+    file: 'core/decide.ts',
+    text: '  if (reading.at > circumstances.now + CLOCK_TOLERANCE) return aheadOfTheClock(state, to)\n',
+    instead: '',
+  },
+  {
+    name: 'a watermark later than our clock stays',
+    file: 'core/decide.ts',
+    text: 'if (reading.isOfNow === true && from.at >',
+    instead: 'if (reading.isOfNow === true && from.at < 0 && from.at >',
+  },
+  {
+    name: 'the line that a series left is not remembered',
+    file: 'core/lines.ts',
+    text: 'keepMost([...rememberedLines(state, to.at), left])',
+    instead: '[left].slice(1)',
+  },
+  {
+    name: 'only the last line that a series left is remembered',
+    file: 'core/lines.ts',
+    text: 'keepMost([...rememberedLines(state, to.at), left])',
+    instead: '[left]',
+  },
+  {
+    name: 'a return from a dip is charged from its bottom',
+    file: 'core/decide.ts',
+    text: '  const from: Point = { at: state.watermark.at, value: start }\n',
+    instead:
+      '  const from: Point = { at: state.watermark.at, value: compare(start, zero) < 0 ? start : state.watermark.value }\n',
+  },
+  {
+    name: 'what was charged during a dip is charged again',
+    file: 'core/decide.ts',
+    text: '  const accounted = add(former.value, former.charged)',
+    instead: '  const accounted = add(former.value, zero)',
+  },
+  {
+    name: 'a site that was weighted anew is charged',
+    file: 'core/decide.ts',
+    text: 'if (jump !== undefined) return held(jump, jumped(state, to, jump))',
+    instead: "if (jump !== undefined && jump !== 'site jump') return held(jump, jumped(state, to, jump))",
+  },
+  {
+    name: 'growth that is held is forgotten',
+    file: 'billing/biller.ts',
+    text: '  heldGrowths.push({ holdKey: made.key, series, from, to })\n',
+    instead: '',
+  },
+  {
+    name: 'growth that is held is charged as well',
+    file: 'billing/biller.ts',
+    text: '      return hold(draft, decision.reason,',
+    instead: '      charge(draft, decision, meter, now)\n      return hold(draft, decision.reason,',
+  },
+  {
+    name: 'an accepted hold charges nothing',
+    file: 'billing/holds.ts',
+    text: "        if (verdict === 'accept') return accept(",
+    instead: "        if (verdict === 'accept' && actor === '') return accept(",
+  },
+  {
+    name: 'a period is not split where the price changes',
+    file: 'core/rating.ts',
+    text: '    if (next.from <= from || next.from >= usage.to) continue',
+    instead: '    if (next.from <= from || next.from >= usage.to || next.from > 0) continue',
+  },
+  {
+    name: 'an entry goes on at another price',
+    file: 'core/entries.ts',
+    text: 'open.priceVersion === charge.price.version && ',
+    instead: '',
+  },
+  {
+    name: 'who is adjusted twice pays twice',
+    file: 'billing/corrections.ts',
+    text: 'if (known !== undefined) return { entries: [] }',
+    instead:
+      'if (known !== undefined) return { entries: [{ kind: `adjustment`, id: `${id} again`, group, amount, recordedAt: now, reason, actor }] }',
+  },
+  {
+    name: 'a target opens as many series as it likes',
+    file: 'billing/seriesLimit.ts',
+    text: 'if (opening.size < room) {',
+    instead: 'if (opening.size >= 0) {',
+  },
+  {
+    name: 'readings are taken in the order in which they come',
+    file: 'billing/intake.ts',
+    text: 'readings.toSorted(byGroupAndTime)',
+    instead: '[...readings]',
+  },
+  {
+    name: 'an entry goes on after a fall',
+    file: 'billing/biller.ts',
+    text: "    case 'rebased':\n      draft.open = undefined\n",
+    instead: "    case 'rebased':\n",
+  },
+  {
+    name: 'an entry goes on after a return',
+    file: 'billing/biller.ts',
+    text: "    case 'recovered':\n      draft.open = undefined\n",
+    instead: "    case 'recovered':\n",
+  },
+  {
+    name: 'an entry goes on after a clock that was wrong',
+    file: 'billing/biller.ts',
+    text: "    case 'redated':\n      draft.open = undefined\n",
+    instead: "    case 'redated':\n",
+  },
+  {
+    name: 'an entry goes on after growth that is held',
+    file: 'billing/biller.ts',
+    text: "  draft.open = undefined\n  draft.state = state\n  return 'held'",
+    instead: "  draft.state = state\n  return 'held'",
+  },
+  {
+    name: 'accepted growth extends an entry',
+    file: 'billing/biller.ts',
+    text: '    draft.open = undefined\n    if (!charge(draft, { from, to }',
+    instead: '    if (!charge(draft, { from, to }',
+  },
+  {
+    name: 'a re-pricing is applied although more was charged',
+    file: 'billing/corrections.ts',
+    text: 'if (facts.hasMoved(repricing)) {',
+    instead: "if (facts.hasMoved(repricing) && actor === '') {",
+  },
+  {
+    name: 'the rest of a jump that was recorded in part is a jump of its own',
+    file: 'billing/sites.ts',
+    text: 'begun !== undefined && isRestOfJump(step, begun)',
+    instead: "begun !== undefined && begun.key === '' && isRestOfJump(step, begun)",
+  },
+  {
+    name: 'a return in steps is charged',
+    file: 'core/decide.ts',
+    text: '|| isPartialReturn(state, above, to)) {',
+    instead: '|| (state.pace < 0 && isPartialReturn(state, above, to))) {',
+  },
+  {
+    name: 'a hold about a clock does not end',
+    file: 'billing/intake.ts',
+    text: 'released: [...agreeing, ...released] }',
+    instead: 'released: [...agreeing.slice(agreeing.length), ...released] }',
+  },
+]

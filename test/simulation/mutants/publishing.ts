@@ -1,0 +1,178 @@
+/** Defects of what keeps Perun up to date: `publish/`. */
+import type { Mutant } from './mutant.ts'
+
+export const publishing: readonly Mutant[] = [
+  {
+    name: 'credits and timestamps are written one after the other',
+    file: 'publish/perun/publisher.ts',
+    text: 'await rpc.call(SET, { ...target, attributes }, () => checkAge(group, write))',
+    instead: 'for (const attribute of attributes) await rpc.call(SET, { ...target, attributes: [attribute] })',
+  },
+  {
+    name: 'an error with a type instead of a name crashes the client',
+    file: 'publish/perun/rpc.ts',
+    text: '  const exception = exceptionOf(body)\n',
+    instead: '  const exception = (JSON.parse(body.toString()) as { name: string }).name.toString()\n',
+  },
+  {
+    name: 'a value that is about to be written is not recorded',
+    file: 'publish/perun/plan.ts',
+    text: 'intended: writes.map(',
+    instead: 'intended: [] && writes.slice(writes.length).map(',
+    also: {
+      file: 'publish/perun/publisher.ts',
+      text: 'if ((await ledger.newestIntention(group)) !== newest)',
+      instead: 'if (newest < 0)',
+    },
+  },
+  {
+    name: 'a value that was about to be written is not remembered',
+    file: 'publish/perun/drift.ts',
+    text: ' && !isOurs(account, shown))',
+    instead: ')',
+    also: { file: 'publish/perun/drift.ts', text: '(arrived ?? account.published)', instead: 'account.published' },
+  },
+  {
+    name: 'what is about to be written counts as written',
+    file: 'publish/perun/publisher.ts',
+    text: '    await ledger.settle({ ...settlement, resolved:',
+    instead: '    await ledger.settle({ ...settlement, published: { used: plan.shown, sites: [] }, resolved:',
+  },
+  {
+    name: 'our own write is not noted in what was read',
+    file: 'publish/perun/publisher.ts',
+    text: '      groups.written(site, group, { used, timestamps })\n',
+    instead: '',
+  },
+  {
+    name: 'what was read never grows old',
+    file: 'publish/perun/groups.ts',
+    text: 'if (isWithin(maxAge, known.readAt)) return checked(known)',
+    instead: 'if (known.readAt > 0) return checked(known)',
+    also: {
+      file: 'publish/perun/publisher.ts',
+      text: 'return age > options.maxAge || age < 0',
+      instead: 'return age > 1e12',
+    },
+  },
+  {
+    name: 'the age of what was read is not checked before a write',
+    file: 'publish/perun/publisher.ts',
+    text: 'return age > options.maxAge || age < 0',
+    instead: 'return age > 1e12',
+  },
+  {
+    name: 'used credits that vanished are overwritten',
+    file: 'publish/perun/drift.ts',
+    text: 'if (shown === undefined && weHavePublished) {',
+    instead: "if (shown === undefined && weHavePublished && account.group === '') {",
+  },
+  {
+    name: 'an edit in Perun is overwritten',
+    file: 'publish/perun/drift.ts',
+    text: 'else if (shown !== undefined && shown !== (expected ?? 0n)',
+    instead: 'else if (shown !== undefined && shown < -1n && shown !== (expected ?? 0n)',
+  },
+  {
+    name: 'an edit is added to the total instead of replacing what was shown',
+    file: 'publish/perun/drift.ts',
+    text: 'amount: shown - (facts.expected ?? 0n),',
+    instead: 'amount: shown,',
+  },
+  {
+    name: 'the first contact ignores what another service charged',
+    file: 'publish/perun/contact.ts',
+    text: 'amount: shown ?? 0n, recordedAt',
+    instead: 'amount: 0n, recordedAt',
+  },
+  {
+    name: 'a group that is not charged at a site pays for it',
+    file: 'publish/perun/plan.ts',
+    text: ".filter(({ contact }) => contact !== 'active')",
+    instead: ".filter(({ contact }) => contact === 'not assigned' && sites.length > 9)",
+  },
+  {
+    name: 'there is no sweep over dirty groups',
+    file: 'publish/outbox.ts',
+    text: '    later(SWEEP, () => void sweep())\n',
+    instead: '',
+  },
+  {
+    name: 'groups with a write without an answer are not watched',
+    file: 'publish/outbox.ts',
+    text: 'const inDoubt = watch(await ledger.doubtfulGroups())',
+    instead: 'const inDoubt = watch([])',
+  },
+  {
+    name: 'a pause never ends',
+    file: 'publish/outbox.ts',
+    text: '    lanes().resume()\n',
+    instead: '',
+  },
+  {
+    name: 'a login that was refused is never tried again',
+    file: 'publish/outbox.ts',
+    text: 'const FORBIDDEN_RETRY = 15 * MINUTE',
+    instead: 'const FORBIDDEN_RETRY = 15_000 * MINUTE',
+  },
+  {
+    name: 'a hold is looked at once a week',
+    file: 'publish/perun/draft.ts',
+    text: 'export const HOLD_RETRY = 5 * MINUTE',
+    instead: 'export const HOLD_RETRY = 10_000 * MINUTE',
+  },
+  {
+    name: 'a hold does not end',
+    file: 'publish/perun/contact.ts',
+    text: `  for (const kind of ['unknown group', 'not assigned', 'no grant', 'refused'] as const) release(draft, site, kind)\n`,
+    instead: '',
+  },
+  {
+    name: 'the token of a session is not sent back',
+    file: 'publish/perun/rpc.ts',
+    text: "return token === undefined ? {} : { 'x-xsrf-token': token }",
+    instead: 'return {}',
+  },
+  {
+    name: 'an error that comes with status 200 counts as done',
+    file: 'publish/perun/rpc.ts',
+    text: '    if (isError(result)) throw',
+    instead: '    if (method === "" && isError(result)) throw',
+  },
+  {
+    name: 'an answer that is no JSON counts as done',
+    file: 'publish/perun/rpc.ts',
+    text: "    throw new PerunError(method, 'unavailable', 'not JSON', { cause })",
+    instead: '    return cause === undefined',
+  },
+  {
+    name: 'an answer that was cut short counts as all groups',
+    file: 'publish/perun/rpc.ts',
+    text: '        if (!cutter.isWhole()) throw',
+    instead: '        if (!cutter.isWhole() && method === "") throw',
+  },
+  {
+    name: 'the age of what was read is not looked at again before a write is repeated',
+    file: 'publish/perun/rpc.ts',
+    text: '    beforeRepeat?.()\n',
+    instead: '',
+  },
+  {
+    name: 'a write without an answer is remembered for ever',
+    file: 'publish/perun/doubts.ts',
+    text: 'return Math.abs(now - at) >= INTENTION_MEMORY',
+    instead: 'return Math.abs(now - at) >= 1e4 * INTENTION_MEMORY',
+  },
+  {
+    name: 'what was measured before Perun knew a group is charged',
+    file: 'publish/perun/contact.ts',
+    text: "if (site.contact === 'new' && !overlaps) return",
+    instead: 'if (!overlaps) return',
+  },
+  {
+    name: 'a group that loses its site gets back what it was charged',
+    file: 'publish/perun/contact.ts',
+    text: "setContact(draft, site, site.contact === 'active' ? 'active' : view, retryAt)",
+    instead: 'setContact(draft, site, view, retryAt)',
+  },
+]
