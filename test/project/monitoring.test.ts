@@ -212,7 +212,7 @@ suite.skipIf(isMissing)('Prometheus', () => {
     })
   })
 
-  test('fires them when they are to, and not else', () => {
+  test('fires them when they are to, and not else', { timeout: 120_000 }, () => {
     const { status, output } = run('test', 'rules', ...ALERT_TESTS)
     expect({ status, output }).toMatchObject({ status: 0, output: expect.stringContaining('SUCCESS') })
   })

@@ -161,9 +161,9 @@ export const charging: readonly Mutant[] = [
   },
   {
     name: 'readings are taken in the order in which they come',
-    file: 'billing/intake.ts',
-    text: 'readings.toSorted(byGroupAndTime)',
-    instead: '[...readings]',
+    file: 'core/portions.ts',
+    text: 'of readings.toSorted((a, b) => a.at - b.at)',
+    instead: 'of readings',
   },
   {
     name: 'an entry goes on after a fall',
@@ -216,7 +216,7 @@ export const charging: readonly Mutant[] = [
   {
     name: 'a hold about a clock does not end',
     file: 'billing/intake.ts',
-    text: 'released: [...agreeing, ...released] }',
-    instead: 'released: [...agreeing.slice(agreeing.length), ...released] }',
+    text: 'released: [...agreeingClocks(readings, clock.now(), source), ...released]',
+    instead: 'released',
   },
 ]

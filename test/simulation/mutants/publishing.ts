@@ -166,8 +166,8 @@ export const publishing: readonly Mutant[] = [
   {
     name: 'what was measured before Perun knew a group is charged',
     file: 'publish/perun/contact.ts',
-    text: "if (site.contact === 'new' && !overlaps) return",
-    instead: 'if (!overlaps) return',
+    text: "site.contact === 'new' ? overlapping(account, site, view) : beforeContact(site)",
+    instead: 'overlapping(account, site, view)',
   },
   {
     name: 'a group that loses its site gets back what it was charged',
