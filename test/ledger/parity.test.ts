@@ -2,19 +2,19 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, suite, test } from 'vitest'
 import type { Ledger } from '#src/ledger/ledger.ts'
-import { openPostgresLedger } from '#src/ledger/postgres/ledger.ts'
+import type { PostgresLedger } from '#src/ledger/postgres/ledger.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { reading, T0 } from '../helpers/billing.ts'
+import { emptyLedgers } from '../helpers/emptyLedgers.ts'
 import { happenings, projects, startLife } from '../helpers/life.ts'
 import { missing, startPostgres, type TestServer } from '../helpers/postgres.ts'
 
 suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
   let server: TestServer
-  let template: string
+  let open: () => Promise<PostgresLedger>
   beforeAll(async () => {
     server = await startPostgres()
-    template = await server.createDatabase()
-    await (await openPostgresLedger(template)).close()
+    open = emptyLedgers(server)
   })
   afterAll(() => server.stop(), 120_000)
 
@@ -40,10 +40,7 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
     let redated = 0
     await fc.assert(
       fc.asyncProperty(happenings, async (list) => {
-        const [here, there] = [
-          await openPostgresLedger(await server.createDatabase(template)),
-          openSqliteLedger(':memory:'),
-        ]
+        const [here, there] = [await open(), openSqliteLedger(':memory:')]
         const lives = [startLife(here), startLife(there)]
         for (const [index, happening] of list.entries()) {
           for (const { happen } of lives) await happen(happening, index)
