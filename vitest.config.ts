@@ -8,7 +8,8 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     // One core is left idle otherwise, and much of the time is spent waiting for processes.
     maxWorkers: '100%',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Nothing should take so long; a busy machine may.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })

@@ -7,8 +7,8 @@ export default defineConfig({
     // What they try runs in processes of its own, of which coverage sees nothing.
     exclude: ['test/simulation/**', 'test/process/**', 'test/tools/**', 'test/browser/**', 'test/demo/**'],
     maxWorkers: '100%',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary', 'html'] },
   },
 })

@@ -1,5 +1,6 @@
 /**
- * Every setting of the worker, once: `.default.env` and the README's table are checked against it, `/stats` shows it.
+ * Every setting of the worker, once: `.default.env` and the tables of `docs/SETTINGS.md` are checked against it, `/stats`
+ * shows it.
  *
  * Names of the old service are kept.
  */

@@ -126,8 +126,8 @@ suite('The program', () => {
   })
 })
 
-test('The commands of the README are those of the program', () => {
-  const documented = tableRows(section(read('README.md'), 'Command line')).map(([command]) => command)
+test('The commands of docs/CLI.md are those of the program', () => {
+  const documented = tableRows(section(read('docs/CLI.md'), 'Command line')).map(([command]) => command)
   const declared = commands.map(({ name, operands }) => `\`${[name, ...operands].join(' ')}\``)
   expect(documented).toEqual(declared)
 })

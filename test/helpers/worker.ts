@@ -88,7 +88,7 @@ let server: Promise<TestServer> | undefined
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  limitMs = 20_000,
+  limitMs = 60_000,
   everyMs = 20,
 ): Promise<void> {
   const deadline = performance.now() + limitMs

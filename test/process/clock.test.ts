@@ -89,7 +89,7 @@ suite.each([
     expect(second.says('edited there')).toBe(undefined)
   })
 
-  test('does not block a group that was on hold meanwhile', async () => {
+  test('does not block a group that was on hold meanwhile', { timeout: 90_000 }, async () => {
     await using facts = await setUp(offset, false)
     const { teller, perun } = facts
     perun.edit('alpha', { granted: null }, 'somebody')
@@ -102,8 +102,10 @@ suite.each([
     first.signal('SIGKILL')
     await first.ended()
     facts.setClock(0)
+    const before = teller.scrapes
     const second = facts.start()
     await until('all groups are opened', () => show(perun, 0))
+    await until('they still rest', () => teller.scrapes > before + 1)
     teller.value += 3
     // By our clocks all projects rested for hours if ours was behind; that they grow at one instant then is held.
     if (offset > 0) await until('growth is charged', () => show(perun, 3))

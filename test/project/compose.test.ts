@@ -6,8 +6,7 @@ import { parse } from 'yaml'
 import { declarations } from '#src/config/declarations.ts'
 import { duration } from '#src/config/parsers.ts'
 import { loadSettings } from '#src/config/settings.ts'
-import { startDemoExporter, startDemoPerun } from '#src/demo/world.ts'
-import { createPerunRpc } from '#src/publish/perun/rpc.ts'
+import { startDemoExporter } from '#src/demo/world.ts'
 import { STOP_GRACE } from '#src/service.ts'
 import {
   compose,
@@ -26,6 +25,7 @@ import {
   type Service,
   services,
 } from './compose.ts'
+import { expectTheDemo } from './demo.ts'
 import { readImage } from './images.ts'
 import { exists, fenced, packageJson, read } from './repository.ts'
 
@@ -209,17 +209,7 @@ suite('Compose: settings', () => {
   test('gives the demo settings with which it finds its exporter and its Perun', async () => {
     const service = compose.services['demo-worker']!
     const { settings } = loadSettings(environmentOf(service), readInside(service))
-    await using exporter = await disposable(startDemoExporter())
-    await using perun = await disposable(startDemoPerun())
-    const [target] = settings.targets
-    expect(new URL(target!.url).pathname).toBe(new URL(exporter.url).pathname)
-    const { login, password, url, voId, attributes } = settings.perun!
-    const address = perun.home + new URL(url).pathname
-    const rpc = createPerunRpc({ url: address, login, password, timeout: 5_000, connections: 1 })
-    const attributeName = attributes.used
-    await expect(rpc.call('attributesManager/getAttributeDefinition', { attributeName })).resolves.toBeDefined()
-    rpc.close()
-    expect(voId).toBe(perun.voId)
+    await expectTheDemo(settings)
   })
 
   test('keeps what is written by hand apart from the key that production needs', () => {
@@ -298,9 +288,3 @@ suite.skipIf(!hasPython)('Compose: the health check of the exporters of sites', 
     expect(await verdict()).toBe(1)
   })
 })
-
-/** Both demo servers can be closed; one of them says so in its own way. */
-async function disposable<Server extends { close(): Promise<void> }>(starting: Promise<Server>) {
-  const server = await starting
-  return Object.assign(server, { [Symbol.asyncDispose]: () => server.close() })
-}

@@ -6,73 +6,29 @@ import { DatabaseSync } from 'node:sqlite'
 import { parseEnv } from 'node:util'
 import { expect, suite, test } from 'vitest'
 import { parse } from 'yaml'
-import { commands } from '#src/cli/commands/all.ts'
-import { commonOptions } from '#src/cli/words.ts'
 import { declarations } from '#src/config/declarations.ts'
 import { loadSettings } from '#src/config/settings.ts'
 import { openDatabase } from '#src/ledger/sqlite/database.ts'
 import { temporaryFolder } from '../process/processes.ts'
 import { type Compose, compose, composeText, services } from './compose.ts'
-import { fenced, inlineCode, packageJson, read, root, section, sources, tableRows } from './repository.ts'
+import {
+  fenced,
+  inlineCode,
+  packageJson,
+  plain,
+  read,
+  root,
+  section,
+  sources,
+  tableRows,
+  typedIn,
+} from './repository.ts'
 
 const text = read('docs/DEPLOYMENT.md')
 const typed = fenced(text, 'sh')
-const lines = [...typed, ...inlineCode(text)]
-
-/** Those that are told in the help of a program that the command line passes words on to. */
-function optionsOfProgram(name: string): string[] {
-  const folder = name === 'verify' ? 'src/verify' : `src/tools/${name}`
-  return [...read(`${folder}/main.ts`).matchAll(/^ {2}--([a-z-]+)/gm)].map((match) => match[1]!)
-}
+const lines = typedIn(text)
 
 suite('The commands of docs/DEPLOYMENT.md', () => {
-  test('that make does are targets, with profiles that there are', () => {
-    const targets = [...read('Makefile').matchAll(/^([a-z-]+):/gm)].map((match) => match[1])
-    const profiles = new Set(services.flatMap(([, { profiles }]) => profiles))
-    const named = lines.flatMap((line) => [...line.matchAll(/(?:^|[ (])make ([a-z-]+)(?: PROFILE=(\w+))?/g)])
-    expect(named.length).toBeGreaterThan(8)
-    expect(named.filter(([, target]) => !targets.includes(target!)).map(([all]) => all)).toEqual([])
-    expect(
-      named.filter(([, , profile]) => profile !== undefined && !profiles.has(profile)).map(([all]) => all),
-    ).toEqual([])
-  })
-
-  test('that Docker Compose does name profiles with the services that they name', () => {
-    const named = lines.flatMap((line) => [...line.matchAll(/docker compose --profile (\w+) (\w+)(.*)$/g)])
-    expect(named.length).toBeGreaterThan(8)
-    for (const [all, profile, verb, rest] of named) {
-      const ofProfile = services.filter(([, { profiles }]) => profiles.includes(profile!)).map(([name]) => name)
-      expect(ofProfile.length, all).toBeGreaterThan(0)
-      expect(['up', 'exec', 'logs', 'run', 'stop', 'start', 'down', 'cp', 'ps'], all).toContain(verb)
-      if (!['exec', 'cp', 'run', 'logs'].includes(verb!)) continue
-      expect(
-        ofProfile.some((name) => new RegExp(`(^| )${name}\\b`).test(rest!)),
-        all,
-      ).toBe(true)
-    }
-  })
-
-  test('that the command line does are commands, with options that they have', () => {
-    const named = lines.flatMap((line) => [
-      ...line.matchAll(/(?:^|[\s;])os-credits (?!=)([a-z]+)((?: --[a-z]+(?:-[a-z]+)*)*)/g),
-    ])
-    expect(named.length).toBeGreaterThan(8)
-    for (const [all, name, options] of named) {
-      const command = commands.find((each) => each.name === name)
-      expect(command, all).toBeDefined()
-      const known = command!.isPassedOn
-        ? optionsOfProgram(name!)
-        : Object.keys({ ...commonOptions, ...command!.options })
-      expect(
-        options!
-          .split(' --')
-          .slice(1)
-          .filter((option) => !known.includes(option)),
-        all,
-      ).toEqual([])
-    }
-  })
-
   test('that read a ledger are answered by it', () => {
     const db = new DatabaseSync(':memory:')
     db.exec(read('src/ledger/sqlite/migrations/0001.sql'))
@@ -162,6 +118,13 @@ suite('The files of docs/DEPLOYMENT.md', () => {
       .flatMap(([, { ports = [] }]) => ports)
     expect(told.toSorted()).toEqual(published.map((port) => port.replace(/:\d+$/, '')).toSorted())
   })
+})
+
+test('The profiles of docs/DEPLOYMENT.md are those of the compose file', () => {
+  const told = tableRows(section(text, 'What Docker Compose runs')).map(([profile]) => plain(profile!))
+  expect(new Set(told)).toEqual(new Set(services.flatMap(([, { profiles }]) => profiles)))
+  expect(compose.volumes).toHaveProperty('ledger')
+  expect(read('Makefile')).toContain(` -v ${compose.name}_ledger:/data `)
 })
 
 suite('The troubleshooting of docs/DEPLOYMENT.md', () => {

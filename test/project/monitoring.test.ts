@@ -141,7 +141,7 @@ suite('Each alert', () => {
     for (const text of [rule.annotations.description, rule.annotations.action]) expect(text).toMatch(/[.]$/)
   })
 
-  test('has a name of its own, a case in which it fires, and a row in the README', () => {
+  test('has a name of its own, a case in which it fires, and a row in docs/OPERATING.md', () => {
     const names = rules.map(({ alert }) => alert)
     expect(new Set(names).size).toBe(names.length)
     const tested = new Set(
@@ -150,7 +150,7 @@ suite('Each alert', () => {
         .match(/Credits\w+/g),
     )
     expect([...tested].toSorted()).toEqual(names.toSorted())
-    const documented = tableRows(section(read('README.md'), 'Monitoring')).map(([name]) => plain(name!))
+    const documented = tableRows(section(read('docs/OPERATING.md'), 'Metrics and alerts')).map(([name]) => plain(name!))
     expect(documented).toEqual(names)
   })
 })

@@ -44,6 +44,9 @@ export const sources = allFiles('src')
 
 export const documents = ['README.md', 'CHANGELOG.md', ...allFiles('docs').filter((path) => path.endsWith('.md'))]
 
+/** Those that tell people what to type and set; changelog and decisions tell of other times, too. */
+export const manuals = documents.filter((path) => path !== 'CHANGELOG.md' && !path.startsWith('docs/decisions/'))
+
 /** What stands under a heading, up to the next one of its level or above. Fails if there is no such heading. */
 export function section(markdown: string, heading: string): string {
   const lines = markdown.split('\n')
@@ -80,8 +83,18 @@ export function inlineCode(markdown: string): string[] {
 
 /** The lines of all fenced blocks of a language. */
 export function fenced(markdown: string, language: string): string[] {
-  const blocks = [...markdown.matchAll(/^```(\w*)\n(.*?)^```$/gms)].filter((match) => match[1] === language)
-  return blocks.flatMap((match) => match[2]!.trimEnd().split('\n'))
+  return blocks(markdown, language).flatMap((block) => block.split('\n'))
+}
+
+/** The fenced blocks of a language. */
+export function blocks(markdown: string, language: string): string[] {
+  const all = [...markdown.matchAll(/^```(\w*)\n(.*?)^```$/gms)].filter((match) => match[1] === language)
+  return all.map((match) => match[2]!.trimEnd())
+}
+
+/** What is typed in a shell, or may be: lines of blocks, and what is written as code within lines. */
+export function typedIn(markdown: string): string[] {
+  return [...fenced(markdown, 'sh'), ...inlineCode(markdown)]
 }
 
 /** Where links lead to; those to other sites are left out. */

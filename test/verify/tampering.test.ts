@@ -311,7 +311,7 @@ suite('a digest that was noted', () => {
   })
 })
 
-// Said in the README: whoever knows how may do this, and only a backup shows it.
+// Said in docs/OPERATING.md: whoever knows how may do this, and only a backup shows it.
 suite('what is not found', () => {
   test.each([
     ['the newest note is deleted', 'DELETE FROM notes WHERE id = (SELECT max(id) FROM notes)'],

@@ -15,9 +15,9 @@ suite('the description of the API', () => {
     expect(document.tags.filter(({ description }) => description === '')).toEqual([])
   })
 
-  test('has the requests that the README tells programs of, for the same people', () => {
+  test('has the requests that docs/API.md tells programs of, for the same people', () => {
     const pages = routes.filter(({ isForPeople }) => isForPeople === true).map(endpoint)
-    const told = tableRows(section(read('README.md'), 'Endpoints')).map(([request, who]) => [plain(request!), who])
+    const told = tableRows(section(read('docs/API.md'), 'Endpoints')).map(([request, who]) => [plain(request!), who])
     const described = operations.map(({ method, path, operation }) => [
       endpoint({ method, path }),
       operation.security[0]?.key?.[0] ?? 'all',
@@ -66,7 +66,7 @@ suite.each(operations)('the examples of $name', ({ operation }) => {
   })
 })
 
-/** As the README writes it: `GET /api/groups/:name`. */
+/** As docs/API.md writes it: `GET /api/groups/:name`. */
 function endpoint({ method, path }: { readonly method: string; readonly path: string }): string {
   return `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`
 }

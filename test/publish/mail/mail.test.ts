@@ -144,7 +144,7 @@ suite('A server that', () => {
       })
     }).listen(0, '127.0.0.1')
     await once(endless, 'listening')
-    const outcome = await mailTo({ port: (endless.address() as AddressInfo).port }, { timeout: 100 })()
+    const outcome = await mailTo({ port: (endless.address() as AddressInfo).port }, { timeout: 2_000 })()
     expect(outcome).toEqual(failed('The mail server took too long (EABORT)'))
     endless.close()
   })
