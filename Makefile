@@ -88,7 +88,7 @@ mutants: $(INSTALLED) ## plant defects in the program, and look for a seed of th
 	@exec node test/simulation/mutants/main.ts $(ARGS)
 
 bench: $(INSTALLED) ## measure intake, publishing, history, pages, the check of a ledger and how good forecasts are
-	node $(SMALL_HEAP) bench/ingest.ts
+	node $(SMALL_HEAP) bench/ingest.ts 10000 sqlite postgres
 	node $(SMALL_HEAP) bench/round.ts
 	node $(SMALL_HEAP) bench/verify.ts
 	node $(SMALL_HEAP) bench/history.ts 1000000

@@ -3,6 +3,7 @@
  *
  * It answers before it scrapes, and goes on answering while it stops; the ledger closes last.
  */
+import type { LedgerLocation } from './config/ledgerLocation.ts'
 import { describeSettings, secretsOfTargets } from './config/settings.ts'
 import { readTargetsAgain } from './config/targets.ts'
 import { SECOND, systemClock } from './core/time.ts'
@@ -10,7 +11,8 @@ import { createGroupMetrics } from './groupMetrics.ts'
 import { createHttpServer } from './http/app.ts'
 import { createForecasts } from './ledger/forecasts.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import { spaceOf } from './ledger/sqlite/space.ts'
+import { openPostgresLedger, type PostgresLedger } from './ledger/postgres/ledger.ts'
+import { type Space, spaceOf } from './ledger/sqlite/space.ts'
 import { assembleNotifying } from './notifying.ts'
 import { createTargetsFileWatch } from './sources/targetsFile.ts'
 import type { Logging } from './telemetry/logger.ts'
@@ -45,7 +47,8 @@ export const STOP_GRACE = 120 * SECOND
 export async function startService(parts: ServiceParts): Promise<Service> {
   const { settings, logging, metrics, clock = systemClock } = parts
   const log = logging.logger('service')
-  const worker = assembleWorker(parts)
+  const served = await openShared(parts)
+  const worker = assembleWorker(parts, { ledger: served })
   const { ledger, source, pushes, lanes, outbox } = worker
   const forecasts = createForecasts({ ledger, clock })
   const notifying = assembleNotifying(parts, ledger, forecasts, worker.peopleOf)
@@ -80,7 +83,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
   })
-  provideMetrics(parts, worker)
+  provideMetrics(parts, worker, () => spaceOfLedger(settings.ledger, served))
   metrics.provide({ targetsFileOk: () => targetsFile && targetsFile.status().problems.length === 0 })
   if (settings.groupMetrics !== 'off') {
     const withForecasts = settings.groupMetrics === 'forecasts'
@@ -154,10 +157,34 @@ async function within(grace: number, work: Promise<void>): Promise<void> {
   clearTimeout(timer)
 }
 
-function provideMetrics({ metrics, settings }: ServiceParts, { ledger, lanes, outbox, pushes }: Worker): void {
+/** A ledger of a server, which takes a while to open; that of a file is opened by the worker. */
+async function openShared({ settings, metrics }: ServiceParts): Promise<PostgresLedger | undefined> {
+  if (settings.ledger.kind !== 'postgres') return undefined
+  const onCommit = (seconds: number) => metrics.commitSeconds.observe(seconds)
+  const connections = settings.workers + OTHER_CONNECTIONS
+  return openPostgresLedger(settings.ledger.url, { onCommit, notifyAt: settings.notifyAt, connections })
+}
+
+/** For scrapes, pages and whoever tells people, beside a connection for each group that is published. */
+const OTHER_CONNECTIONS = 4
+
+/** A server's disk cannot be seen from here. */
+async function spaceOfLedger(
+  location: LedgerLocation,
+  served: PostgresLedger | undefined,
+): Promise<Partial<Space> | undefined> {
+  if (location.kind === 'sqlite') return spaceOf(location.path)
+  return { bytes: await served!.bytes() }
+}
+
+function provideMetrics(
+  { metrics }: ServiceParts,
+  { ledger, lanes, outbox, pushes }: Worker,
+  readSpace: () => Promise<Partial<Space> | undefined>,
+): void {
   // A ledger in trouble must not hide all other metrics.
   const summary = shared(() => ledger.summary().catch(() => undefined))
-  const space = shared(() => spaceOf(settings.ledger.path))
+  const space = shared(() => readSpace().catch(() => undefined))
   metrics.provide({
     pushesUnderWay: () => pushes.budget.size,
     queueSize: () => lanes?.waiting ?? 0,

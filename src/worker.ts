@@ -11,6 +11,7 @@ import { createCorrectionDesk } from './billing/corrections.ts'
 import { createHoldDesk } from './billing/holds.ts'
 import { createIntake, type Intake } from './billing/intake.ts'
 import { createLanes, type Lanes } from './billing/lanes.ts'
+import { describeLedger } from './config/ledgerLocation.ts'
 import type { PerunSettings, Settings } from './config/settings.ts'
 import { formatCredits } from './core/credits.ts'
 import { type Clock, SECOND, systemClock } from './core/time.ts'
@@ -50,6 +51,8 @@ export interface WorkerParts {
 /** What a worker has to do with outside of itself, where it is not the real thing. */
 export interface Outside {
   readonly connect?: Connect
+  /** The ledger, if it is open already. */
+  readonly ledger?: Ledger | undefined
   readonly perun?: PerunTransport
   readonly fetch?: FetchExposition
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
@@ -90,12 +93,8 @@ export interface Worker {
 
 /** @throws {LedgerError} if the ledger cannot be opened. */
 export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worker {
-  const { settings, logging, metrics, clock = systemClock } = parts
-  const ledger = openSqliteLedger(settings.ledger.path, {
-    onCommit: (seconds) => metrics.commitSeconds.observe(seconds),
-    notifyAt: settings.notifyAt,
-    connect: outside.connect,
-  })
+  const { settings, logging, clock = systemClock } = parts
+  const ledger = outside.ledger ?? openSqlite(parts, outside)
   const publishing =
     settings.perun === undefined
       ? undefined
@@ -135,7 +134,7 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
     onChanged: (listener) => void listeners.push(listener),
     async start() {
       const { groups, entries, dirty } = await ledger.summary()
-      logging.logger('ledger').info({ path: settings.ledger.path, groups, entries, dirty }, 'Ledger opened')
+      logging.logger('ledger').info({ path: describeLedger(settings.ledger), groups, entries, dirty }, 'Ledger opened')
       await publishing?.outbox.start()
       if (catchUp === undefined) source.start()
       else void catchUp.run(() => source.start())
@@ -151,6 +150,12 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
       await ledger.close()
     },
   }
+}
+
+function openSqlite({ settings, metrics }: WorkerParts, { connect }: Outside): Ledger {
+  if (settings.ledger.kind !== 'sqlite') throw new TypeError('Expected a ledger that is open, or one of SQLite')
+  const onCommit = (seconds: number) => metrics.commitSeconds.observe(seconds)
+  return openSqliteLedger(settings.ledger.path, { onCommit, notifyAt: settings.notifyAt, connect })
 }
 
 interface Publishing {

@@ -23,6 +23,8 @@ const mayImport: { who: RegExp; what: RegExp[] }[] = [
   { who: /^demo\//, what: [numberHelpers, /^demo\//] },
   // It knows the worker by its answers only.
   { who: /^cli\//, what: [numberHelpers, /^core\/nearest\.ts$/] },
+  // It knows the tables of each ledger.
+  { who: /^move\//, what: [/^core\//, /^config\/ledgerLocation\.ts$/, /^ledger\//] },
   // Programs that open a ledger by themselves: built of the worker's parts, with the command line's tables.
   {
     who: /^tools\//,
@@ -46,7 +48,7 @@ const banned: { text: RegExp; within?: RegExp; except?: RegExp; instead: string 
   { text: /process\.env/, except: /^src\/(.*\/)?main\.ts$/, instead: 'settings that main.ts parsed' },
   {
     text: /\bconsole\b|process\.stdout/,
-    except: /^src\/(telemetry\/|(cli|demo|verify|tools\/\w+)\/main\.ts$)/,
+    except: /^src\/(telemetry\/|(cli|demo|move|verify|tools\/\w+)\/main\.ts$)/,
     instead: 'a logger',
   },
   {

@@ -219,9 +219,9 @@ function* entriesOf(lines: Iterable<RepricingLine>, repricing: Repricing): Gener
 
 function* oppositesOf(facts: CorrectionFacts, { id, undone }: Repricing): Generator<AdjustmentEntry> {
   const { at, actor, reason } = undone!
-  for (const { seriesNumber } of facts.lines(id)) {
-    const entry = facts.entryNamed(entryId(id, seriesNumber))
-    if (entry?.kind !== 'adjustment') continue
+  const ids = [...facts.lines(id)].map(({ seriesNumber }) => entryId(id, seriesNumber))
+  for (const entry of facts.entriesNamed(ids).values()) {
+    if (entry.kind !== 'adjustment') continue
     yield {
       kind: 'adjustment',
       id: `${entry.id}/undo`,

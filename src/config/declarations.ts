@@ -4,6 +4,7 @@
  *
  * Names of the old service are kept.
  */
+import { ledgerLocation, showLedger } from './ledgerLocation.ts'
 import {
   address,
   addressLike,
@@ -13,7 +14,6 @@ import {
   groupMetrics,
   host,
   key,
-  ledgerLocation,
   logLevel,
   mailAddress,
   type Parser,
@@ -39,6 +39,8 @@ export interface Declaration<T = unknown> {
   readonly unit?: string
   /** Never shown, and may come from a file named in `…_FILE`. */
   readonly secret?: true
+  /** May come from such a file, too, because a part of it is a secret; `show` leaves that out. */
+  readonly mayBeInFile?: true
   /** How its text may be shown; without it, as it is. */
   readonly show?: (text: string) => string
 }
@@ -98,10 +100,11 @@ export const declarations = {
     parse: smallSites,
   },
   OS_CREDITS_LEDGER: {
-    doc: 'Where the ledger is kept.',
+    doc: 'Where the ledger is kept: sqlite:path/to/file.db, or postgres://user:password@host:5432/database.',
     fallback: 'sqlite:data/credits.db',
     parse: ledgerLocation,
-    show: quoteAddress,
+    mayBeInFile: true,
+    show: showLedger,
   },
   OS_CREDITS_PERUN_URL: {
     doc: "Perun's RPC interface, up to and including /rpc/json. Without it nothing is published.",

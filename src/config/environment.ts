@@ -47,14 +47,14 @@ type Found = { readonly text?: string | undefined; readonly origin: 'environment
 
 function findText(
   name: Name,
-  { secret, fallback }: Declaration,
+  { secret, mayBeInFile, fallback }: Declaration,
   env: Environment,
   files: Files,
   report: Report,
 ): Found | undefined {
   const text = given(env, name)
   const fileName = `${name}_FILE`
-  const path = secret ? given(env, fileName)?.trim() : undefined
+  const path = secret || mayBeInFile ? given(env, fileName)?.trim() : undefined
   if (text !== undefined && path !== undefined) report(`${name}: expected no value, as ${fileName} is set, got both`)
   if (path !== undefined) return { origin: 'file', text: readSecret(fileName, path, files, report) }
   if (text !== undefined) return { origin: 'environment', text: secret ? text : text.trim() }

@@ -197,20 +197,6 @@ export const logLevel: Parser<LogLevel> = (given) => {
   return level
 }
 
-/** Where the ledger is: `sqlite:path/to/file.db`. */
-export const ledgerLocation: Parser<{ readonly path: string }> = (given) => {
-  if (/^postgres(?:ql)?:/.test(given)) {
-    const later = 'sqlite:path/to/file.db; a ledger in PostgreSQL comes with a later version'
-    throw new Unexpected(later, 'a postgres address')
-  }
-  const path = given.startsWith('sqlite:') ? given.slice('sqlite:'.length) : ''
-  if (path === '' || path.startsWith('//')) throw new Unexpected('sqlite:path/to/file.db', quoteAddress(given))
-  if (path === ':memory:' || path.startsWith('file:')) {
-    throw new Unexpected('the path of a file, as a ledger in memory forgets what was charged', quote(given))
-  }
-  return { path }
-}
-
 /** An instant as a person writes it: `2026-11-21` or `2026-11-21T03:18:17Z`; UTC unless a zone is written. */
 export const instant: Parser<Instant> = (given) => {
   const at = parseInstant(given)

@@ -8,6 +8,7 @@ import type { Meters } from '../core/meters.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import { type Declaration, declarations, type Name, type Values } from './declarations.ts'
 import { type Effective, type Environment, type Files, type Given, readNamed, readValues } from './environment.ts'
+import { type LedgerLocation, secretsOfLedger } from './ledgerLocation.ts'
 import type { GroupMetricsShown, LogLevel } from './parsers.ts'
 import type { Report } from './place.ts'
 import { defaultMeters, metersToBill, readPrices } from './prices.ts'
@@ -30,7 +31,7 @@ export interface Settings {
   readonly maxSeries: number
   /** What is done with growth that no pace explains in a small site. */
   readonly smallSites: SmallSites
-  readonly ledger: { readonly path: string }
+  readonly ledger: LedgerLocation
   /** Without it nothing is published. */
   readonly perun?: PerunSettings
   /** Where older readings are. Without it gaps are not bridged. */
@@ -150,13 +151,13 @@ export function describeSettings(settings: Settings): Record<string, string> {
 }
 
 /** All texts that no line of the log may hold, also as they are encoded in a header or stand in an address. */
-export function secretsOf({ scrape, perun, prometheus, http, targets, mail, webhooks }: Settings): string[] {
+export function secretsOf({ scrape, perun, prometheus, http, targets, mail, webhooks, ledger }: Settings): string[] {
   const archive = prometheus === undefined ? [] : [{ url: prometheus.url, labels: {} }]
   const logins = secretsOfTargets([...targets, ...archive])
   const basic = perun && basicCredentials(perun.login, perun.password)
   const notifying = [...loginAtMail(mail), webhooks?.key, ...(webhooks?.urls ?? [])]
   const tokens = [scrape.token, prometheus?.token, perun?.password, basic, ...Object.values(http.keys)]
-  const all = [...tokens, ...logins, ...notifying]
+  const all = [...tokens, ...logins, ...notifying, ...secretsOfLedger(ledger)]
   return all.filter((secret) => secret !== undefined).filter((secret) => secret !== '')
 }
 

@@ -72,7 +72,9 @@ const OF_THE_COMMAND_LINE = 'OS_CREDITS_URL'
 
 const knownNames = new Set<string>([
   OF_THE_COMMAND_LINE,
-  ...entries.flatMap(([name, { secret }]) => (secret ? [name, `${name}_FILE`] : [name])),
+  ...entries.flatMap(([name, { secret, mayBeInFile }]: readonly [string, Declaration]) =>
+    secret || mayBeInFile ? [name, `${name}_FILE`] : [name],
+  ),
 ])
 
 /** How names of the worker begin; those of other programs may begin like the shorter ones. */

@@ -135,6 +135,8 @@ export interface CorrectionFacts {
   used(group: string): Credits | undefined
   entry(number: number): StoredEntry | undefined
   entryNamed(id: string): StoredEntry | undefined
+  /** Those of these ids that there are; of many ids much cheaper than one by one. */
+  entriesNamed(ids: readonly string[]): ReadonlyMap<string, StoredEntry>
   repricing(id: string): Repricing | undefined
   repricings(): readonly Repricing[]
   lines(id: string): Iterable<RepricingLine>
@@ -152,7 +154,8 @@ export interface CorrectionLedger {
   /**
    * Writes a correction in one transaction, durable when the promise resolves. An entry whose id is known is not written again.
    *
-   * @param decide Called within the transaction; what it throws leaves everything as it is. Must not wait.
+   * @param decide Called within the transaction; what it throws leaves everything as it is. Must not wait, and must change
+   *   nothing: it may be asked several times, with what is true then; the last time counts.
    * @returns The groups whose total changed.
    */
   correct(decide: (facts: CorrectionFacts) => Correction): Promise<string[]>

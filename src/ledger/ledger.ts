@@ -6,7 +6,8 @@
  *   durable when the promise resolves.
  * - Recording the same readings again changes nothing, because they are not later than the watermark.
  * - A group's total is the sum of its entries. Entries are never deleted; only the open charge entry of a series moves.
- * - One worker writes; a second one is refused.
+ * - Whatever writes at the same time, each transaction sees all that was recorded of its groups before. SQLite refuses a
+ *   second worker, PostgreSQL lets several of them take turns.
  */
 import type { Credits } from '../core/credits.ts'
 import type { Point, SeriesState } from '../core/decide.ts'
@@ -376,7 +377,8 @@ export interface Ledger extends LedgerReader, CatchUpLedger, CorrectionLedger, N
    * Records a delivery or a part of one.
    *
    * @param series What the readings are of; a series may occur several times.
-   * @param decide Called within the transaction with what is stored of each series, in the same order. Must not wait.
+   * @param decide Called within the transaction with what is stored of each series, in the same order. Must not wait, and may
+   *   be asked again if the transaction has to be repeated; the last time counts.
    * @throws {TotalTooLargeError} if that is what totals become; nothing is recorded then.
    */
   record(

@@ -2,10 +2,12 @@
 
 import type { Outcome } from '../billing/biller.ts'
 import { createIntake, type IntakeOptions } from '../billing/intake.ts'
+import type { LedgerLocation } from '../config/ledgerLocation.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Meters } from '../core/meters.ts'
 import type { Clock } from '../core/time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { openPostgresLedger } from '../ledger/postgres/ledger.ts'
 import { openSqliteLedger } from '../ledger/sqlite/ledger.ts'
 import type { Deliver } from '../sources/source.ts'
 import { createLogging } from '../telemetry/logger.ts'
@@ -18,12 +20,16 @@ export interface Workbench {
 }
 
 /**
- * @param path A ledger, or `:memory:`.
+ * @param location A ledger; the path may be `:memory:`.
  * @throws {LedgerError} if it cannot be opened or a worker has it.
  */
-export function openWorkbench(path: string, settings: Settings, meters: Meters, clock: Clock): Workbench {
-  // Other lines of grants than those of the worker would have it look at them anew.
-  const ledger = openSqliteLedger(path, { notifyAt: settings.notifyAt })
+export async function openWorkbench(
+  location: LedgerLocation,
+  settings: Settings,
+  meters: Meters,
+  clock: Clock,
+): Promise<Workbench> {
+  const ledger = await openLedger(location, settings)
   const outcomes: Partial<Record<Outcome, number>> = {}
   const onBilled: IntakeOptions['onBilled'] = (billed) => {
     for (const [name, count] of Object.entries(billed.outcomes) as [Outcome, number][])
@@ -42,4 +48,10 @@ export function openWorkbench(path: string, settings: Settings, meters: Meters, 
     onChanged: () => undefined,
   })
   return { ledger, take: (delivery) => intake.take(delivery), outcomes }
+}
+
+/** Other lines of grants than those of the worker would have it look at them anew. */
+async function openLedger(location: LedgerLocation, { notifyAt }: Settings): Promise<Ledger> {
+  if (location.kind === 'sqlite') return openSqliteLedger(location.path, { notifyAt })
+  return openPostgresLedger(location.url, { notifyAt, isAlone: true })
 }

@@ -71,6 +71,12 @@ function readCall(words: string[]) {
   if (values.expect !== undefined && !/^\d+\.[\w-]{43}$/.test(values.expect)) {
     throw new UsageError(`Expected a digest as --digest prints it after --expect, got "${values.expect}"`)
   }
+  // The address may hold a password, so it is not told.
+  if (/^postgres(?:ql)?:/.test(path)) {
+    throw new UsageError(
+      'Expected a ledger in a file; one in PostgreSQL is moved there first by "os-credits migrate-ledger"',
+    )
+  }
   return {
     path: path.replace(/^sqlite:/, ''),
     wants: values.json === true ? 'json' : values.digest === true ? 'digest' : 'text',

@@ -1,4 +1,5 @@
 import { expect, suite, test } from 'vitest'
+import { ledgerLocation } from '#src/config/ledgerLocation.ts'
 import * as parsers from '#src/config/parsers.ts'
 import { decimal } from '#src/core/decimals.ts'
 import { createRedaction } from '#src/telemetry/redaction.ts'
@@ -170,25 +171,6 @@ suite('A level of the log', () => {
   })
 })
 
-suite('The place of the ledger', () => {
-  test('is a file of SQLite', () => {
-    expect(results(parsers.ledgerLocation, ['sqlite:data/credits.db', 'sqlite:/var/lib/credits.db'])).toEqual([
-      { path: 'data/credits.db' },
-      { path: '/var/lib/credits.db' },
-    ])
-    expectRefused(parsers.ledgerLocation, ['', 'sqlite:', 'sqlite://x/y', 'data/credits.db', 'mysql://x/y'])
-  })
-
-  test('is not the memory of the worker', () => {
-    expect(() => parsers.ledgerLocation('sqlite::memory:')).toThrow('forgets what was charged')
-    expectRefused(parsers.ledgerLocation, ['sqlite::memory:', 'sqlite:file::memory:?cache=shared'])
-  })
-
-  test('in PostgreSQL comes with a later version', () => {
-    expect(() => parsers.ledgerLocation('postgres://ann:secret@db/credits')).toThrow('comes with a later version')
-  })
-})
-
 suite('A name', () => {
   test('of an attribute is a full one of the right entity', () => {
     const parse = parsers.attributeName('group')
@@ -250,7 +232,7 @@ suite('A date', () => {
 
 suite('What is expected', () => {
   test('is never hidden by the redaction of the log', () => {
-    const expected = [parsers.mailAddress, parsers.address, parsers.ledgerLocation].map((parse) => {
+    const expected = [parsers.mailAddress, parsers.address, ledgerLocation].map((parse) => {
       try {
         return String(parse('?'))
       } catch (error) {

@@ -9,6 +9,7 @@ import type { PerunSimulator } from '#src/demo/perun/simulator.ts'
 import { startService } from '#src/service.ts'
 import { createLogging } from '#src/telemetry/logger.ts'
 import { createMetrics } from '#src/telemetry/metrics.ts'
+import { startPostgres, type TestServer } from './postgres.ts'
 
 export interface WorkerOptions {
   readonly env: Readonly<Record<string, string>>
@@ -33,7 +34,7 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
     CREDITS_PORT: '0',
     OS_CREDITS_RATE_LIMIT: '0',
     OS_CREDITS_SMALL_SITES: 'charge',
-    OS_CREDITS_LEDGER: `sqlite:${folder}/credits.db`,
+    OS_CREDITS_LEDGER: await ledgerIn(folder),
   }
   const pathOf = (name: string) => join(folder, name)
   for (const [name, content] of Object.entries(files)) writeFileSync(pathOf(name), content)
@@ -73,6 +74,15 @@ export async function startWorker({ env, perun, files = {}, clock }: WorkerOptio
     },
   }
 }
+
+/** A file, or with `TEST_LEDGER=postgres` a database of a server that the whole run of a file has. */
+async function ledgerIn(folder: string): Promise<string> {
+  if (process.env.TEST_LEDGER !== 'postgres') return `sqlite:${folder}/credits.db`
+  server ??= startPostgres()
+  return (await server).createDatabase()
+}
+
+let server: Promise<TestServer> | undefined
 
 /** Looks again and again until it is so; a test that waits in vain fails by its time limit, saying for what. */
 export async function until(

@@ -87,7 +87,9 @@ suite('the days of a ledger on a disk', () => {
         await ledger.close()
         const days = daysNow()
         const db = new DatabaseSync(file)
-        db.exec('DROP TABLE days; DROP TABLE message_notices; DROP TABLE messages; PRAGMA user_version = 5')
+        db.exec(
+          'DROP TABLE days; DROP TABLE message_notices; DROP TABLE messages; DROP TABLE taken_over; PRAGMA user_version = 5',
+        )
         db.close()
         await openSqliteLedger(file).close()
         expect(daysNow()).toEqual(days)

@@ -1,9 +1,10 @@
 /**
- * A program that opens a ledger, for tests that need another process: `node worker.ts <path> wait`, or
- * `node worker.ts <path> bill <n>`, which records n deliveries and says each on a line of its own when it is durable.
+ * A program that opens a ledger, for tests that need another process: `node worker.ts <place> wait`, or
+ * `node worker.ts <place> bill <n>`, which records n deliveries and says each on a line of its own when it is durable.
  */
 import { writeSync } from 'node:fs'
 import { MINUTE } from '#src/core/time.ts'
+import { openPostgresLedger } from '#src/ledger/postgres/ledger.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { type Measured, T0 } from '../helpers/billing.ts'
 import { deliver } from '../helpers/ledger.ts'
@@ -18,8 +19,8 @@ export function measuredAt(minute: number): Measured[] {
 }
 
 if (import.meta.main) {
-  const [path, what, count] = process.argv.slice(2)
-  const ledger = openSqliteLedger(path!)
+  const [place = '', what, count] = process.argv.slice(2)
+  const ledger = place.startsWith('postgres:') ? await openPostgresLedger(place) : openSqliteLedger(place)
   if (what === 'wait') writeSync(1, 'open\n')
   for (let minute = 0; what === 'bill' && minute < Number(count); minute += 1) {
     await deliver(ledger, ...measuredAt(minute))

@@ -33,7 +33,7 @@ suite('deploy/credits-worker.service', () => {
     }
     const { settings, warnings } = loadSettings({ ...own, ...needed }, () => 'of-a-file')
     expect(warnings).toEqual([])
-    expect(settings.ledger.path).toBe(`/var/lib/${one('StateDirectory')}/credits.db`)
+    expect(settings.ledger).toEqual({ kind: 'sqlite', path: `/var/lib/${one('StateDirectory')}/credits.db` })
     const credentials = all('LoadCredential').map((line) => `%d/${line.split(':')[0]}`)
     expect(
       Object.entries(own)

@@ -41,7 +41,9 @@ suite('The metrics of a worker', () => {
     expect(Math.abs(Date.now() / 1_000 - (await numberOf(success))!)).toBeLessThan(60)
     expect(await numberOf('os_credits_publishing{state="off"}')).toBe(1)
     expect(await numberOf('os_credits_ledger_bytes')).toBeGreaterThan(4_096)
-    expect(await numberOf('os_credits_ledger_free_bytes')).toBeGreaterThan(0)
+    // The disk of a server cannot be seen.
+    const isFile = process.env.TEST_LEDGER !== 'postgres'
+    if (isFile) expect(await numberOf('os_credits_ledger_free_bytes')).toBeGreaterThan(0)
     expect(await metrics()).not.toContain('bio')
   })
 

@@ -126,6 +126,21 @@ suite('a backup', () => {
     expect(outcome.stderr).toContain(message)
   })
 
+  test('of a ledger in PostgreSQL is left to pg_dump, and no password is told', async () => {
+    const url = 'postgres://ann:hunter2@db/credits'
+    const file = `${temporaryFolder()}/address`
+    writeFileSync(file, `${url}\n`)
+    for (const [words, env] of [
+      [['--ledger', url], {}],
+      [[], { OS_CREDITS_LEDGER: url }],
+      [[], { OS_CREDITS_LEDGER_FILE: file }],
+    ] as const) {
+      const { code, stderr } = await typed(['backup', ...words, 'copy.db'], env)
+      expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringContaining('pg_dump') })
+      expect(stderr).not.toContain('hunter2')
+    }
+  })
+
   test('that cannot be written says why', async () => {
     const folder = temporaryFolder()
     const { path, ledger } = await ledgerIn(folder)

@@ -2,104 +2,16 @@
 import fc from 'fast-check'
 import { expect, onTestFinished, suite, test } from 'vitest'
 import { createCorrectionDesk } from '#src/billing/corrections.ts'
-import { createHoldDesk } from '#src/billing/holds.ts'
-import { createIntake } from '#src/billing/intake.ts'
-import { noRejections } from '#src/core/admit.ts'
 import { decimal } from '#src/core/decimals.ts'
 import { MINUTE } from '#src/core/time.ts'
 import { startPerun } from '#src/demo/perun/simulator.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { verifyLedger } from '#src/verify/verify.ts'
 import { reading, silent, T0 } from '../helpers/billing.ts'
+import { type Happening, happenings, projects, startLife } from '../helpers/life.ts'
 import { startPeer } from '../helpers/peer.ts'
 import { startWorker, until } from '../helpers/worker.ts'
-import { adjustment } from '../ledger/contract/settling.ts'
 import { meters, temporaryFolder } from './ledgers.ts'
-
-const projects = ['alpha', 'beta', 'gamma', 'delta']
-
-/** What may happen next: projects show new totals, people decide about a hold or add something, our clock is set. */
-const happenings = fc.array(
-  fc.oneof(
-    {
-      weight: 8,
-      arbitrary: fc.record({
-        kind: fc.constant('reading' as const),
-        minutes: fc.integer({ min: 0, max: 90 }),
-        project: fc.constantFrom(...projects),
-        origin: fc.constantFrom('a', 'b'),
-        step: fc.constantFrom(
-          '1.0047221891027555',
-          '0',
-          '0.1',
-          '-0.1',
-          '-30',
-          '30',
-          '31.5',
-          '9000000',
-          '0.3333333333333333',
-        ),
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('accept' as const, 'dismiss' as const) }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: fc.constant('clock' as const),
-        minutes: fc.constantFrom<number>(-90, -30, -2, 30, 90),
-      }),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: fc.constant('gift' as const),
-        project: fc.constantFrom(...projects),
-        amount: fc.bigInt({ min: -1_000_000n, max: 1_000_000n }),
-      }),
-    },
-  ),
-  { minLength: 20, maxLength: 80 },
-)
-
-type Happening = typeof happenings extends fc.Arbitrary<(infer Each)[]> ? Each : never
-
-/** A worker's parts on a ledger of their own, and a clock that stands still until something happens. */
-function startLife(path: string) {
-  let now = T0
-  const ledger = openSqliteLedger(path)
-  const shared = { ledger, meters, clock: { now: () => now }, logger: silent, onChanged: () => {} }
-  const intake = createIntake({ ...shared, maxSeries: 1_000, smallSites: 'charge' })
-  const decide = createHoldDesk(shared)
-  const totals = new Map<string, number>()
-
-  async function read({ minutes, project, step, origin }: Extract<Happening, { kind: 'reading' }>): Promise<void> {
-    now += minutes * MINUTE
-    const total = Math.max(0, (totals.get(project) ?? 100) + Number(step))
-    totals.set(project, total)
-    const readings = [{ ...reading({ project, at: now, value: `${total}` }), origin, isOfNow: origin === 'a' }]
-    await intake.take({ id: 'd', source: 'test', receivedAt: now, rejected: noRejections(), readings })
-  }
-
-  async function give({ project, amount }: Extract<Happening, { kind: 'gift' }>, id: string): Promise<void> {
-    if ((await ledger.account(project)) === undefined) return
-    const entries = [{ ...adjustment(id, amount, project), recordedAt: now }]
-    await ledger.settle({ group: project, at: now, entries })
-  }
-
-  return {
-    ledger,
-    async happen(happening: Happening, index: number): Promise<void> {
-      if (happening.kind === 'reading') return read(happening)
-      if (happening.kind === 'gift') return give(happening, `gift ${index}`)
-      if (happening.kind === 'clock') {
-        now += happening.minutes * MINUTE
-        return
-      }
-      const [hold] = await ledger.holds({ limit: 1 })
-      if (hold !== undefined) await decide(hold.id, { verdict: happening.kind, actor: 'erika', reason: 'looked at' })
-    },
-  }
-}
 
 suite('the check is content', () => {
   test('with whatever readings, holds and people made of a ledger', async () => {
@@ -109,7 +21,8 @@ suite('the check is content', () => {
     await fc.assert(
       fc.asyncProperty(happenings, async (list) => {
         const path = `${temporaryFolder()}/credits.db`
-        const { ledger, happen } = startLife(path)
+        const ledger = openSqliteLedger(path)
+        const { happen } = startLife(ledger)
         for (const [index, happening] of list.entries()) await happen(happening, index)
         for (const project of projects) {
           const entries = await ledger.entries(project, { limit: 100 })
@@ -130,7 +43,8 @@ suite('the check is content', () => {
 
   test('with a re-pricing of nothing, after which charges go on to grow', async () => {
     const path = `${temporaryFolder()}/credits.db`
-    const { ledger, happen } = startLife(path)
+    const ledger = openSqliteLedger(path)
+    const { happen } = startLife(ledger)
     const read = (step: string) =>
       happen({ kind: 'reading', minutes: 10, project: 'alpha', origin: 'a', step } as Happening, 0)
     await read('0')
@@ -148,7 +62,8 @@ suite('the check is content', () => {
 
   test('with a clock that was ahead, so that a change of price was passed twice', async () => {
     const path = `${temporaryFolder()}/credits.db`
-    const { ledger, happen } = startLife(path)
+    const ledger = openSqliteLedger(path)
+    const { happen } = startLife(ledger)
     const read = (minutes: number, step: string) =>
       happen({ kind: 'reading', minutes, project: 'alpha', origin: 'a', step } as Happening, 0)
     await read(0, '0')

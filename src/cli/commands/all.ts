@@ -12,7 +12,7 @@ import { holdsCommand } from './holds.ts'
 import { logsCommand } from './logs.ts'
 import { muteCommand, unmuteCommand } from './mute.ts'
 import { noticesCommand } from './notices.ts'
-import { backfillCommand, backupCommand, replayCommand, verifyCommand } from './ownPrograms.ts'
+import { backfillCommand, backupCommand, migrateLedgerCommand, replayCommand, verifyCommand } from './ownPrograms.ts'
 import { planCommand } from './plan.ts'
 import { repriceCommands } from './reprice.ts'
 import { statusCommand } from './status.ts'
@@ -39,4 +39,5 @@ export const commands: readonly Command[] = [
   replayCommand,
   backupCommand,
   verifyCommand,
+  migrateLedgerCommand,
 ]

@@ -24,6 +24,13 @@ export const verifyCommand = passedOn('verify', {
   examples: ['verify data/credits.db', 'verify --group bio data/credits.db'],
 })
 
+export const migrateLedgerCommand = passedOn('move', {
+  name: 'migrate-ledger',
+  operands: ['FROM', 'TO'],
+  summary: 'move a ledger between SQLite and PostgreSQL, while no worker runs',
+  examples: ['migrate-ledger sqlite:data/credits.db postgres://ann@db/credits', 'migrate-ledger @old @new'],
+})
+
 export const backfillCommand = passedOn('tools/backfill', {
   name: 'backfill',
   operands: [],

@@ -1,8 +1,8 @@
 /** Gives the entries of a ledger that was written before there were receipts their hashes, and its series their seals. */
 import type { DatabaseSync } from 'node:sqlite'
+import { SELECT_ENTRIES, toEntry } from '../entryRows.ts'
 import { chargeBase, chargeHash, type Hash, NO_HASH, remarkHash } from '../receipts.ts'
-import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
-import { SEALED_OF_SERIES } from './recorder.ts'
+import { SEALED_OF_SERIES } from '../seriesRows.ts'
 
 /** Entries read at a time: a ledger of millions does not fit into memory at once. */
 const PAGE = 10_000

@@ -2,25 +2,16 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Credits } from '../../core/credits.ts'
-import { decimal, formatDecimal } from '../../core/decimals.ts'
+import { formatDecimal } from '../../core/decimals.ts'
 import type { AdjustmentEntry } from '../../core/entries.ts'
-import { makesNegative } from '../../core/repricing.ts'
-import type {
-  CorrectionFacts,
-  CorrectionLedger,
-  Repricing,
-  RepricingGroup,
-  RepricingLine,
-  RepricingSummary,
-  StoredCharge,
-} from '../corrections.ts'
+import { summaryOf, toLine, toRepricing, toRepricingGroup } from '../correctionRows.ts'
+import type { CorrectionFacts, CorrectionLedger, Repricing, StoredCharge } from '../corrections.ts'
+import { SELECT_ENTRIES, toEntry } from '../entryRows.ts'
 import type { StoredEntry } from '../ledger.ts'
-import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
+import type { Row } from '../rows.ts'
+import { type SeriesColumns, seriesOf } from '../seriesRows.ts'
 import type { LineWatch } from './notices.ts'
-import { type SeriesColumns, seriesOf } from './registry.ts'
 import { createRemarkWriter } from './remarks.ts'
-
-type Row = Record<string, unknown>
 
 /** Series whose charges are read without letting others work. */
 const SERIES_AT_ONCE = 50
@@ -80,6 +71,8 @@ export function createCorrections(
     used: (group) => selectUsed.get(group)?.used as Credits | undefined,
     entry: (number) => entryOrNone(selectEntry.get(number)),
     entryNamed: (id) => entryOrNone(selectNamed.get(id)),
+    entriesNamed: (ids) =>
+      new Map(ids.map((id) => entryOrNone(selectNamed.get(id))).flatMap((entry) => (entry ? [[entry.id, entry]] : []))),
     repricing: (id) => repricingOrNone(selectRepricing.get(id)),
     repricings: () => selectRepricings.all().map(toRepricing),
     *lines(id) {
@@ -143,10 +136,10 @@ export function createCorrections(
       return facts.repricing(id)
     },
     async repricingGroups(id, { after, limit }) {
-      return selectGroups.all(id, after ?? null, limit).map(toGroup)
+      return selectGroups.all(id, after ?? null, limit).map((row) => toRepricingGroup(withAmount(row)))
     },
     async repricingSummary(id) {
-      return summaryOf(selectTotals.iterate(id))
+      return summaryOf(selectTotals.iterate(id).map(withAmount))
     },
     async chargedAfterPreview({ metric, period, seenEntry }) {
       let [entries, amount] = [0, 0n]
@@ -169,58 +162,10 @@ function repricingOrNone(row: Row | undefined): Repricing | undefined {
   return row === undefined ? undefined : toRepricing(row)
 }
 
-function toRepricing(row: Row): Repricing {
-  const applied = { at: Number(row.applied_at), actor: row.applied_by as string }
-  const undone = { at: Number(row.undone_at), actor: row.undone_by as string, reason: row.undone_why as string }
-  return {
-    id: row.id as string,
-    metric: row.metric as string,
-    period: { from: Number(row.from_at), to: Number(row.to_at) },
-    perUnit: decimal(row.per_unit as string),
-    reason: row.reason as string,
-    actor: row.actor as string,
-    previewedAt: Number(row.previewed_at),
-    seenEntry: Number(row.seen_entry),
-    ...(row.applied_at !== null && { applied }),
-    ...(row.undone_at !== null && { undone }),
-  }
-}
-
-function toLine(row: Row): RepricingLine {
-  return {
-    series: seriesOf(row as unknown as SeriesColumns),
-    seriesNumber: Number(row.series_id),
-    first: Number(row.first_entry),
-    last: Number(row.last_entry),
-    lastHash: row.last_hash as string,
-    consumption: decimal(row.consumption as string),
-    amount: row.amount as Credits,
-  }
-}
-
-function toGroup(row: Row): RepricingGroup {
-  const facts = { group: row.name as string, used: row.used as Credits, amount: toSum(row) }
-  return row.granted === null ? facts : { ...facts, granted: row.granted as string }
+function withAmount(row: Row): Row {
+  return { ...row, amount: toSum(row) }
 }
 
 function toSum({ high, low }: Row): Credits {
   return ((high as bigint) << 32n) + (low as bigint)
-}
-
-function summaryOf(groups: Iterable<Row>): RepricingSummary {
-  let summary = { groups: 0, series: 0, amount: 0n, negative: { applying: 0, undoing: 0 } }
-  for (const row of groups) {
-    const [used, amount] = [row.used as Credits, toSum(row)]
-    const { applying, undoing } = summary.negative
-    summary = {
-      groups: summary.groups + 1,
-      series: summary.series + Number(row.series),
-      amount: summary.amount + amount,
-      negative: {
-        applying: applying + Number(makesNegative(used, amount)),
-        undoing: undoing + Number(makesNegative(used, -amount)),
-      },
-    }
-  }
-  return summary
 }

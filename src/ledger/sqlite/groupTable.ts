@@ -1,7 +1,8 @@
 /** Sorts and filters groups in SQL, and reads the rest only of those that are shown. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { GroupOrder, GroupState, GroupTable, GroupTableQuery } from '../groupTable.ts'
-import { GROUP_COLUMNS, type Row, toGroupRow } from './groupRows.ts'
+import { type Row, toGroupRow } from '../rows.ts'
+import { GROUP_COLUMNS } from './groupRows.ts'
 import type { Watch } from './trouble.ts'
 
 const HELD = 'EXISTS (SELECT 1 FROM holds WHERE group_name = name AND closed_at IS NULL)'

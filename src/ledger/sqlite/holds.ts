@@ -1,7 +1,8 @@
 /** Closes holds that a person decided about. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { HeldBack, Recording, StoredHold } from '../ledger.ts'
-import { SELECT_GROWTHS, toGrowth, toHold } from './reader.ts'
+import { toGrowth, toHold } from '../rows.ts'
+import { SELECT_GROWTHS } from './reader.ts'
 import type { Recorder } from './recorder.ts'
 
 /** No limit, as SQLite writes it. */

@@ -1,6 +1,6 @@
 /** What was measured of a group before it was opened: for publishing, which decides at first contact what of it counts. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Measured } from '../ledger.ts'
+import { type MeasuredOfSites, toMeasured } from '../measured.ts'
 
 interface BeginRow {
   readonly site: string
@@ -15,9 +15,6 @@ interface ChargeRow {
   readonly charged: bigint
 }
 
-/** By site and metric. */
-type MeasuredOfSites = Readonly<Record<string, Readonly<Record<string, Measured>>>>
-
 export function createMeasuredReader(db: DatabaseSync): (group: string) => MeasuredOfSites {
   const selectBegins = db.prepare(`SELECT site, metric, min(notes.at) AS since
     FROM series JOIN notes ON series_id = series.id AND kind = 'opened' WHERE project_name = ? GROUP BY site, metric`)
@@ -27,16 +24,11 @@ export function createMeasuredReader(db: DatabaseSync): (group: string) => Measu
   selectCharges.setReadBigInts(true)
 
   return (group) => {
-    const measured: Record<string, Record<string, Measured>> = {}
-    const note = (site: string, metric: string, facts: Measured) => {
-      measured[site] = { ...measured[site], [metric]: facts }
-    }
-    for (const { site, metric, since } of selectBegins.all(group) as unknown as BeginRow[])
-      note(site, metric, { since, charged: 0n })
-    for (const { site, metric, since, charged } of selectCharges.all(group) as unknown as ChargeRow[]) {
-      const begun = Number(since)
-      note(site, metric, { since: measured[site]?.[metric]?.since ?? begun, chargedSince: begun, charged })
-    }
-    return measured
+    const begins = selectBegins.all(group) as unknown as BeginRow[]
+    const charges = selectCharges.all(group) as unknown as ChargeRow[]
+    return toMeasured(
+      begins,
+      charges.map((row) => ({ ...row, since: Number(row.since) })),
+    )
   }
 }

@@ -1,13 +1,9 @@
 /** What is sent to people and programs; see `../messages.ts` for what is promised. */
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import type { Channel, Message, MessageCounts, MessageLedger, MessageState, Recipient } from '../messages.ts'
-import { toNotice } from './notices.ts'
-
-type Row = Record<string, unknown>
-
-/** Closed without a content, because nobody wanted to be told. */
-const NO_NEWS = 'All of its projects were muted or got another grant before it was sent'
+import { isOfAll, NO_NEWS } from '../closing.ts'
+import type { Channel, MessageCounts, MessageLedger, MessageState, Recipient } from '../messages.ts'
+import { toMessage, toNotice } from '../noticeRows.ts'
 
 export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: () => Result) => Result): MessageLedger {
   const prepare = (sql: string) => {
@@ -80,11 +76,11 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
     async messageNotices(message) {
       return selectNotices.all(message).map(toNotice)
     },
-    async closeMessage(message, { content, told, muted, overtaken = [], instead = [], at }) {
+    async closeMessage(message, closing) {
+      const { content, told, muted, overtaken = [], instead = [], at } = closing
       return inTransaction(() => {
         const all = selectNotices.all(message).map(({ id }) => Number(id))
-        const seen = new Set([...told.filter((id) => !instead.includes(id)), ...muted, ...overtaken])
-        if (all.length !== seen.size || !all.every((id) => seen.has(id))) return false
+        if (!isOfAll(all, closing)) return false
         for (const id of muted) {
           mute.run(id)
           unlink.run(message, id)
@@ -130,21 +126,5 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
       }
       return counts satisfies MessageCounts
     },
-  }
-}
-
-function toMessage(row: Row): Message {
-  return {
-    id: Number(row.id),
-    uid: row.uid as string,
-    channel: row.channel as Channel,
-    to: row.recipient as string,
-    openedAt: Number(row.opened_at),
-    state: row.state as MessageState,
-    attempts: Number(row.attempts),
-    ...(row.copy_to !== null && { copyTo: row.copy_to as string }),
-    ...(row.attempted_at !== null && { attemptedAt: Number(row.attempted_at) }),
-    ...(row.ended_at !== null && { endedAt: Number(row.ended_at) }),
-    ...(row.problem !== null && { problem: row.problem as string }),
   }
 }

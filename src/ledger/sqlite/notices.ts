@@ -1,10 +1,10 @@
 /** What people are to be told; see `../notices.ts` for what is promised. */
 import type { DatabaseSync } from 'node:sqlite'
-import { type Credits, LARGEST_AMOUNT } from '../../core/credits.ts'
-import { type Decimal, formatDecimal, parseDecimal } from '../../core/decimals.ts'
-import { nextLine, reached } from '../../core/thresholds.ts'
+import type { Credits } from '../../core/credits.ts'
 import type { Instant } from '../../core/time.ts'
-import type { Mute, Notice, NoticeCounts, NoticeKind, NoticeLedger, NoticeState, StoredNotice } from '../notices.ts'
+import { lookAtLines, watchedLines } from '../lines.ts'
+import { toMute, toNotice } from '../noticeRows.ts'
+import type { Notice, NoticeCounts, NoticeLedger, NoticeState } from '../notices.ts'
 
 /** Looks whether groups reached a line of their grant. */
 export interface LineWatch {
@@ -16,8 +16,6 @@ export interface LineWatch {
   look(group: string, facts: { at: Instant; entry?: number; grantBefore?: { text: string | undefined } }): void
 }
 
-type Row = Record<string, unknown>
-
 /** @param percents Parts of a grant at which people are told, rising. */
 export function createLineWatch(db: DatabaseSync, percents: readonly number[]): LineWatch {
   const selectGroup = db.prepare(`SELECT granted, opened, used - (SELECT coalesce(sum(charged), 0) FROM accounts
@@ -26,57 +24,41 @@ export function createLineWatch(db: DatabaseSync, percents: readonly number[]): 
   const setNextLine = db.prepare('UPDATE groups SET next_line = ? WHERE name = ?')
   const insert = createNoticeWriter(db)
 
-  function look(group: string, { at, entry, grantBefore }: Parameters<LineWatch['look']>[1]): void {
-    const row = selectGroup.get(group)
-    const granted = row?.opened === 1n ? parseGrant(row.granted as string | null) : undefined
-    if (row === undefined || granted === undefined) {
-      setNextLine.run(null, group)
-      return
-    }
-    const used = row.used as Credits
-    const isPassed = grantBefore === undefined ? () => false : passedBefore(used, grantBefore.text)
-    const lines = reached(used, granted, percents)
-    const facts = { group, kind: 'threshold', granted: formatDecimal(granted), used, at } as const
-    for (const line of lines) {
-      const isTold = line === lines.at(-1) && !isPassed(line)
-      insert({ ...facts, line, ...(entry !== undefined && { entry }) }, isTold ? 'waiting' : 'passed')
-    }
-    const next = nextLine(used, granted, percents)
-    setNextLine.run(next === undefined || next > LARGEST_AMOUNT ? null : next, group)
+  return {
+    look(group, { at, entry, grantBefore }) {
+      const row = selectGroup.get(group)
+      const isOpened = row?.opened === 1n
+      const used = (row?.used ?? 0n) as Credits
+      const view = lookAtLines({
+        used,
+        granted: isOpened ? (row.granted as string | null) : null,
+        grantBefore,
+        percents,
+      })
+      const facts = { group, kind: 'threshold', granted: view.granted, used, at } as const
+      for (const { line, isTold } of view.reached) {
+        insert({ ...facts, line, ...(entry !== undefined && { entry }) }, isTold ? 'waiting' : 'passed')
+      }
+      setNextLine.run(view.next, group)
+    },
   }
-
-  /** Whether a line was reached already with the grant of before; of a group that is only now opened, all of them were. */
-  function passedBefore(used: Credits, text: string | undefined): (line: number) => boolean {
-    const before = parseGrant(text ?? null)
-    const lines = before === undefined ? percents : reached(used, before, percents)
-    return (line) => lines.includes(line)
-  }
-
-  return { look }
 }
 
 /** Computes the next line of each group anew if other lines are watched than the last time. */
 export function watchLines(db: DatabaseSync, percents: readonly number[]): void {
-  // The 0 is the line of a grant of nothing, which older versions did not watch.
-  const wanted = [0, ...percents].join()
+  const wanted = watchedLines(percents)
   if (db.prepare('SELECT percents FROM watched_lines').get()?.percents === wanted) return
   db.exec('BEGIN IMMEDIATE')
   const setNextLine = db.prepare('UPDATE groups SET next_line = ? WHERE name = ?')
   const select = db.prepare('SELECT name, used, granted FROM groups WHERE opened = 1 AND granted IS NOT NULL')
   select.setReadBigInts(true)
   for (const { name, used, granted } of select.all()) {
-    const grant = parseGrant(granted as string)
-    const next = grant === undefined ? undefined : nextLine(used as Credits, grant, percents)
-    setNextLine.run(next === undefined || next > LARGEST_AMOUNT ? null : next, name as string)
+    const { next } = lookAtLines({ used: used as Credits, granted: granted as string, percents })
+    setNextLine.run(next, name as string)
   }
   db.exec('DELETE FROM watched_lines')
   db.prepare('INSERT INTO watched_lines VALUES (?1, seal(?1))').run(wanted)
   db.exec('COMMIT')
-}
-
-/** Perun's text may be no number; then no line is known. */
-function parseGrant(text: string | null): Decimal | undefined {
-  return text === null ? undefined : parseDecimal(text)
 }
 
 /** Writes a notice that is not there yet; one of a muted group is told to nobody. Returns the state it got, if it is new. */
@@ -144,28 +126,5 @@ export function createNotices(db: DatabaseSync, inTransaction: <Result>(work: ()
       const row = selectMute.get(group)
       return row === undefined ? undefined : toMute(row)
     },
-  }
-}
-
-export function toNotice(row: Row): StoredNotice {
-  return {
-    id: Number(row.id),
-    group: row.group_name as string,
-    kind: row.kind as NoticeKind,
-    line: Number(row.line),
-    granted: row.granted as string,
-    used: row.used as Credits,
-    at: Number(row.at),
-    state: row.state as NoticeState,
-    ...(row.entry !== null && { entry: Number(row.entry) }),
-  }
-}
-
-function toMute(row: Row): Mute {
-  return {
-    group: row.group_name as string,
-    at: Number(row.at),
-    actor: row.actor as string,
-    reason: row.reason as string,
   }
 }

@@ -1,25 +1,22 @@
 /** Answers questions about the ledger. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Credits } from '../../core/credits.ts'
-import { decimal } from '../../core/decimals.ts'
-import type {
-  Contact,
-  GroupCredits,
-  HeldGrowth,
-  HoldKind,
-  LedgerReader,
-  Note,
-  SeriesRow,
-  StoredDrift,
-  StoredHold,
-} from '../ledger.ts'
+import { SELECT_ENTRIES, toEntry } from '../entryRows.ts'
+import type { Contact, HoldKind, LedgerReader } from '../ledger.ts'
+import {
+  type Row,
+  toCounts,
+  toDrift,
+  toGroupCredits,
+  toGroupRow,
+  toGrowth,
+  toHold,
+  toNote,
+  toSeriesRow,
+} from '../rows.ts'
 import { createBreakdown } from './breakdown.ts'
-import { SELECT_ENTRIES, toEntry } from './entryRows.ts'
-import { GROUP_COLUMNS, type Row, toGroupRow } from './groupRows.ts'
+import { GROUP_COLUMNS } from './groupRows.ts'
 import { createGroupTable } from './groupTable.ts'
 import { createHistory } from './history.ts'
-import { toSeriesState } from './recorder.ts'
-import { type SeriesColumns, seriesOf } from './registry.ts'
 import type { Watch } from './trouble.ts'
 
 /** Before and after all instants there are. */
@@ -120,72 +117,5 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
         contacts: toCounts<Contact>(contactCounts()),
       }
     },
-  }
-}
-
-function toCounts<Name extends string>(rows: Row[]): Partial<Record<Name, number>> {
-  return Object.fromEntries(rows.map(({ name, count }) => [name, Number(count)])) as Partial<Record<Name, number>>
-}
-
-function toGroupCredits({ name, used, granted }: Row): GroupCredits {
-  return { group: name as string, used: used as Credits, ...(granted !== null && { granted: granted as string }) }
-}
-
-function toSeriesRow(row: Row): SeriesRow {
-  const state = toSeriesState({
-    at: Number(row.at),
-    value: row.value as string,
-    origin: row.origin as string | null,
-    pace: row.pace as number,
-    still_since: row.still_since === null ? null : Number(row.still_since),
-    former_lines: row.former_lines as string | null,
-  })
-  return { ...seriesOf(row as unknown as SeriesColumns), state }
-}
-
-function toNote(row: Row): Note {
-  return {
-    kind: row.kind as Note['kind'],
-    series: seriesOf(row as unknown as SeriesColumns),
-    at: Number(row.at),
-    text: row.text as string,
-  }
-}
-
-function toDrift(row: Row): StoredDrift {
-  return {
-    id: Number(row.id),
-    group: row.group_name as string,
-    site: row.site as string,
-    seenAt: Number(row.seen_at),
-    ...(row.expected !== null && { expected: row.expected as Credits }),
-    ...(row.shown !== null && { shown: row.shown as Credits }),
-    ...(row.modified_at !== null && { modifiedAt: row.modified_at as string }),
-    ...(row.modified_by !== null && { modifiedBy: row.modified_by as string }),
-    ...(row.entry_id !== null && { entryId: row.entry_id as string }),
-  }
-}
-
-export function toHold(row: Row): StoredHold {
-  return {
-    id: Number(row.id),
-    key: row.key as string,
-    kind: row.kind as HoldKind,
-    site: row.site as string,
-    reason: row.reason as string,
-    openedAt: Number(row.opened_at),
-    seenAt: Number(row.seen_at),
-    ...(row.group_name !== null && { group: row.group_name as string }),
-    ...(row.closed_at !== null && { closed: { at: Number(row.closed_at), why: row.closed_why as string } }),
-  }
-}
-
-/** @param row Of `held_growths`, with the columns of its series and the key of its hold. */
-export function toGrowth(row: Row): HeldGrowth {
-  return {
-    holdKey: row.hold_key as string,
-    series: seriesOf(row as unknown as SeriesColumns),
-    from: { at: Number(row.from_at), value: decimal(row.from_value as string) },
-    to: { at: Number(row.to_at), value: decimal(row.to_value as string) },
   }
 }

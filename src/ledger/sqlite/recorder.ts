@@ -1,12 +1,12 @@
 /** Writes what readings made of their series: watermarks, entries, totals, notes and holds, in one transaction. */
 import type { DatabaseSync } from 'node:sqlite'
-import { type Credits, LARGEST_TOTAL } from '../../core/credits.ts'
-import type { FormerLine, Point, SeriesState } from '../../core/decide.ts'
+import { LARGEST_TOTAL } from '../../core/credits.ts'
+import type { Point, SeriesState } from '../../core/decide.ts'
 import { decimal, formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
 import type { HeldJump } from '../../core/interrupted.ts'
 import type { Series } from '../../core/series.ts'
-import { HOUR } from '../../core/time.ts'
+import { CONFLICTS_APART } from '../conflicts.ts'
 import {
   type HeldGrowth,
   type Hold,
@@ -19,9 +19,21 @@ import {
   TotalTooLargeError,
 } from '../ledger.ts'
 import { chargeBase, chargeHash, type Hash, NO_HASH, sealOf } from '../receipts.ts'
+import {
+  columnsOf,
+  identityOf,
+  MUTABLE,
+  noOpenEntry,
+  type SeriesColumns,
+  type SeriesStateRow,
+  seriesOf,
+  toSeriesState,
+  toStoredSeries,
+} from '../seriesRows.ts'
+import { createTotals, type Total, type Totals } from '../totals.ts'
 import { createDays } from './days.ts'
 import type { LineWatch } from './notices.ts'
-import { type Registry, type SeriesColumns, seriesOf } from './registry.ts'
+import type { Registry } from './registry.ts'
 
 export interface Recorder {
   /** What is stored of each series, in their order. */
@@ -31,23 +43,6 @@ export interface Recorder {
   latestJump(site: string): HeldJump | undefined
   /** Writes it all; the caller has begun a transaction. */
   write(recording: Recording): Recorded
-}
-
-interface SeriesStateRow {
-  readonly id: number
-  readonly at: number
-  readonly value: string
-  readonly origin: string | null
-  readonly carry: string
-  readonly pace: number
-  readonly still_since: number | null
-  readonly former_lines: string | null
-  readonly open_number: number | null
-  readonly open_window: number | null
-  readonly open_price: string | null
-  readonly open_base: string | null
-  readonly head: string
-  readonly opened_by: string | null
 }
 
 export function createRecorder(db: DatabaseSync, registry: Registry, lines: LineWatch): Recorder {
@@ -109,7 +104,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     const ids = series.map((each) => registry.find(each))
     const known = JSON.stringify(ids.filter((id) => id !== undefined))
     const rows = new Map<number, SeriesStateRow>()
-    for (const row of selectSeries.all(known) as unknown as SeriesStateRow[]) rows.set(row.id, row)
+    for (const row of selectSeries.all(known) as unknown as SeriesStateRow[]) rows.set(Number(row.id), row)
     return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!, startOf)))
   }
 
@@ -259,9 +254,6 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   }
 }
 
-/** A peer whose clock was set back contradicts all that it said before, with each series and each scrape. */
-const CONFLICTS_APART = HOUR
-
 export const RELEASE_HOLD = 'UPDATE holds SET closed_at = ?, closed_why = ? WHERE key = ? AND closed_at IS NULL'
 
 /** Writes a hold, or notes that an open one with its key is still seen. Returns whether it is a new one. */
@@ -275,116 +267,4 @@ export function createHoldWriter(db: DatabaseSync): (hold: Hold, at: number) => 
     insert.run(key, kind, site, group ?? null, reason, at, at)
     return true
   }
-}
-
-interface Total {
-  readonly group: string
-  readonly site: string
-  readonly amount: Credits
-  readonly entry: number
-}
-
-interface Totals {
-  readonly groups: Set<string>
-  /** @param entry The number of the entry that the amount went to. */
-  add(series: Series, amount: Credits, entry: number): void
-  all(): Total[]
-}
-
-/** Sums the amounts of a transaction by group and site, so that each is updated once; keeps the last entry of each. */
-function createTotals(): Totals {
-  const bySite = new Map<string, Map<string, { amount: Credits; entry: number }>>()
-  const groups = new Set<string>()
-  return {
-    groups,
-    add({ site, projectName }, amount, entry) {
-      const sums = bySite.get(site) ?? new Map<string, { amount: Credits; entry: number }>()
-      bySite.set(site, sums)
-      const sum = sums.get(projectName)
-      if (sum === undefined) sums.set(projectName, { amount, entry })
-      else {
-        sum.amount += amount
-        sum.entry = entry
-      }
-      groups.add(projectName)
-    },
-    all: () => [...bySite].flatMap(([site, sums]) => [...sums].map(([group, sum]) => ({ group, site, ...sum }))),
-  }
-}
-
-function toStoredSeries(row: SeriesStateRow, startOf: (number: number) => Point | undefined): StoredSeries {
-  const chain = {
-    head: row.head,
-    ...(row.open_base !== null && { openBase: row.open_base }),
-    ...(row.opened_by !== null && { openedBy: row.opened_by }),
-  }
-  const stored = { number: row.id, state: toSeriesState(row), carry: decimal(row.carry), chain }
-  if (row.open_number === null || row.open_window === null || row.open_price === null) return stored
-  return { ...stored, open: openEntry(row.open_number, row.open_window, row.open_price, startOf) }
-}
-
-function openEntry(
-  number: number,
-  window: number,
-  priceVersion: string,
-  startOf: (number: number) => Point | undefined,
-): OpenEntry {
-  return {
-    number,
-    window,
-    priceVersion,
-    get from() {
-      return startOf(number)
-    },
-  }
-}
-
-type StateColumns = Pick<SeriesStateRow, 'at' | 'value' | 'origin' | 'pace' | 'still_since' | 'former_lines'>
-
-export function toSeriesState({ at, value, origin, pace, still_since, former_lines }: StateColumns): SeriesState {
-  return {
-    watermark: { at, value: decimal(value), ...(origin !== null && { origin }) },
-    pace,
-    ...(still_since !== null && { stillSince: still_since }),
-    ...(former_lines !== null && { formerLines: (JSON.parse(former_lines) as LineText[]).map(parseLine) }),
-  }
-}
-
-/** The columns of a series that change, in the order of the statement that updates them. */
-const MUTABLE = [
-  ...['at', 'value', 'origin', 'carry', 'pace', 'still_since', 'former_lines'],
-  ...['open_number', 'open_window', 'open_price', 'open_base', 'head'],
-]
-
-const noOpenEntry = [null, null, null, null]
-
-/** What the seal of a series covers, as SQL. */
-export const SEALED_OF_SERIES = ['site', 'metric', 'project_id', 'project_name', 'opened_by', ...MUTABLE].join(', ')
-
-function identityOf({ site, metric, projectId, projectName }: Series): string[] {
-  return [site, metric, projectId, projectName]
-}
-
-/** The columns of a series' state, the first ones of `MUTABLE`. */
-function columnsOf({ state: { watermark, pace, stillSince, formerLines }, carry }: SeriesChange) {
-  return [
-    watermark.at,
-    formatDecimal(watermark.value),
-    watermark.origin ?? null,
-    formatDecimal(carry),
-    pace,
-    stillSince ?? null,
-    formerLines === undefined ? null : JSON.stringify(formerLines.map(formatLine)),
-  ] as const
-}
-
-/** A former line as it is stored: decimals are text. */
-type LineText = Omit<FormerLine, 'value' | 'charged'> & { readonly value: string; readonly charged: string }
-
-function formatLine(line: FormerLine): LineText {
-  return { ...line, value: formatDecimal(line.value), charged: formatDecimal(line.charged) }
-}
-
-function parseLine(line: LineText): FormerLine {
-  return { ...line, value: decimal(line.value), charged: decimal(line.charged) }
 }

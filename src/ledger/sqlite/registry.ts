@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { type Series, seriesKey } from '../../core/series.ts'
+import { type SeriesColumns, seriesOf } from '../seriesRows.ts'
 
 export interface Registry {
   /** The number of a series, if it has one. */
@@ -63,15 +64,4 @@ const LONGEST_KEY = 200
 function keyOf(series: Series): string {
   const key = seriesKey(series)
   return key.length > LONGEST_KEY ? hash('sha256', key) : key
-}
-
-export interface SeriesColumns {
-  readonly site: string
-  readonly metric: string
-  readonly project_id: string
-  readonly project_name: string
-}
-
-export function seriesOf(row: SeriesColumns): Series {
-  return { site: row.site, metric: row.metric, projectId: row.project_id, projectName: row.project_name }
 }

@@ -4,8 +4,8 @@ import { LARGEST_TOTAL } from '../../core/credits.ts'
 import type { AdjustmentEntry, OpeningEntry } from '../../core/entries.ts'
 import { TotalTooLargeError } from '../ledger.ts'
 import { type Hash, remarkHash } from '../receipts.ts'
+import { SEALED_OF_SERIES } from '../seriesRows.ts'
 import { createDays } from './days.ts'
-import { SEALED_OF_SERIES } from './recorder.ts'
 
 export type Remark = AdjustmentEntry | OpeningEntry
 

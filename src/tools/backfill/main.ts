@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { backup } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isPostgres, type LedgerLocation } from '../../config/ledgerLocation.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
 import { formatInstant, systemClock } from '../../core/time.ts'
 import { LedgerError } from '../../ledger/ledger.ts'
@@ -35,7 +36,7 @@ const usage = `Reads what a worker missed from Prometheus and records it in the 
   os-credits backfill [options]
 
 A worker with PROMETHEUS_URL does this by itself when it starts. This program is for looking first (--dry-run), and for periods of
-your own. The worker must not run, except for a dry run. Settings are those of the worker, from the environment. With
+your own. The worker must not run, except for a dry run, which there is for ledgers in files only. Settings are those of the worker, from the environment. With
 OS_CREDITS_PERUN_URL, groups that another service charged begin exactly where it stopped. What is not later than what the ledger
 has of a series changes nothing, so doing it twice, or again after a stop, is harmless. Ctrl-C stops after the present part.
 
@@ -43,7 +44,7 @@ has of a series changes nothing, so doing it twice, or again after a stop, is ha
   --to INSTANT         end there; now if not given
   --step DURATION      take the first reading of each series and the last one in each step; all of up to a day if not given
   --dry-run            work on a copy of the ledger, and show what each group would be charged
-  --ledger PATH        the ledger; OS_CREDITS_LEDGER if not given
+  --ledger PLACE       the ledger, a path or postgres://…; OS_CREDITS_LEDGER if not given
   --prometheus URL     what comes before /api/v1; PROMETHEUS_URL if not given
   --json               print what was done as JSON
   --help               print this
@@ -88,9 +89,13 @@ async function main(words: string[]): Promise<number> {
 
 function settingsWith({ OS_CREDITS_LEDGER: ledger, ...options }: Record<string, string | undefined>): Settings {
   const given = Object.entries(options).filter(([, text]) => text !== undefined)
-  const path = ledger === undefined ? {} : { OS_CREDITS_LEDGER: `sqlite:${ledger.replace(/^sqlite:/, '')}` }
-  const env = { ...process.env, ...path, ...Object.fromEntries(given) }
+  const place = ledger === undefined ? {} : { OS_CREDITS_LEDGER: addressOf(ledger), OS_CREDITS_LEDGER_FILE: undefined }
+  const env = { ...process.env, ...place, ...Object.fromEntries(given) }
   return loadSettings(env, (file) => readFileSync(file, 'utf8'), { targets: false }).settings
+}
+
+function addressOf(ledger: string): string {
+  return isPostgres(ledger) ? ledger : `sqlite:${ledger.replace(/^sqlite:/, '')}`
 }
 
 interface Period {
@@ -111,8 +116,8 @@ async function run(
   const stopping = stopOnSignal()
   const predecessor = predecessorOf(settings, systemClock)
   try {
-    const path = folder === undefined ? settings.ledger.path : await copyInto(folder, settings.ledger.path)
-    const workbench = open(path, settings)
+    const location = folder === undefined ? settings.ledger : await copyInto(folder, settings.ledger)
+    const workbench = await open(location, settings)
     const tell = createTeller()
     try {
       const parts = { workbench, archive, predecessor, settings, clock: systemClock, wait, ...tell }
@@ -133,9 +138,9 @@ async function run(
   }
 }
 
-function open(path: string, settings: Settings) {
+async function open(location: LedgerLocation, settings: Settings) {
   try {
-    return openWorkbench(path, settings, settings.meters, systemClock)
+    return await openWorkbench(location, settings, settings.meters, systemClock)
   } catch (error) {
     if (!(error instanceof LedgerError) || !error.message.includes('in use by another worker')) throw error
     const advice = 'Stop the worker first. Or set PROMETHEUS_URL and restart it: it reads what it missed by itself'
@@ -144,16 +149,19 @@ function open(path: string, settings: Settings) {
 }
 
 /** Before a worker was ever started there is nothing to copy: the dry run begins with an empty ledger. */
-async function copyInto(folder: string, ledger: string): Promise<string> {
+async function copyInto(folder: string, ledger: LedgerLocation): Promise<LedgerLocation> {
+  if (ledger.kind !== 'sqlite')
+    throw new ToolError(EXIT_USAGE, 'There is no dry run for a ledger in PostgreSQL, as it works on a copy of a file.')
   const path = join(folder, 'copy.db')
-  if (!existsSync(ledger)) return path
-  const snapshot = openSnapshot(ledger)
+  const copy = { kind: 'sqlite', path } as const
+  if (!existsSync(ledger.path)) return copy
+  const snapshot = openSnapshot(ledger.path)
   try {
     await backup(snapshot.db, path, { rate: 1_000 })
   } finally {
     snapshot.close()
   }
-  return path
+  return copy
 }
 
 /** A bar on a terminal, else a line for each tenth. */

@@ -5,13 +5,15 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { isPostgres } from '../../config/ledgerLocation.ts'
 import { paper } from '../paper.ts'
 import { createBar, EXIT_USAGE, readWords, runTool, ToolError } from '../program.ts'
 import { backUp } from './backup.ts'
 
-const usage = `Backs a ledger up into a file, also while the worker runs and writes.
+const usage = `Backs a ledger in a file up into another file, also while the worker runs and writes. One in PostgreSQL is backed up by pg_dump.
 
   os-credits backup [options] TO
 
@@ -47,7 +49,7 @@ async function main(words: string[]): Promise<number> {
       EXIT_USAGE,
       `Expected one file to write, got ${positionals.length}. --help tells how to call it.`,
     )
-  const ledger = (values.ledger ?? process.env.OS_CREDITS_LEDGER ?? 'data/credits.db').replace(/^sqlite:/, '')
+  const ledger = pathOf(values.ledger)
   const begun = performance.now()
   const bar = createBar({ err, ...rest })
   const onProgress = (part: number) => bar.show(part, 'copying')
@@ -66,4 +68,14 @@ async function main(words: string[]): Promise<number> {
     const [answer, problem, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
     return code === 0 ? undefined : `${answer}${problem}`.trim()
   }
+}
+
+/** @throws {ToolError} if the ledger is in no file. */
+function pathOf(given: string | undefined): string {
+  const file = process.env.OS_CREDITS_LEDGER_FILE?.trim()
+  const named = file === undefined || file === '' ? undefined : readFileSync(file, 'utf8').trim()
+  const ledger = given ?? named ?? process.env.OS_CREDITS_LEDGER ?? 'data/credits.db'
+  if (!isPostgres(ledger)) return ledger.replace(/^sqlite:/, '')
+  const advice = 'Back it up with pg_dump, which takes one moment of it, also while workers write'
+  throw new ToolError(EXIT_USAGE, `The ledger is in PostgreSQL. ${advice}.`)
 }

@@ -5,6 +5,7 @@
  * settings have problems.
  */
 import { existsSync, readFileSync } from 'node:fs'
+import { isPostgres } from '../../config/ledgerLocation.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
 import { systemClock } from '../../core/time.ts'
 import { readInstant } from '../instants.ts'
@@ -55,6 +56,7 @@ async function main(words: string[]): Promise<number> {
   if (values.at !== undefined && files.length > 1)
     throw new ToolError(EXIT_USAGE, `--at is for one file, got ${files.length}: name files by their times.`)
   const scratch = values.ledger?.replace(/^sqlite:/, '') ?? ':memory:'
+  if (isPostgres(scratch)) throw new ToolError(EXIT_USAGE, 'A scratch ledger is a file: name a new one after --ledger.')
   if (existsSync(scratch)) throw new ToolError(EXIT_USAGE, `There is a file ${scratch} already: name a new one.`)
   const settings = settingsWith(values.site, undefined)
   const at = values.at === undefined ? undefined : readInstant('--at', values.at, systemClock.now())

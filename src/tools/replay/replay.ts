@@ -31,7 +31,7 @@ export async function replay(
   path: string,
 ): Promise<Replayed> {
   let now: Instant = 0
-  const { ledger, take, outcomes } = openWorkbench(path, settings, meters, { now: () => now })
+  const { ledger, take, outcomes } = await openWorkbench({ kind: 'sqlite', path }, settings, meters, { now: () => now })
   try {
     for (const { at, readings } of recordings.toSorted((a, b) => a.at - b.at)) {
       now = at

@@ -1,9 +1,9 @@
-/** Entries as rows. */
-import type { Credits } from '../../core/credits.ts'
-import { decimal } from '../../core/decimals.ts'
-import type { Instant } from '../../core/time.ts'
-import type { StoredEntry } from '../ledger.ts'
-import { type SeriesColumns, seriesOf } from './registry.ts'
+/** Entries as rows, the same in each ledger that has tables. */
+import type { Credits } from '../core/credits.ts'
+import { decimal } from '../core/decimals.ts'
+import type { Instant } from '../core/time.ts'
+import type { StoredEntry } from './ledger.ts'
+import { type SeriesColumns, seriesOf } from './seriesRows.ts'
 
 /** Rows for `toEntry`. */
 export const SELECT_ENTRIES = `SELECT entries.*, series.metric, series.project_id
