@@ -40,6 +40,11 @@ async function setUp(samples: readonly OldSample[]) {
   return { folder, prometheus, path, env, withLedger, used }
 }
 
+const perunSettings = ({ url, voId }: { url: string; voId: number }) => ({
+  ...{ OS_CREDITS_PERUN_URL: url, OS_CREDITS_PERUN_VO_ID: `${voId}` },
+  ...{ OS_CREDITS_PERUN_LOGIN: 'credits', OS_CREDITS_PERUN_PASSWORD: 'secret' },
+})
+
 suite('a backfill', () => {
   const samples = [...line('steady', -2 * HOUR, 121), ...line('short-lived', -HOUR, 10, 0.5)]
 
@@ -112,6 +117,27 @@ suite('a backfill', () => {
     expect(await withLedger((ledger) => ledger.notes('long', 10))).toHaveLength(1)
   })
 
+  test('that is stopped says nothing about takeovers that it did not reach', async () => {
+    const { env, prometheus } = await setUp([...line('early', -20 * HOUR, 1_200), ...line('late', -20 * HOUR, 1_200)])
+    const perun = await startPerun()
+    onTestFinished(() => perun.close())
+    for (const [name, at] of [
+      ['early', NOW - 20 * HOUR],
+      ['late', NOW - 30 * MINUTE],
+    ] as const)
+      perun.addGroup({
+        ...{ name, granted: '1000', used: '7', resources: [8676] },
+        timestamps: { 8676: { project_vcpu_usage: formatPerunTimestamp(at) } },
+      })
+    const { child, ended } = start(['backfill', '--json', '--from', '-20h'], { ...env, ...perunSettings(perun) })
+    prometheus.state.mostSamples = 5
+    await until('it has begun', () => prometheus.requests.length > 12)
+    child.kill('SIGTERM')
+    const { code, stdout } = await ended
+    expect(code).toBe(130)
+    expect(JSON.parse(stdout)).toMatchObject({ stopped: true, missing: [] })
+  })
+
   test('thins a period to one reading in a step, and charges the same', async () => {
     const { env, used, withLedger } = await setUp(samples)
     const { stdout } = await typed(['backfill', '--from', '-3h', '--step', '15m', '--json'], env)
@@ -129,11 +155,7 @@ suite('a backfill', () => {
       ...{ name: 'steady', granted: '1000', used: '7', resources: [8676] },
       timestamps: { 8676: { project_vcpu_usage: stopped } },
     })
-    const withPerun = {
-      ...env,
-      ...{ OS_CREDITS_PERUN_URL: perun.url, OS_CREDITS_PERUN_VO_ID: `${perun.voId}` },
-      ...{ OS_CREDITS_PERUN_LOGIN: 'credits', OS_CREDITS_PERUN_PASSWORD: 'secret' },
-    }
+    const withPerun = { ...env, ...perunSettings(perun) }
     perun.faults.fail({ how: 'html-503', times: null })
     const refused = await typed(['backfill'], withPerun)
     expect(refused.code).toBe(69)
