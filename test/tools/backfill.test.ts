@@ -64,8 +64,10 @@ suite('a backfill', () => {
 
   test('shows what a first worker would charge before there is a ledger, and leaves none', async () => {
     const { path, env } = await setUp(samples)
-    const { code, stdout } = await typed(['backfill', '--dry-run', '--from', formatInstant(NOW - 3 * HOUR)], env)
+    const words = ['backfill', '--dry-run', '--from', formatInstant(NOW - 3 * HOUR)]
+    const { code, stdout, stderr } = await typed(words, env)
     expect(code).toBe(0)
+    expect(stderr).toContain(`There is no ledger yet at ${path}: the dry run begins with an empty one.\n`)
     expect(stdout).toMatch(/^steady +0 +120 +120\n/m)
     expect(existsSync(path)).toBe(false)
   })
@@ -189,6 +191,7 @@ suite('a backfill', () => {
     [['--from', '-1h', '--to', '-2h'], {}, 64, '--from has to be earlier than --to'],
     [['--step', '5'], {}, 64, 'after --step, got "5"'],
     [['now'], {}, 64, 'Expected only options, got "now"'],
+    [['--dry-run', '--from', '-1h', '--ledger', 'nowhere/x.db'], {}, 66, 'There is no ledger nowhere/x.db.'],
     [['--fast'], {}, 64, "Unknown option '--fast'"],
     [['--from', '-1h'], { PROMETHEUS_URL: '' }, 78, 'PROMETHEUS_URL: expected the Prometheus to read from'],
     [['--from', '-1h'], { OS_CREDITS_PRECISION: 'x' }, 78, 'OS_CREDITS_PRECISION: expected a whole number'],
