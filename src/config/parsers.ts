@@ -35,6 +35,11 @@ export function quoteAddress(text: string): string {
   return text.includes('@') ? 'a value that is not shown, as it holds a login' : quote(text.replace(/\?[^;]*/g, '?…'))
 }
 
+/** A text of a file, which may be an address, also where none is expected. */
+export function quoteHidingLogin(text: string): string {
+  return text.includes('//') || text.includes('@') ? quoteAddress(text) : quote(text)
+}
+
 export const text: Parser<string> = (given) => given
 
 /** A parser of texts that match `pattern` as a whole. */

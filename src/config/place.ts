@@ -6,7 +6,7 @@
  */
 import { parseDocument, YAMLError } from 'yaml'
 import { nearest } from '../core/nearest.ts'
-import { type Parser, quote, quoteAddress, Unexpected } from './parsers.ts'
+import { type Parser, quoteHidingLogin, Unexpected } from './parsers.ts'
 
 /** What a file holds; nothing is an empty text. */
 type Tree = string | readonly Tree[] | { readonly [key: string]: Tree }
@@ -103,12 +103,12 @@ export class Place {
     const meant = nearest(key, known)
     this.problem(
       `one of the keys ${known.join(', ')}`,
-      `${quote(key)}${meant === undefined ? '' : ` (is it ${meant}?)`}`,
+      `${quoteHidingLogin(key)}${meant === undefined ? '' : ` (is it ${meant}?)`}`,
     )
   }
 
   #pathOf(key: string): string {
-    if (!/^\w+$/.test(key)) return `${this.path}[${quote(key)}]`
+    if (!/^\w+$/.test(key)) return `${this.path}[${quoteHidingLogin(key)}]`
     return this.path === '' ? key : `${this.path}.${key}`
   }
 
@@ -119,7 +119,8 @@ export class Place {
 
 /** The whole of a YAML or JSON text; `undefined` if it is neither, which is reported. */
 export function readTree(content: string, report: Report): Place | undefined {
-  const document = parseDocument(content, { schema: 'failsafe', stringKeys: true })
+  // Editors of Windows put a byte-order mark there, after which the parser expects no list.
+  const document = parseDocument(content.replace(/^\uFEFF/, ''), { schema: 'failsafe', stringKeys: true })
   try {
     const error = document.errors[0] ?? document.warnings[0]
     if (error !== undefined) throw error
@@ -154,7 +155,7 @@ function isMapping(tree: Tree): tree is { readonly [key: string]: Tree } {
 
 function describe(tree: Tree): string {
   if (tree === '') return 'nothing'
-  if (typeof tree === 'string') return tree.includes('//') ? quoteAddress(tree) : quote(tree)
+  if (typeof tree === 'string') return quoteHidingLogin(tree)
   if (isList(tree)) return tree.length === 0 ? 'an empty one' : `a list of ${tree.length}`
   return Object.keys(tree).length === 0 ? 'an empty one' : 'a mapping'
 }

@@ -7,7 +7,7 @@
 import { add, compare, type Decimal, decimal, formatDecimal, multiply, zero } from '../core/decimals.ts'
 import { type Meter, type Meters, type Price, priceAt } from '../core/meters.ts'
 import { formatInstant, type Instant } from '../core/time.ts'
-import { amount, instant, matching, positiveAmount, quote, text } from './parsers.ts'
+import { amount, instant, matching, positiveAmount, quoteHidingLogin, text } from './parsers.ts'
 import { type Place, type Report, readTree } from './place.ts'
 
 type Defaults = Omit<Meter, 'metric' | 'prices'>
@@ -53,7 +53,7 @@ export function metersToBill(json: string, report: Report): Meters {
   const entries = readTree(json, report)?.entries({ least: 1 }) ?? []
   const meters = entries.map(([metric, place]): Found => {
     const price = place.read(amount)
-    if (!METRIC_NAME.test(metric)) place.problem('the name of a metric as key', quote(metric))
+    if (!METRIC_NAME.test(metric)) place.problem('the name of a metric as key', quoteHidingLogin(metric))
     return [place, price === undefined ? undefined : alwaysAt(metric, price)]
   })
   return byMetric(unique(meters))

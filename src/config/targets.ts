@@ -1,7 +1,7 @@
 /** Which exporters are scraped: the form of a target, and the file of them as Prometheus' file_sd reads it. */
 import type { Values } from './declarations.ts'
 import { type Files, readNamed } from './environment.ts'
-import { address, digits, matching, type Parser, quote, quoteAddress, text, Unexpected } from './parsers.ts'
+import { address, digits, matching, type Parser, quoteAddress, quoteHidingLogin, text, Unexpected } from './parsers.ts'
 import { type Place, type Report, readTree } from './place.ts'
 
 /** One exporter, and the labels that its samples get where they have none of their own. */
@@ -27,8 +27,10 @@ export function collectTargets(
   const targets = [...urls.map((url) => ({ url, labels: {} })), ...(listed ?? [])]
   const all = targets.map(({ url }) => url)
   for (const url of new Set(all.filter((one, index) => all.indexOf(one) < index))) {
-    const expected = 'each address once, also in USAGE_EXPORTER_TARGETS_FILE'
-    report(`USAGE_EXPORTER_URLS: expected ${expected}, got ${quoteAddress(withoutLogin(url))} again`)
+    const where = urls.includes(url)
+      ? 'USAGE_EXPORTER_URLS: expected each address once, also in USAGE_EXPORTER_TARGETS_FILE'
+      : 'USAGE_EXPORTER_TARGETS_FILE: expected each address once'
+    report(`${where}, got ${quoteAddress(withoutLogin(url))} again`)
   }
   return targets
 }
@@ -70,7 +72,7 @@ function readLabels(given: readonly (readonly [string, Place])[]): Record<string
   const labels = given
     .filter(([name]) => !isInternal(name))
     .map(([name, value]) => {
-      if (!LABEL_NAME.test(name)) value.problem('a name of letters, digits and _ as key', quote(name))
+      if (!LABEL_NAME.test(name)) value.problem('a name of letters, digits and _ as key', quoteHidingLogin(name))
       // The label that names the site has to be one: the number of a resource in Perun.
       return [name, value.readOr(name === 'location_id' ? digits : text, '')]
     })

@@ -157,12 +157,14 @@ function createComplaints({ protocol, logger }: ReceiverOptions) {
       if (refusal !== undefined) logger.warn({ protocol }, 'Pushes are taken again')
       refusal = undefined
       const [first] = errors
+      // What was got, such as a value, may be another one in each push.
       // A push without errors says nothing about what the others are made of.
-      if (first === undefined || first.message === complaint) return
-      complaint = first.message
+      const expected = first?.message.split(', got ', 1)[0]
+      if (expected === undefined || expected === complaint) return
+      complaint = expected
       logger.warn(
         { protocol, rejected, errors, errorCount },
-        'Some of a push cannot be read; this is said once until it changes',
+        'Some of a push cannot be read or used; this is said once until it changes',
       )
     },
     ofRefusal(error: unknown): void {

@@ -74,12 +74,15 @@ export interface Taken {
   readonly samples: number
   /** Whether the sender counts on being told how many were taken. */
   readonly isCounted: boolean
-  /** The first parts that could not be read; `errorCount` counts all. */
+  /** The first parts that could not be read or used; `errorCount` counts all. */
   readonly errors: readonly PushError[]
   readonly errorCount: number
 }
 
-/** A part of a push that could not be read. */
+/** Errors of a push that are told one by one; somebody who mends one mends the others. */
+export const ERRORS_KEPT = 20
+
+/** A part of a push that could not be read, or whose sample cannot be used. */
 export interface PushError {
   /** Of a text: its line, counted from 1. */
   readonly line?: number
@@ -128,6 +131,6 @@ export interface PushStatus {
   /** What is not looked at: histograms, exemplars, other fields. */
   readonly ignored: number
   readonly rejected: Readonly<Rejections>
-  /** The first parts that could not be read, of the last push that had any. */
+  /** The first parts that could not be read or used, of the last push that had any. */
   readonly errors: readonly PushError[]
 }

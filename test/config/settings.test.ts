@@ -287,6 +287,19 @@ suite('A problem with the settings', () => {
     )
   })
 
+  test('names the file of targets if an address is twice in it', () => {
+    const file = '- targets: [http://c, http://c/, http://ann:secret@a/]\n- targets: [http://ann:secret@a]\n'
+    const named = { USAGE_EXPORTER_TARGETS_FILE: 'targets.yaml' }
+    const expected = 'USAGE_EXPORTER_TARGETS_FILE: expected each address once, got'
+    expect(problemsOf({ ...named, USAGE_EXPORTER_URLS: undefined }, { 'targets.yaml': file })).toEqual([
+      `${expected} "http://c/" again`,
+      `${expected} "http://a/" again`,
+    ])
+    expect(problemsOf({ ...named, USAGE_EXPORTER_URLS: 'http://c' }, { 'targets.yaml': file })[0]).toBe(
+      'USAGE_EXPORTER_URLS: expected each address once, also in USAGE_EXPORTER_TARGETS_FILE, got "http://c/" again',
+    )
+  })
+
   test('stands on its own line of the message, and misspelt names below', () => {
     const env = { ...withPerun, OS_CREDITS_PERUN_LOGIN: '', OS_CREDITS_PERUN_LOGON: 'me', LOG_LEVEL: 'loud' }
     expect(() => load(env)).toThrow(

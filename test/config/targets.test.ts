@@ -36,6 +36,18 @@ suite('A file of targets', () => {
     expect({ targets, problems }).toEqual({ targets: expected, problems: [] })
   })
 
+  test('may begin with a byte-order mark', () => {
+    const listed = { targets: [{ url: 'http://a/', labels: {} }], problems: [] }
+    expect(read('\uFEFF- targets: [http://a]\r\n')).toEqual(listed)
+    expect(read('\uFEFF[{"targets": ["http://a"]}]')).toEqual(listed)
+  })
+
+  test('hides a login in a name of a label', () => {
+    const { problems } = read('- targets: [http://a]\n  labels: { "http://u:SECRET@h": c }')
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).not.toContain('SECRET')
+  })
+
   test('may have host:port as Prometheus has it, with labels that say how it is scraped', () => {
     const content = `
       - targets: [10.0.0.5:8080, "[::1]:8080", exporter.example]
@@ -110,6 +122,14 @@ suite('A file of targets', () => {
       'a misspelt key',
       '- targets: [http://a]\n  label: {}',
       '[0]: expected one of the keys targets, labels, got "label" (is it labels?)',
+    ],
+    [
+      'an address with a login as a key',
+      '- http://u:SECRET@h/metrics: x\n- "u:SECRET@h": x',
+      ['[0]', '[1]'].flatMap((place) => [
+        `${place}: expected one of the keys targets, labels, got a value that is not shown, as it holds a login`,
+        `${place}.targets: expected a list with at least one entry, got nothing`,
+      ]),
     ],
     ['a key twice', '- targets: [http://a]\n  targets: [http://b]', /keys must be unique at line 2/],
     [

@@ -156,8 +156,8 @@ export function receiversOver(ledger: Ledger, clock: Clock) {
   return receiversOf((delivery) => intake.take(delivery), clock)
 }
 
-export function receiversOf(deliver: Deliver, clock: Clock, budget = createPushBudget()) {
+export function receiversOf(deliver: Deliver, clock: Clock, budget = createPushBudget(), logger = silent) {
   const receiver = (protocol: string, decode: Decode) =>
-    createReceiver({ protocol, decode, budget, meters, deliver, newTaskId: () => 'push-1', clock, logger: silent })
+    createReceiver({ protocol, decode, budget, meters, deliver, newTaskId: () => 'push-1', clock, logger })
   return { remoteWrite: receiver('remote write', decodeRemoteWrite), influx: receiver('influx', decodeLines) }
 }

@@ -88,6 +88,15 @@ suite('POST /write', () => {
     expect((await face.ledger.account('BioVis'))?.used).toBe(2_250_000n)
   })
 
+  test('tells of lines that cannot be used', async () => {
+    await using face = await startFace()
+    const { status, json } = await face.ask('/write', { method: 'POST', body: `${line(1_000, T0 / 1_000)}\n` })
+    const told = [{ line: 1, message: expect.stringContaining('is its unit right?') }]
+    expect([status, json]).toEqual([202, { lines: 1, bad_lines: 1, first_bad_lines: told }])
+    const { pushes } = (await face.get('/stats')).json as { pushes: unknown[] }
+    expect(pushes[1]).toMatchObject({ errors: told, rejected: { 'too old': 1 } })
+  })
+
   test('tells operators of the lines', async () => {
     await using face = await startFace()
     await face.ask('/write', { method: 'POST', body: `up value=1\nproject_vcpu_usage x` })

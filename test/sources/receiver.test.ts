@@ -5,6 +5,7 @@ import { createPushBudget } from '#src/sources/pushBudget.ts'
 import { LARGEST_PUSH } from '#src/sources/receiver.ts'
 import { type Deliver, type Delivery, type Push, PushRefusal } from '#src/sources/source.ts'
 import { T0, testClock } from '../helpers/billing.ts'
+import { memoryLog } from '../helpers/log.ts'
 import { push, receiversOf, snappy, usage, version1 } from '../helpers/pushes.ts'
 
 const line = (project: string, value: number, at = T0) =>
@@ -146,6 +147,19 @@ suite('Pushes at the same time', () => {
   })
 })
 
+test('The log tells of samples that cannot be used when that begins, and not with every value', async () => {
+  const { logger, lines } = memoryLog('push')
+  const { influx } = receiversOf(async () => undefined, testClock(), createPushBudget(), logger)
+  for (const value of [-1, -2, 3, -4]) await influx.take(push(line('a', value)))
+  await influx.take(push(line('a', 5, T0 / 1_000)))
+  const told = lines.map(({ msg, errors }) => [msg, errors])
+  const message = 'Some of a push cannot be read or used; this is said once until it changes'
+  expect(told).toEqual([
+    [message, [{ line: 1, message: expect.stringContaining('got "-1"') }]],
+    [message, [{ line: 1, message: expect.stringContaining('timestamp: expected one of the last year') }]],
+  ])
+})
+
 test('The status tells of all pushes since the start', async () => {
   const { influx, clock } = setUp()
   await influx.take(push(`${line('a', 1)}up value=1\nproject_vcpu_usage\n`))
@@ -160,7 +174,7 @@ test('The status tells of all pushes since the start', async () => {
     lastError: expect.stringContaining('No line of it can be read'),
     ...{ taken: 2, refused: 1, samples: 3, readings: 1, staleMarkers: 0, ignored: 0 },
     rejected: { 'unknown metric': 1, unreadable: 1, incomplete: 1 },
-    errors: [{ line: 3 }],
+    errors: [{ line: 1, message: expect.stringContaining('location_id: expected') }],
   })
   await influx.take(push(''))
   expect(influx.status.lastError).toBeUndefined()

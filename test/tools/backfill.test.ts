@@ -40,6 +40,11 @@ async function setUp(samples: readonly OldSample[]) {
   return { folder, prometheus, path, env, withLedger, used }
 }
 
+const perunSettings = ({ url, voId }: { url: string; voId: number }) => ({
+  ...{ OS_CREDITS_PERUN_URL: url, OS_CREDITS_PERUN_VO_ID: `${voId}` },
+  ...{ OS_CREDITS_PERUN_LOGIN: 'credits', OS_CREDITS_PERUN_PASSWORD: 'secret' },
+})
+
 suite('a backfill', () => {
   const samples = [...line('steady', -2 * HOUR, 121), ...line('short-lived', -HOUR, 10, 0.5)]
 
@@ -59,8 +64,10 @@ suite('a backfill', () => {
 
   test('shows what a first worker would charge before there is a ledger, and leaves none', async () => {
     const { path, env } = await setUp(samples)
-    const { code, stdout } = await typed(['backfill', '--dry-run', '--from', formatInstant(NOW - 3 * HOUR)], env)
+    const words = ['backfill', '--dry-run', '--from', formatInstant(NOW - 3 * HOUR)]
+    const { code, stdout, stderr } = await typed(words, env)
     expect(code).toBe(0)
+    expect(stderr).toContain(`There is no ledger yet at ${path}: the dry run begins with an empty one.\n`)
     expect(stdout).toMatch(/^steady +0 +120 +120\n/m)
     expect(existsSync(path)).toBe(false)
   })
@@ -112,6 +119,27 @@ suite('a backfill', () => {
     expect(await withLedger((ledger) => ledger.notes('long', 10))).toHaveLength(1)
   })
 
+  test('that is stopped says nothing about takeovers that it did not reach', async () => {
+    const { env, prometheus } = await setUp([...line('early', -20 * HOUR, 1_200), ...line('late', -20 * HOUR, 1_200)])
+    const perun = await startPerun()
+    onTestFinished(() => perun.close())
+    for (const [name, at] of [
+      ['early', NOW - 20 * HOUR],
+      ['late', NOW - 30 * MINUTE],
+    ] as const)
+      perun.addGroup({
+        ...{ name, granted: '1000', used: '7', resources: [8676] },
+        timestamps: { 8676: { project_vcpu_usage: formatPerunTimestamp(at) } },
+      })
+    const { child, ended } = start(['backfill', '--json', '--from', '-20h'], { ...env, ...perunSettings(perun) })
+    prometheus.state.mostSamples = 5
+    await until('it has begun', () => prometheus.requests.length > 12)
+    child.kill('SIGTERM')
+    const { code, stdout } = await ended
+    expect(code).toBe(130)
+    expect(JSON.parse(stdout)).toMatchObject({ stopped: true, missing: [] })
+  })
+
   test('thins a period to one reading in a step, and charges the same', async () => {
     const { env, used, withLedger } = await setUp(samples)
     const { stdout } = await typed(['backfill', '--from', '-3h', '--step', '15m', '--json'], env)
@@ -129,11 +157,7 @@ suite('a backfill', () => {
       ...{ name: 'steady', granted: '1000', used: '7', resources: [8676] },
       timestamps: { 8676: { project_vcpu_usage: stopped } },
     })
-    const withPerun = {
-      ...env,
-      ...{ OS_CREDITS_PERUN_URL: perun.url, OS_CREDITS_PERUN_VO_ID: `${perun.voId}` },
-      ...{ OS_CREDITS_PERUN_LOGIN: 'credits', OS_CREDITS_PERUN_PASSWORD: 'secret' },
-    }
+    const withPerun = { ...env, ...perunSettings(perun) }
     perun.faults.fail({ how: 'html-503', times: null })
     const refused = await typed(['backfill'], withPerun)
     expect(refused.code).toBe(69)
@@ -167,6 +191,7 @@ suite('a backfill', () => {
     [['--from', '-1h', '--to', '-2h'], {}, 64, '--from has to be earlier than --to'],
     [['--step', '5'], {}, 64, 'after --step, got "5"'],
     [['now'], {}, 64, 'Expected only options, got "now"'],
+    [['--dry-run', '--from', '-1h', '--ledger', 'nowhere/x.db'], {}, 66, 'There is no ledger nowhere/x.db.'],
     [['--fast'], {}, 64, "Unknown option '--fast'"],
     [['--from', '-1h'], { PROMETHEUS_URL: '' }, 78, 'PROMETHEUS_URL: expected the Prometheus to read from'],
     [['--from', '-1h'], { OS_CREDITS_PRECISION: 'x' }, 78, 'OS_CREDITS_PRECISION: expected a whole number'],

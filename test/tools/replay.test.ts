@@ -109,6 +109,25 @@ suite('a replay', () => {
   })
 
   test.each([
+    ['a program', 'import os\n\ndef main():\n    x = 5\n    return 1\n'],
+    ['a page', '<html>\n<body>\n'],
+  ])('refuses a file that is no exposition: %s', async (_, content) => {
+    const path = `${temporaryFolder()}/x`
+    writeFileSync(path, content)
+    const { code, stdout, stderr } = await typed(['replay', path])
+    expect({ code, stdout }).toEqual({ code: 66, stdout: '' })
+    expect(stderr).toContain(`${path} is no exposition: Expected lines with samples. Line 1: `)
+  })
+
+  test('takes one that has nothing that is charged, and counts as people do', async () => {
+    const path = `${temporaryFolder()}/x`
+    writeFileSync(path, 'up{instance="a"} 1\n')
+    expect((await typed(['replay', path])).stdout).toMatch(/^1 recording from .* 0 readings: /)
+    const [one] = recorded(temporaryFolder(), '100')
+    expect((await typed(['replay', one!])).stdout).toMatch(/^1 recording from .* 1 reading: 1 opened/)
+  })
+
+  test.each([
     [[], 64, 'Expected files to replay, got none.'],
     [['nowhere.prom'], 66, 'nowhere.prom cannot be read'],
     [[import.meta.filename.replace('replay.test.ts', 'typed.ts'), '--at', 'then'], 64, 'after --at, got "then"'],

@@ -15,15 +15,15 @@ export const lineProtocol = text(
   'project_vcpu_usage,location_id=8676,project_id=4711,project_name=BioVis value=1010.5 1767225600000000000\n',
 )
 
-/** A part of a push that could not be read. */
+/** A part of a push that could not be read or used. */
 const pushError = fields(
   { message: text('Why', 'Expected a field "value"') },
   { line: count('Its number, in a text', 3) },
 )
 
 export const takenLines = fields({
-  lines: count('Those that could be read', 12),
-  bad_lines: count('Those that could not', 1),
+  lines: count('Those that could be read, also if they cannot be used', 12),
+  bad_lines: count('Those that could not, or whose value, labels or timestamp cannot be used', 1),
   first_bad_lines: list(pushError, { description: 'The first of them' }),
 })
 
@@ -41,6 +41,8 @@ export const pushes = named(
     rejected: mapOf(count('How many', 456), 'unlisted', 'Samples that were dropped, by reason'),
     stale_markers: count('Samples that say that a series has ended'),
     ignored: count('Histograms, exemplars and other fields'),
-    errors: list(pushError, { description: 'The first of what could not be read, of the last push that had any' }),
+    errors: list(pushError, {
+      description: 'The first of what could not be read or used, of the last push that had any',
+    }),
   }),
 )

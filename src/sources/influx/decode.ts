@@ -4,11 +4,11 @@
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { type AdmissionRules, admit, noRejections } from '../../core/admit.ts'
+import { type AdmissionRules, admit, noRejections, whyRejected } from '../../core/admit.ts'
 import type { Reading } from '../../core/series.ts'
 import { detached } from '../detached.ts'
 import { type Arrived, type Decoded, LARGEST_DECOMPRESSED, MOST_PUSHED, tooLarge } from '../receiver.ts'
-import { PushRefusal } from '../source.ts'
+import { ERRORS_KEPT, type PushError, PushRefusal } from '../source.ts'
 import { type Lines, type Precision, precisions, readLines } from './lines.ts'
 
 /** Lines that are read before other work has its turn: some milliseconds. */
@@ -20,12 +20,19 @@ export async function decodeLines(push: Arrived, rules: AdmissionRules): Promise
   const text = new TextDecoder().decode(await decompressed(push))
   const readings: Reading[] = []
   const rejected = noRejections()
+  const unusable: PushError[] = []
+  let unusableCount = 0
   const wanted = (measurement: string) => rules.meters.has(measurement)
   const lines = await inParts(
-    readLines(text, { precision, wanted }, (sample) => {
+    readLines(text, { precision, wanted }, (sample, line) => {
       const result = admit(sample, rules)
-      if (typeof result === 'string') rejected[result] += 1
-      else if (readings.length < MOST_PUSHED) readings.push(detached(result))
+      if (typeof result === 'string') {
+        rejected[result] += 1
+        const message = whyRejected(result, sample, rules)
+        if (message === undefined) return
+        unusableCount += 1
+        if (unusable.length < ERRORS_KEPT) unusable.push({ line, message })
+      } else if (readings.length < MOST_PUSHED) readings.push(detached(result))
       else throw tooLarge(`at most ${MOST_PUSHED} samples`)
     }),
   )
@@ -37,8 +44,13 @@ export async function decodeLines(push: Arrived, rules: AdmissionRules): Promise
   rejected.unreadable += errorCount
   return {
     ...{ readings, rejected, samples: samples + skipped, staleMarkers: 0, ignored },
-    ...{ isCounted: false, errors, errorCount },
+    ...{ isCounted: false, errors: firstOf([...errors, ...unusable]), errorCount: errorCount + unusableCount },
   }
+}
+
+/** In the order of the text. */
+function firstOf(errors: readonly PushError[]): PushError[] {
+  return errors.toSorted((a, b) => a.line! - b.line!).slice(0, ERRORS_KEPT)
 }
 
 async function inParts(reading: Generator<void, Lines>): Promise<Lines> {

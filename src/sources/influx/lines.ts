@@ -10,7 +10,7 @@
  */
 import type { Sample } from '../../core/admit.ts'
 import { LATEST } from '../../core/time.ts'
-import type { PushError } from '../source.ts'
+import { ERRORS_KEPT, type PushError } from '../source.ts'
 
 export const precisions = { ns: 1e-6, n: 1e-6, u: 1e-3, µ: 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
 export type Precision = keyof typeof precisions
@@ -33,16 +33,15 @@ export interface Lines {
   readonly errorCount: number
 }
 
-const ERRORS_KEPT = 20
 /** Those of an exporter have some 250 characters, and a project's name takes 1,024 bytes at most. */
 const LONGEST_LINE = 65_536
 const MOST_TAGS = 200
 
-/** Hands each sample to `onSample`, in order. Its strings may be parts of `text`: copy what is kept. */
+/** Hands each sample to `onSample` with the number of its line, in order. Its strings may be parts of `text`: copy what is kept. */
 export function* readLines(
   text: string,
   options: LineOptions,
-  onSample: (sample: Sample) => void,
+  onSample: (sample: Sample, line: number) => void,
 ): Generator<void, Lines> {
   const errors: PushError[] = []
   const count = { skipped: 0, samples: 0, ignored: 0, errorCount: 0 }
@@ -57,7 +56,7 @@ export function* readLines(
     } else if (result.kind === 'sample') {
       count.samples += 1
       count.ignored += result.ignored
-      onSample(result.sample)
+      onSample(result.sample, line)
     } else if (result.kind === 'skipped') count.skipped += 1
     doubt = doubtAfter(doubt, text, at, end)
     line += end.feeds

@@ -4,11 +4,11 @@
  * Values are doubles. Each becomes the shortest decimal that reads back the same, which is how exporters and Prometheus write
  * them: a sample is the same reading whichever way it came. A stale marker says that a series has ended; it is absence.
  */
-import { type AdmissionRules, admit, noRejections } from '../../core/admit.ts'
+import { type AdmissionRules, admit, noRejections, whyRejected } from '../../core/admit.ts'
 import type { Reading } from '../../core/series.ts'
 import { LATEST } from '../../core/time.ts'
 import { type Arrived, type Decoded, LARGEST_DECOMPRESSED } from '../receiver.ts'
-import { type PushError, PushRefusal } from '../source.ts'
+import { ERRORS_KEPT, type PushError, PushRefusal } from '../source.ts'
 import { type PushedSample, type PushedSeries, readVersion1, readVersion2 } from './messages.ts'
 import { decompress } from './snappy.ts'
 
@@ -17,8 +17,6 @@ const STALE_MARKER = 0x7ff0_0000_0000_0002n
 
 /** Series that are looked at before other work has its turn: some milliseconds. */
 const PART = 2_000
-
-const ERRORS_KEPT = 20
 
 /** @throws {PushRefusal} if it is no such message, in another version or compression, or too large. */
 export async function decodeRemoteWrite(push: Arrived, rules: AdmissionRules): Promise<Decoded> {
@@ -84,9 +82,15 @@ function createTally(bytes: Buffer, rules: AdmissionRules) {
       return
     }
     const digits = value < 0 ? '0' : String(bytes.readDoubleLE(value))
-    const result = admit({ metric: labels.get('__name__')!, labels, value: digits, at }, rules)
-    if (typeof result === 'string') rejected[result] += 1
-    else readings.push(result)
+    const sample = { metric: labels.get('__name__')!, labels, value: digits, at }
+    const result = admit(sample, rules)
+    if (typeof result !== 'string') {
+      readings.push(result)
+      return
+    }
+    rejected[result] += 1
+    const message = whyRejected(result, sample, rules)
+    if (message !== undefined) complain(message)
   }
 
   return { add, result: () => ({ readings, rejected, samples, staleMarkers, ignored, errors, errorCount }) }

@@ -55,8 +55,10 @@ export async function backfill(options: BackfillOptions, signal: AbortSignal): P
   const about = { ...options, ledger, archive, sites: sitesOf(settings), meters: settings.meters, now, signal }
   const { plan, standings, lookedUp } = await planBackfill({ ...about, to: options.to ?? now })
   let progress: Progress = { upTo: plan?.period.after ?? now, readings: 0 }
+  let reached: Instant | undefined
   const onProgress = (current: Progress) => {
     progress = current
+    reached = current.upTo
     const { after, upTo } = plan!.period
     options.onProgress((current.upTo - after) / (upTo - after), current)
   }
@@ -68,7 +70,9 @@ export async function backfill(options: BackfillOptions, signal: AbortSignal): P
       { archive, take, clock, newTaskId: () => newTaskId('backfill'), step, onProgress },
       signal,
     )
-    missing = result.missing.filter(({ at }) => at <= plan.period.upTo)
+    // What was not reached before a stop is not missing: nobody has looked for it.
+    const end = signal.aborted ? (reached ?? Number.NEGATIVE_INFINITY) : plan.period.upTo
+    missing = result.missing.filter(({ at }) => at <= end)
   }
   // Groups whose time lies after the end of the period are still to be taken over.
   const isWhole = !signal.aborted && options.to === undefined

@@ -1,7 +1,7 @@
 /**
  * Reads missed readings from Prometheus into a ledger, as a program: `os-credits backfill`.
  *
- * Exit codes: 0 done; 64 called wrongly; 69 Prometheus or Perun cannot be asked; 74 the ledger cannot be
+ * Exit codes: 0 done; 64 called wrongly; 66 there is no ledger that --ledger names for a dry run; 69 Prometheus or Perun cannot be asked; 74 the ledger cannot be
  * had; 78 the settings have problems; 130 stopped.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -49,8 +49,8 @@ has of a series changes nothing, so doing it twice, or again after a stop, is ha
   --json               print what was done as JSON
   --help               print this
 
-Exit codes: 0 done, 64 called wrongly, 69 Prometheus or Perun cannot be asked, 74 the ledger cannot be had,
-78 the settings have problems, 130 stopped.
+Exit codes: 0 done, 64 called wrongly, 66 there is no ledger that --ledger names for a dry run, 69 Prometheus or Perun cannot be
+asked, 74 the ledger cannot be had, 78 the settings have problems, 130 stopped.
 `
 
 const me = paper(process)
@@ -84,7 +84,8 @@ async function main(words: string[]): Promise<number> {
     step: values.step === undefined ? undefined : readDuration('--step', values.step),
   }
   const settings = settingsWith({ OS_CREDITS_LEDGER: values.ledger, PROMETHEUS_URL: values.prometheus })
-  return run(settings, period, { isDryRun: values['dry-run'] === true, wantsJson: values.json === true })
+  const isNamed = values.ledger !== undefined
+  return run(settings, period, { isDryRun: values['dry-run'] === true, isNamed, wantsJson: values.json === true })
 }
 
 function settingsWith({ OS_CREDITS_LEDGER: ledger, ...options }: Record<string, string | undefined>): Settings {
@@ -107,7 +108,7 @@ interface Period {
 async function run(
   settings: Settings,
   period: Period,
-  { isDryRun, wantsJson }: { isDryRun: boolean; wantsJson: boolean },
+  { isDryRun, isNamed, wantsJson }: { isDryRun: boolean; isNamed: boolean; wantsJson: boolean },
 ) {
   const archive = archiveOf(settings, version, systemClock)
   if (archive === undefined)
@@ -116,7 +117,7 @@ async function run(
   const stopping = stopOnSignal()
   const predecessor = predecessorOf(settings, systemClock)
   try {
-    const location = folder === undefined ? settings.ledger : await copyInto(folder, settings.ledger)
+    const location = folder === undefined ? settings.ledger : await copyInto(folder, settings.ledger, isNamed)
     const workbench = await open(location, settings)
     const tell = createTeller()
     try {
@@ -148,13 +149,20 @@ async function open(location: LedgerLocation, settings: Settings) {
   }
 }
 
-/** Before a worker was ever started there is nothing to copy: the dry run begins with an empty ledger. */
-async function copyInto(folder: string, ledger: LedgerLocation): Promise<LedgerLocation> {
+/**
+ * Before a worker was ever started there is nothing to copy.
+ *
+ * @param isNamed Whether it was typed: then it has to be there.
+ */
+async function copyInto(folder: string, ledger: LedgerLocation, isNamed: boolean): Promise<LedgerLocation> {
   if (ledger.kind !== 'sqlite')
     throw new ToolError(EXIT_USAGE, 'There is no dry run for a ledger in PostgreSQL, as it works on a copy of a file.')
   const path = join(folder, 'copy.db')
   const copy = { kind: 'sqlite', path } as const
-  if (!existsSync(ledger.path)) return copy
+  if (!isNamed && !existsSync(ledger.path)) {
+    me.err(`There is no ledger yet at ${ledger.path}: the dry run begins with an empty one.\n`)
+    return copy
+  }
   const snapshot = openSnapshot(ledger.path)
   try {
     await backup(snapshot.db, path, { rate: 1_000 })

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import type { AdmissionRules, Rejections } from '../../core/admit.ts'
 import type { Reading } from '../../core/series.ts'
 import { type Instant, parseInstant } from '../../core/time.ts'
+import { type Format, parseExposition } from '../../sources/prometheus/exposition.ts'
 import { readExposition, ScrapeError } from '../../sources/prometheus/scrape.ts'
 import { EXIT_NO_INPUT, messageOf, ToolError } from '../program.ts'
 
@@ -18,7 +19,7 @@ export interface Recording {
 
 /**
  * @param at When it was recorded; from the name of the file, or its time, if not given.
- * @throws {ToolError} if it cannot be read, or was cut short.
+ * @throws {ToolError} if it cannot be read, was cut short, or is something else.
  */
 export function readRecording(
   path: string,
@@ -31,12 +32,22 @@ export function readRecording(
     const text = (isGzip ? gunzipSync(bytes) : bytes).toString()
     const recordedAt = at ?? timeInName(path) ?? Math.round(statSync(path).mtimeMs)
     const format = text.trimEnd().endsWith('# EOF') ? 'openmetrics' : 'text'
+    refuseOthers(text, format)
     const { readings, rejected } = readExposition(text, format, { ...rules, labels: new Map(), at: recordedAt })
     return { path, at: recordedAt, readings: readings.toSorted((a, b) => a.at - b.at), rejected }
   } catch (error) {
     const what = error instanceof ScrapeError ? 'is no exposition' : 'cannot be read'
     throw new ToolError(EXIT_NO_INPUT, `${path} ${what}: ${messageOf(error)}`)
   }
+}
+
+/** Sources and logs have lines that look like samples, such as `return 1`: most lines of an exposition are some. */
+function refuseOthers(text: string, format: Format): void {
+  const { samples, errorCount, errors } = parseExposition(text, { format, wanted: () => true }, () => undefined)
+  const [first] = errors
+  // One without any is what /federate answers while its exporter is away.
+  if (first === undefined || samples > errorCount) return
+  throw new ScrapeError('no exposition', `Expected lines with samples. Line ${first.line}: ${first.message}`)
 }
 
 /** `site_a__20261121T033335_600Z.prom`, `2026-11-21T03:33:35.600Z.txt`, `2026-11-21_03-33-35.prom`: in UTC. */

@@ -30,7 +30,7 @@ export function describeReplay(
   const outcomes = Object.entries(result.outcomes).map(([name, count]) => `${count} ${name}`)
   const remarks = result.notes.filter(({ kind }) => kind !== 'opened')
   const lines = [
-    `${recordings.length} recordings from ${formatInstant(first.at)} until ${formatInstant(last.at)}, ${readings.toLocaleString('en')} readings: ${outcomes.join(', ')}`,
+    `${counted(recordings.length, 'recording')} from ${formatInstant(first.at)} until ${formatInstant(last.at)}, ${counted(readings, 'reading')}: ${outcomes.join(', ')}`,
     ...describeRejected(recordings),
     '',
     creditsTable(rowsOf(result, other), other !== undefined, paper),
@@ -40,6 +40,10 @@ export function describeReplay(
     ...result.holds.map(({ kind, reason }) => `held (${kind}): ${printable(reason)}`),
   ]
   return `${lines.join('\n').trimEnd()}\n`
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`
 }
 
 /** Lines about other metrics are no matter. */

@@ -135,6 +135,31 @@ suite('A line', () => {
   })
 })
 
+suite('A line that can be read and not be used', () => {
+  const value = 'value: expected a number of zero or more, got'
+
+  test.each([
+    ['value=NaN', `${value} "NaN"`],
+    ['value="101"', `${value} "\\"101\\""`],
+    ['value=0x10', `${value} "0x10"`],
+    ['value=-5', `${value} "-5"`],
+    ['value=1e400', `${value} "1e400"`],
+    ['value=1 1767225600', 'timestamp: expected one of the last year, got an older one (is its unit right?)'],
+  ])('is told of with its number and the reason: %s', async (fields, message) => {
+    const decoded = await decode(`up value=1\n${line('value=1')}\n${line(fields)}\n`)
+    expect(decoded).toMatchObject({ samples: 3, errorCount: 1, errors: [{ line: 3, message }] })
+    expect(decoded.readings).toHaveLength(1)
+  })
+
+  test('is told of between those that cannot be read, twenty in all', async () => {
+    const nameless = 'project_vcpu_usage value=1\n'
+    const decoded = await decode(`${nameless}project_vcpu_usage x\n${nameless.repeat(30)}`)
+    expect(decoded).toMatchObject({ errorCount: 32, rejected: { incomplete: 31, unreadable: 1 } })
+    expect(decoded.errors.map((each) => each.line)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+    expect(decoded.errors[0]!.message).toBe('project_name: expected a label, got nothing')
+  })
+})
+
 suite('A push of lines', () => {
   test('of which none can be read is refused', async () => {
     expect(await reasonOf(decode('<html>\n<body>\n'))).toBe('malformed')
@@ -266,11 +291,11 @@ suite('Recordings of InfluxDB 1.6', () => {
     }
   })
 
-  test('hold names of all kinds; the one with a line feed costs two lines of each metric', async () => {
+  test('hold names of all kinds; the one with a line feed costs two lines of each metric, the one without a name its own', async () => {
     const [{ body } = { body: Buffer.of() }] = recordedPushes('influx/subscription-escapes', '.lp')
     const decoded = await decode(body, { now: RECORDED })
     const lines = body.toString().trim().split('\n').length
-    expect(decoded).toMatchObject({ errorCount: 4, samples: lines - 4 })
+    expect(decoded).toMatchObject({ errorCount: 6, samples: lines - 4, rejected: { incomplete: 2 } })
     const names = new Set(decoded.readings.map(({ series }) => series.projectName))
     expect(names).toContain('Gießen-ünï-日本')
     expect(names).toContain('quote"back\\slash')

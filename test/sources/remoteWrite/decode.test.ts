@@ -78,6 +78,25 @@ suite.each(both)('Remote write %s', (_version, write, type) => {
     ])
     const decoded = await decode(write([series]), type)
     expect(decoded).toMatchObject({ readings: [], samples: 4, staleMarkers: 1, rejected: { unreadable: 3 } })
+    const expected = 'value: expected a number of zero or more, got'
+    expect(decoded.errors.map(({ message }) => message)).toEqual([
+      `${expected} "NaN"`,
+      `${expected} "Infinity"`,
+      `${expected} "-1"`,
+    ])
+  })
+
+  test('tells of samples that cannot be used, the first twenty of them', async () => {
+    const { location_id: _, ...siteless } = usage('BioVis', []).labels
+    const samples = Array.from({ length: 30 }, (_each, index) => [T0 + index, 1] as const)
+    const series = [usage('alpha', [[T0 / 1_000, 1]]), { labels: siteless, samples }]
+    const decoded = await decode(write(series), type)
+    expect(decoded).toMatchObject({ errorCount: 31, rejected: { 'too old': 1, incomplete: 30 } })
+    expect(decoded.errors).toHaveLength(20)
+    expect(decoded.errors.slice(0, 2).map(({ message }) => message)).toEqual([
+      expect.stringContaining('timestamp: expected one of the last year'),
+      expect.stringContaining('location_id: expected the number of the site in Perun'),
+    ])
   })
 
   test('counts what is not looked at', async () => {
@@ -280,7 +299,8 @@ suite('Recordings of Prometheus 2.42', () => {
         const stale = samples.filter(({ sample }) => sample[1] === 'STALE')
         const named = samples.filter(({ labels, sample }) => labels.project_name !== undefined && sample[1] !== 'STALE')
         const decoded = await decodeBody(body, 'application/x-protobuf', RECORDED)
-        expect(decoded).toMatchObject({ samples: samples.length, staleMarkers: stale.length, errorCount: 0 })
+        expect(decoded).toMatchObject({ samples: samples.length, staleMarkers: stale.length })
+        expect(decoded.errorCount).toBe(samples.length - stale.length - named.length)
         expect(shown(decoded).map(([project, metric, at, value]) => [project, metric, at, Number(value)])).toEqual(
           named.map(({ labels, sample: [at, value] }) => [labels.project_name, labels.__name__, at, value]),
         )
