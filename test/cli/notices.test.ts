@@ -23,7 +23,11 @@ suite('notices', () => {
     expect(stdout).toMatch(
       /^ +1 +2026-01-01 00:00:00 +bio +within 14 days +160\.5 +200 +addressed +ada@example\.org: gathering$/m,
     )
+    await face.record({ project: 'others', at: T0, value: '10' })
     expect((await ask('notices', 'others')).stdout).toBe('No notices.\n')
+    const unknown = { code: 1, stdout: '', stderr: 'There is no group "nobody". (HTTP 404 Not Found)\n' }
+    expect(await ask('notices', 'nobody')).toEqual(unknown)
+    expect(await ask('notices', 'nobody', '--json')).toMatchObject({ code: 1 })
     const { text } = await face.get('/api/notices?group=bio&limit=1000')
     expect((await ask('notices', 'bio', '--json')).stdout).toBe(`${text}\n`)
   })

@@ -1,5 +1,6 @@
 /** What people were told about their credits. */
 import { type Fields, fieldsOf, listOf, show, showTime } from '../answers.ts'
+import { inPath } from '../client.ts'
 import type { Command } from '../command.ts'
 import { writeListing } from '../output.ts'
 import type { Column } from '../table.ts'
@@ -12,7 +13,10 @@ export const noticesCommand: Command = {
   summary: 'what people were told about their credits, whom and when, the newest first',
   examples: ['notices', 'notices bio', 'notices --limit 20 --json'],
   async run(call, context) {
-    const query = { group: call.operands[0] }
+    const group = call.operands[0]
+    // A misspelt name must not look like a group that nobody was told of.
+    if (group !== undefined) await context.client.get(`/api/groups/${inPath(group)}`)
+    const query = { group }
     await writeListing(
       {
         ...{ path: '/api/notices', query, field: 'notices', columns, limit: limitOf(call), none: 'No notices.' },
