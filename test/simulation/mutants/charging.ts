@@ -160,12 +160,6 @@ export const charging: readonly Mutant[] = [
     instead: 'if (opening.size >= 0) {',
   },
   {
-    name: 'readings are taken in the order in which they come',
-    file: 'core/portions.ts',
-    text: 'of readings.toSorted((a, b) => a.at - b.at)',
-    instead: 'of readings',
-  },
-  {
     name: 'an entry goes on after a fall',
     file: 'billing/biller.ts',
     text: "    case 'rebased':\n      draft.open = undefined\n",

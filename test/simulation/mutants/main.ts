@@ -13,7 +13,7 @@ import { type Found, find } from './find.ts'
 import { mutants } from './list.ts'
 
 /** As many seeds as a mutant may survive. */
-const SEEDS = 400
+const SEEDS = 1_000
 
 const [word = ''] = process.argv.slice(2)
 const path = join(import.meta.dirname, 'found.json')
