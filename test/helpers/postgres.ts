@@ -115,7 +115,8 @@ function nativeFolder(folder: string): string {
   const { status } = spawnSync(join(installed, 'bin/postgres'), ['--version'], owner)
   if (status === 0) return installed
   const native = join(folder, 'native')
-  cpSync(installed, native, { recursive: true })
+  // Else links would lead back to where nobody may read.
+  cpSync(installed, native, { recursive: true, verbatimSymlinks: true })
   makeLinks(folder)
   return native
 }

@@ -118,6 +118,7 @@ suite('the log of a worker at work', () => {
     await until('the grant is missed', () => worker.says('no granted credits') !== undefined)
     perun.faults.fail({ how: 'html-503', times: 2 })
     await until('Perun failed', () => worker.says('Nothing is published for') !== undefined)
+    await until('there were some publishes', () => worker.log().filter(({ msg }) => msg === 'Published').length > 3)
     await until('there were many deliveries', () => worker.log().filter(({ msg }) => msg === 'Delivered').length > 20)
     exporter.fail('error')
     await until('a scrape failed', () => worker.says('Scrape failed') !== undefined)
