@@ -18,11 +18,11 @@ SMALL_HEAP := --max-semi-space-size=6 --heap-growing-percent=30
 
 DOCKER_USERNAME ?= credits
 IMAGE = $(DOCKER_USERNAME)/credits-worker
-# Which services of docker-compose.yml: worker, demo, stack or dev
+# Which services of docker-compose.yml: worker, demo, stack, scale or dev
 PROFILE ?= stack
 COMPOSE = docker compose --profile $(PROFILE)
 # Keys that can be made up. Perun's password cannot; the profile worker needs it too.
-SECRETS := secrets/api_key secrets/grafana_admin_password
+SECRETS := secrets/api_key secrets/grafana_admin_password secrets/postgres_password secrets/ledger_address
 ARGS ?=
 KILLS ?= 500
 SEED ?=
@@ -38,7 +38,7 @@ $(INSTALLED): package.json package-lock.json $(NODE)
 	npm install --prefix .tools --no-save --ignore-scripts --no-package-lock --loglevel=error $(NODE_PACKAGE)@$(NODE_VERSION)
 	@touch $@
 
-.PHONY: help install node run start dev verify test check typecheck lint format unit torture simulate mutants bench classify docker-build docker-build-dev docker-run secrets up down logs clean
+.PHONY: help install node run start dev verify test check typecheck lint format unit torture torture-replicas simulate mutants bench classify docker-build docker-build-dev docker-run secrets up down logs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -81,19 +81,28 @@ unit: $(INSTALLED) ## the tests: once as Node runs the code, once for the covera
 torture: $(INSTALLED) ## kill the worker KILLS times under load; SEED=… repeats the moments of an earlier run
 	KILLS=$(KILLS) SEED=$(SEED) vitest run test/process/crash.test.ts
 
+torture-replicas: $(INSTALLED) ## the same with three replicas on one PostgreSQL, which are also paused, cut off and stopped
+	KILLS=$(KILLS) SEED=$(SEED) vitest run test/process/replicas.test.ts
+
 simulate: $(INSTALLED) ## simulate worlds full of faults: SEEDS=1000 of them, or one with its story: SEED=17
 	@exec node test/simulation/main.ts $(if $(SEED),$(SEED),$(FROM)-$(shell expr $(FROM) + $(SEEDS) - 1))
 
 mutants: $(INSTALLED) ## plant defects in the program, and look for a seed of the simulation that finds each
 	@exec node test/simulation/mutants/main.ts $(ARGS)
 
-bench: $(INSTALLED) ## measure intake, publishing, history, pages, the check of a ledger and how good forecasts are
+bench: $(INSTALLED) ## measure what docs/PERFORMANCE.md tells, on smaller amounts, and how good forecasts are
+	node $(SMALL_HEAP) bench/parser.ts
+	node bench/ping.ts 100000
 	node $(SMALL_HEAP) bench/ingest.ts 10000 sqlite postgres
 	node $(SMALL_HEAP) bench/round.ts
+	node $(SMALL_HEAP) bench/catchup.ts 10000 1
+	node $(SMALL_HEAP) bench/outage.ts 1000 24
 	node $(SMALL_HEAP) bench/verify.ts
 	node $(SMALL_HEAP) bench/history.ts 1000000
 	node $(SMALL_HEAP) bench/pages.ts
+	node $(SMALL_HEAP) bench/replicas.ts
 	node bench/forecast.ts
+	node bench/capacity.ts
 
 classify: $(INSTALLED) ## tell apart labelled falls and jumps of made-up sites: the matrix of docs/CLASSIFIER.md
 	node bench/classify.ts $(ARGS)
@@ -115,6 +124,10 @@ secrets: $(SECRETS) ## make the keys in secrets/ that are missing, for Docker Co
 secrets/%:
 	@install -d -m 700 secrets
 	@od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > $@ && chmod 444 $@
+	@echo "$@ is new"
+
+secrets/ledger_address: secrets/postgres_password
+	@printf 'postgres://credits:%s@postgres:5432/credits' "$$(cat $<)" > $@ && chmod 444 $@
 	@echo "$@ is new"
 
 up: secrets ## build and start services of Docker Compose, and wait for them: make up PROFILE=demo

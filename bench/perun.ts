@@ -24,11 +24,15 @@ export async function spawnPerun(groups: readonly string[]) {
     groups.map((name) => ({ name, granted: '1000000000', resources: [SITE] })),
   )
   return {
+    pid: child.pid!,
     url,
     login: 'credits',
     password: 'secret',
     voId: 412,
     setLatency: async (ms: number) => void (await post('faults', { latency: ms })),
+    /** Until it is called with false, each call gets a page with status 503. */
+    setDown: async (isDown: boolean) =>
+      void (await post('faults', isDown ? { fail: { how: 'html-503', times: null } } : { clear: true })),
     resetCalls: async () => void (await post('calls/reset', {})),
     async calls(): Promise<Record<string, number>> {
       const answer = await fetch(`${home}-/calls`)

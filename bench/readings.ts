@@ -1,4 +1,5 @@
 /** From the text of an exposition to a delivery, as the scrape loop makes it. */
+import type { AdmissionRules } from '#src/core/admit.ts'
 import { decimal } from '#src/core/decimals.ts'
 import type { Meter, Meters } from '#src/core/meters.ts'
 import { systemClock } from '#src/core/time.ts'
@@ -17,9 +18,12 @@ function meter(name: string, metric: string, price: string): Meter {
 }
 
 export const readings = {
-  billing: { meters, clock: systemClock, maxSeries: 250_000 },
-  from(text: string, at = systemClock.now()): Delivery {
-    const rules = { meters, labels: new Map<string, string>(), site: String(SITE), at }
-    return { id: 'bench', source: 'bench', receivedAt: at, ...readExposition(text, 'text', rules) }
+  billing: { meters, clock: systemClock, maxSeries: 1_000_000 },
+  rules(at = systemClock.now(), site: string | number = SITE): AdmissionRules {
+    return { meters, labels: new Map(), site: String(site), at }
+  },
+  /** @param site Where the exporter measures; the only one of the made-up Perun if not given. */
+  from(text: string, at = systemClock.now(), site: string | number = SITE): Delivery {
+    return { id: 'bench', source: 'bench', receivedAt: at, ...readExposition(text, 'text', readings.rules(at, site)) }
   },
 }

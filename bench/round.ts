@@ -1,103 +1,135 @@
 /**
  * How long a round takes: the readings of all groups come in, and Perun shows all of it.
  *
- *   node bench/round.ts [groups=10000] [latency in ms, several with commas = 0,20] [lanes=10]
+ *   node bench/round.ts [groups=10000] [latency in ms, several = 20] [lanes=10] [max age in s, several = 600,10]
  *
  * The Perun simulator is a process of its own; each of its calls waits for the latency before anything happens. The floor
- * is what no program with so many lanes can beat: writes × latency ÷ lanes. What Perun showed may be 10 minutes old here,
- * so that the round is measured with one read of the site; with the default of 10 s a longer round reads it again. The
- * last but one column is the time from reading what a write replaces to the write: median and longest.
+ * is what no program that writes so many groups at a time (`OS_CREDITS_WORKERS`) can beat: writes × latency ÷ lanes. The row `bare client` is a loop of so many
+ * lanes that sends the same writes to the same simulator and does nothing else, no ledger and no look at what it replaces:
+ * what the machine, its timers and the simulator allow. `recorded` is the part of the round in which readings are recorded.
+ *
+ * What Perun showed may be so old when it is replaced: with 600 s the round reads the site once, with the default of 10 s
+ * a longer round reads it again. `read→write` is the time from that reading to the write: median and longest.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
-import { createIntake } from '#src/billing/intake.ts'
-import { createLanes } from '#src/billing/lanes.ts'
-import { systemClock } from '#src/core/time.ts'
-import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
-import { createOutbox } from '#src/publish/outbox.ts'
-import { createPerunPublisher } from '#src/publish/perun/publisher.ts'
-import { createPerunRpc } from '#src/publish/perun/rpc.ts'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { SECOND, systemClock } from '#src/core/time.ts'
 import { expositionOf, projectName } from '../test/helpers/cloud.ts'
-import { names, spawnPerun } from './perun.ts'
+import { writeBare } from './bare.ts'
+import { spawnPerun } from './perun.ts'
+import { cpuSecondsOf } from './processes.ts'
 import { readings } from './readings.ts'
 import { describeMachine, median, mib, table } from './report.ts'
+import { assemble } from './worker.ts'
 
 const groups = Number(process.argv[2] ?? 10_000)
-const latencies = (process.argv[3] ?? '0,20').split(',').map(Number)
+const latencies = (process.argv[3] ?? '20').split(',').map(Number)
 const lanesAtWork = Number(process.argv[4] ?? 10)
+const ages = (process.argv[5] ?? '600,10').split(',').map(Number)
 
 console.log(`A round of ${groups} groups with two meters each, ${lanesAtWork} lanes. ${describeMachine()}`)
 const rows = [
-  ['latency', 'round', 'seconds', 'floor', 'ratio', 'CPU s', 'reads', 'writes', 'other calls', 'read→write', 'RSS now'],
+  [
+    'latency',
+    'max age',
+    'round',
+    'seconds',
+    'recorded',
+    'floor',
+    'ratio',
+    'CPU s',
+    "Perun's CPU s",
+    'commits',
+    'their s',
+    'stall p99 ms',
+    'reads',
+    'writes',
+    'other calls',
+    'read→write',
+    'RSS now',
+  ],
 ]
-for (const latency of latencies) rows.push(...(await measure(latency)))
+for (const latency of latencies) for (const age of ages) rows.push(...(await measure(latency, age)))
 table(rows)
 console.log(`Peak memory of this process (RSS): ${mib(process.resourceUsage().maxRSS * 1_024)}`)
 
-async function measure(latency: number): Promise<string[][]> {
+async function measure(latency: number, maxAge: number): Promise<string[][]> {
   const folder = mkdtempSync(join(tmpdir(), 'round-'))
   await using perun = await spawnPerun(Array.from({ length: groups }, (_, index) => projectName(index)))
   await perun.setLatency(latency)
-  const ledger = openSqliteLedger(join(folder, 'credits.db'))
-  const logger = pino({ level: 'silent' })
-  const rpc = createPerunRpc({ ...perun, timeout: 30_000, connections: lanesAtWork + 2 })
+  const commits: number[] = []
   const windows: number[] = []
-  const lanes = createLanes({ workers: lanesAtWork, work: (group) => outbox.work(group) })
-  const publisher = createPerunPublisher({
-    rpc,
-    ledger,
-    voId: perun.voId,
-    names,
-    maxAge: 600_000,
-    precision: 2,
+  const { intake, lanes, close } = assemble({
+    path: join(folder, 'credits.db'),
+    perun,
+    workers: lanesAtWork,
+    maxAge: maxAge * SECOND,
     clock: systemClock,
-    logger,
-    demand: () => lanes.waiting,
+    onCommit: (seconds) => commits.push(seconds),
     onWrite: (seconds) => windows.push(seconds),
   })
-  const outbox = createOutbox({ ledger, publisher, lanes: () => lanes, clock: systemClock, logger })
-  const intake = createIntake({ ...readings.billing, ledger, logger, onChanged: outbox.wake })
 
-  async function round(name: string, hours: number): Promise<string[]> {
+  /** Measures work that brings all groups to Perun; `record` is told how long it took until they were recorded. */
+  async function observe(round: string, work: () => Promise<{ recorded?: number; seconds: number }>) {
     await perun.resetCalls()
     windows.length = 0
-    const delivery = readings.from(expositionOf({ projects: groups, hours }))
-    const [begun, cpu] = [performance.now(), process.cpuUsage()]
-    await intake.take(delivery)
-    await lanes.idle()
-    const seconds = (performance.now() - begun) / 1_000
+    commits.length = 0
+    const stalls = monitorEventLoopDelay({ resolution: 1 })
+    stalls.enable()
+    const [cpu, perunCpu] = [process.cpuUsage(), cpuSecondsOf(perun.pid)]
+    const { recorded, seconds } = await work()
     const { user, system } = process.cpuUsage(cpu)
+    const perunTook = cpuSecondsOf(perun.pid) - perunCpu
+    stalls.disable()
     const calls = await perun.calls()
     const reads = calls.getRichGroupsAssignedToResourceWithAttributesByNames ?? 0
     const writes = calls.setAttributes ?? 0
     const others = Object.values(calls).reduce((sum, count) => sum + count, 0) - reads - writes
-    const floor = (writes * latency) / lanesAtWork / 1_000
+    const floor = (writes * latency) / lanesAtWork / SECOND
     return [
       `${latency} ms`,
-      name,
+      `${maxAge} s`,
+      round,
       seconds.toFixed(2),
+      recorded === undefined ? '–' : recorded.toFixed(2),
       floor.toFixed(2),
-      floor === 0 ? '–' : (seconds / floor).toFixed(2),
+      floor === 0 ? '–' : (seconds / floor).toFixed(3),
       ((user + system) / 1e6).toFixed(2),
+      perunTook.toFixed(2),
+      String(commits.length),
+      commits.reduce((sum, each) => sum + each, 0).toFixed(2),
+      (stalls.percentile(99) / 1e6).toFixed(0),
       String(reads),
       String(writes),
       String(others),
       windows.length === 0 ? '–' : `${median(windows).toFixed(2)}…${Math.max(...windows).toFixed(2)} s`,
-      mib(process.memoryUsage().rss),
+      mib(process.memoryUsage.rss()),
     ]
   }
+
+  const round = (name: string, hours: number) => {
+    const delivery = readings.from(expositionOf({ projects: groups, hours }))
+    return observe(name, async () => {
+      const begun = performance.now()
+      await intake.take(delivery)
+      const recorded = (performance.now() - begun) / SECOND
+      await lanes.idle()
+      return { recorded, seconds: (performance.now() - begun) / SECOND }
+    })
+  }
+  const bare = (value: string) =>
+    observe('bare client', async () => ({ seconds: await writeBare(perun, lanesAtWork, value) }))
 
   const results = [
     await round('first contact', 1_000),
     await round('all changed', 1_001),
     await round('all changed again', 1_002),
     await round('unchanged', 1_002),
+    await bare('1'),
   ]
-  outbox.stop()
-  await publisher.close()
-  await ledger.close()
+  await close()
   rmSync(folder, { recursive: true })
   return results
 }

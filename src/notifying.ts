@@ -22,16 +22,16 @@ export interface Notifying {
   preview(notices: readonly Told[]): Digest
 }
 
-/** @param peopleOf What Perun holds as the mail addresses of a group's people; absent if nothing is published. */
 export function assembleNotifying(
   { settings, version, logging, metrics, clock = systemClock }: WorkerParts,
   ledger: Ledger,
   forecasts: Forecasts,
-  peopleOf: Worker['peopleOf'],
+  { peopleOf, lead }: Pick<Worker, 'peopleOf' | 'lead'>,
 ): Notifying {
   const { mail, webhooks, publicUrl, precision, notifyDays } = settings
   const logger = logging.logger('notify')
   const outlookOf = createOutlook(forecasts)
+  const isOurs = () => lead?.isHeld() ?? true
   const digest = {
     precision,
     ...(publicUrl !== undefined && { publicUrl: publicUrl.replace(/\/$/, '') }),
@@ -52,6 +52,7 @@ export function assembleNotifying(
       const outlook = row && (await outlookOf(row))
       return outlook && briefly(outlook.forecast, clock.now())
     },
+    isOurs,
     clock,
     logger,
     onNotice: (kind, state) => metrics.notices.inc({ kind, state }),
@@ -60,7 +61,7 @@ export function assembleNotifying(
   const runsOut =
     notifyDays === 0
       ? undefined
-      : createRunsOutWatch({ ledger, outlookOf, days: notifyDays, clock, logger, onNotice: teller.wake })
+      : createRunsOutWatch({ ledger, outlookOf, days: notifyDays, isOurs, clock, logger, onNotice: teller.wake })
   return {
     teller,
     start() {
@@ -71,7 +72,11 @@ export function assembleNotifying(
     async stop() {
       await Promise.all([runsOut?.stop(), teller.stop()])
     },
-    status: () => ({ mail: mail !== undefined, webhooks: webhooks?.urls.length ?? 0, problems: teller.problems }),
+    status: () => ({
+      mail: mail !== undefined,
+      webhooks: webhooks?.urls.length ?? 0,
+      problems: isOurs() ? teller.problems : {},
+    }),
     preview: (notices) => writeDigest(notices, digest),
   }
 }

@@ -3,6 +3,7 @@
  *
  * It answers before it scrapes, and goes on answering while it stops; the ledger closes last.
  */
+import { hostname } from 'node:os'
 import type { LedgerLocation } from './config/ledgerLocation.ts'
 import { describeSettings, secretsOfTargets } from './config/settings.ts'
 import { readTargetsAgain } from './config/targets.ts'
@@ -17,6 +18,7 @@ import { assembleNotifying } from './notifying.ts'
 import { createTargetsFileWatch } from './sources/targetsFile.ts'
 import type { Logging } from './telemetry/logger.ts'
 import { shared } from './telemetry/metrics.ts'
+import { sayNews } from './telemetry/repeats.ts'
 import { assembleWorker, type Worker, type WorkerParts } from './worker.ts'
 
 export interface ServiceParts extends WorkerParts {
@@ -48,10 +50,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { settings, logging, metrics, clock = systemClock } = parts
   const log = logging.logger('service')
   const served = await openShared(parts)
-  const worker = assembleWorker(parts, { ledger: served })
+  const worker = assembleWorker(parts, { ledger: served, sharing: served?.sharing })
   const { ledger, source, pushes, lanes, outbox } = worker
   const forecasts = createForecasts({ ledger, clock })
-  const notifying = assembleNotifying(parts, ledger, forecasts, worker.peopleOf)
+  const notifying = assembleNotifying(parts, ledger, forecasts, worker)
   worker.onChanged(() => notifying.teller.wake())
   const targetsFile = watchTargets(parts, worker)
   let stopping = false
@@ -79,6 +81,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     notifyAt: settings.notifyAt,
     notifying: notifying.status,
     catchUp: () => worker.catchUp?.status,
+    replicas: worker.replicas,
     previewDigest: notifying.preview,
     stopping: () => stopping,
     describeSettings: () => describeSettings(settings),
@@ -104,7 +107,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     stopping = true
     targetsFile?.stop()
     log.info('Stopping: no more scrapes, finishing what is under way')
-    await Promise.all([worker.finish(grace), within(grace, notifying.stop())])
+    const told = within(grace, notifying.stop()).then(() => worker.lead?.stop())
+    await Promise.all([worker.finish(grace), told])
     await http.stop(SECOND)
     await worker.close()
     log.info('Stopped')
@@ -158,11 +162,29 @@ async function within(grace: number, work: Promise<void>): Promise<void> {
 }
 
 /** A ledger of a server, which takes a while to open; that of a file is opened by the worker. */
-async function openShared({ settings, metrics }: ServiceParts): Promise<PostgresLedger | undefined> {
+async function openShared({
+  settings,
+  version,
+  logging,
+  metrics,
+  clock = systemClock,
+}: ServiceParts): Promise<PostgresLedger | undefined> {
   if (settings.ledger.kind !== 'postgres') return undefined
-  const onCommit = (seconds: number) => metrics.commitSeconds.observe(seconds)
-  const connections = settings.workers + OTHER_CONNECTIONS
-  return openPostgresLedger(settings.ledger.url, { onCommit, notifyAt: settings.notifyAt, connections })
+  const logger = logging.logger('ledger')
+  const name = `${hostname()}/${process.pid}`
+  return openPostgresLedger(settings.ledger.url, {
+    onCommit: (seconds) => metrics.commitSeconds.observe(seconds),
+    notifyAt: settings.notifyAt,
+    connections: settings.workers + OTHER_CONNECTIONS,
+    replica: {
+      name,
+      version,
+      lease: settings.replicaLease,
+      lingers: settings.perun?.timeout ?? 0,
+      onJoined: (id) => logger.info({ replica: id, name }, `This worker is replica ${id} of its ledger`),
+      onTrouble: sayNews(logger, clock, 'The queue of work has trouble, or what is done about other workers'),
+    },
+  })
 }
 
 /** For scrapes, pages and whoever tells people, beside a connection for each group that is published. */
@@ -179,7 +201,7 @@ async function spaceOfLedger(
 
 function provideMetrics(
   { metrics }: ServiceParts,
-  { ledger, lanes, outbox, pushes }: Worker,
+  { ledger, lanes, outbox, pushes, replicas }: Worker,
   readSpace: () => Promise<Partial<Space> | undefined>,
 ): void {
   // A ledger in trouble must not hide all other metrics.
@@ -196,7 +218,14 @@ function provideMetrics(
     holds: async () => ({ ...(await summary())?.holds }),
     dirtyGroups: async () => (await summary())?.dirty,
     publishing: () => ({ [outbox?.status.state ?? 'off']: 1 }),
+    replicas: async () => countByState((await replicas?.list().catch(() => undefined)) ?? []),
   })
+}
+
+function countByState(replicas: readonly { readonly state: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { state } of replicas) counts[state] = (counts[state] ?? 0) + 1
+  return counts
 }
 
 const idleLanes = { waiting: 0, working: 0, status: () => [] }

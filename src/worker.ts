@@ -6,17 +6,21 @@
  *
  * Everything that it touches outside of the process can be given, so that a simulation runs the very same composition.
  */
-import { type CatchUp, createCatchUp } from './billing/catchUp.ts'
+import { type CatchUp, createCatchUp, type Turn } from './billing/catchUp.ts'
 import { createCorrectionDesk } from './billing/corrections.ts'
 import { createHoldDesk } from './billing/holds.ts'
 import { createIntake, type Intake } from './billing/intake.ts'
-import { createLanes, type Lanes } from './billing/lanes.ts'
+import { createLanes, type LaneOptions, type Lanes } from './billing/lanes.ts'
+import { createLead, type Lead } from './billing/lead.ts'
+import { createSharedLanes } from './billing/sharedLanes.ts'
 import { describeLedger } from './config/ledgerLocation.ts'
 import type { PerunSettings, Settings } from './config/settings.ts'
 import { formatCredits } from './core/credits.ts'
 import { type Clock, SECOND, systemClock } from './core/time.ts'
 import type { CorrectionDesk } from './ledger/corrections.ts'
 import type { Ledger } from './ledger/ledger.ts'
+import type { Replicas } from './ledger/replicas.ts'
+import type { Sharing } from './ledger/sharing.ts'
 import type { Connect } from './ledger/sqlite/database.ts'
 import { openSqliteLedger } from './ledger/sqlite/ledger.ts'
 import { archiveOf, sitesOf } from './past.ts'
@@ -28,6 +32,7 @@ import { createPerunRpc, type PerunRpcOptions } from './publish/perun/rpc.ts'
 import type { PerunTransport } from './publish/perun/transport.ts'
 import type { Predecessor } from './publish/predecessor.ts'
 import { createWriteWindow, type WriteWindow } from './publish/writeWindow.ts'
+import { createReplicaTable, type ReplicaTable } from './replicaTable.ts'
 import type { Archive } from './sources/archive.ts'
 import { decodeLines } from './sources/influx/decode.ts'
 import { type PrometheusSource, prometheusSource, type ScrapeReport } from './sources/prometheus/loop.ts'
@@ -35,9 +40,10 @@ import type { FetchExposition } from './sources/prometheus/scrape.ts'
 import { createPushBudget, type PushBudget } from './sources/pushBudget.ts'
 import { createReceiver, type Decode, type PushReport } from './sources/receiver.ts'
 import { decodeRemoteWrite } from './sources/remoteWrite/decode.ts'
+import { createSharedTargets, type SharedTargets } from './sources/sharedTargets.ts'
 import type { Deliver, Receiver } from './sources/source.ts'
 import { newTaskId } from './telemetry/context.ts'
-import type { Logging } from './telemetry/logger.ts'
+import type { Logger, Logging } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 export interface WorkerParts {
@@ -53,6 +59,8 @@ export interface Outside {
   readonly connect?: Connect
   /** The ledger, if it is open already. */
   readonly ledger?: Ledger | undefined
+  /** What it shares with other workers, if there may be any. */
+  readonly sharing?: Sharing | undefined
   readonly perun?: PerunTransport
   readonly fetch?: FetchExposition
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
@@ -76,6 +84,10 @@ export interface Worker {
   readonly pushes: Pushes
   /** Absent if there is no archive to read missed readings from. */
   readonly catchUp: CatchUp | undefined
+  /** Absent if the ledger is nobody else's: then all is up to this worker. Stopped by whoever does its work. */
+  readonly lead: Lead | undefined
+  /** The workers that share the ledger; absent if that is this one alone. */
+  readonly replicas: ReplicaTable | undefined
   readonly decideHold: ReturnType<typeof createHoldDesk>
   readonly corrections: CorrectionDesk
   /** How long before a write what it replaces was read. */
@@ -95,25 +107,39 @@ export interface Worker {
 export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worker {
   const { settings, logging, clock = systemClock } = parts
   const ledger = outside.ledger ?? openSqlite(parts, outside)
+  const replicas = outside.sharing?.replicas
+  const lead = replicas && createLead({ replicas, clock, logger: logging.logger('service') })
+  const sharedTargets =
+    replicas && createSharedTargets({ replicas, urls: () => source.urls(), logger: logging.logger('scrape') })
   const publishing =
     settings.perun === undefined
       ? undefined
       : buildPublishing(
           parts,
           settings.perun,
-          { ledger, clock, isWithheld: (group) => catchUp?.withholds(group) ?? false },
+          {
+            ...{ ledger, clock },
+            isWithheld: (group) => catchUp?.withholds(group) ?? false,
+            looksAfterAll: () => lead?.isHeld() ?? true,
+          },
           outside,
         )
   const listeners: (() => void)[] = []
   const onChanged = (groups: readonly string[]) => {
-    publishing?.outbox.wake(groups)
+    // A ledger that is shared has asked for their work already.
+    if (outside.sharing === undefined) publishing?.outbox.wake(groups)
     for (const listener of listeners) listener()
   }
   const intake = buildIntake(parts, ledger, clock, onChanged, outside)
   const take: Deliver = (delivery) => intake.take(delivery)
-  const catchUp = buildCatchUp(parts, { ledger, publishing, take, clock }, outside)
-  const source = buildSource(parts, catchUp?.gate(take) ?? take, clock, outside)
+  const catchUp = buildCatchUp(parts, { ledger, publishing, take, claims: replicas, clock }, outside)
+  const source = buildSource(parts, { deliver: catchUp?.gate(take) ?? take, turns: sharedTargets, clock }, outside)
   const pushes = buildReceivers(parts, catchUp?.gateOfPushes(take) ?? take, clock)
+  const publish = async () => {
+    lead?.start()
+    publishing?.outbox.resume()
+    await publishing?.outbox.start()
+  }
   return {
     ledger,
     lanes: publishing?.lanes,
@@ -121,6 +147,8 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
     source,
     pushes,
     catchUp,
+    lead,
+    replicas: replicas && sharedTargets && createReplicaTable(replicas, sharedTargets),
     decideHold: createHoldDesk({
       ledger,
       meters: settings.meters,
@@ -135,20 +163,36 @@ export function assembleWorker(parts: WorkerParts, outside: Outside = {}): Worke
     async start() {
       const { groups, entries, dirty } = await ledger.summary()
       logging.logger('ledger').info({ path: describeLedger(settings.ledger), groups, entries, dirty }, 'Ledger opened')
-      await publishing?.outbox.start()
+      sharedTargets?.start()
+      // What another replica takes over just now is not to be published: it is waited for.
+      if (catchUp === undefined || replicas === undefined) await publish()
       if (catchUp === undefined) source.start()
-      else void catchUp.run(() => source.start())
+      else void catchUp.run(() => source.start(), replicas && turnOf(publishing?.outbox, publish))
     },
     async finish(grace) {
       if (catchUp !== undefined) await catchUp.stop()
-      await Promise.all([source.stop(), pushes.budget.close()])
+      await Promise.all([source.stop().then(() => sharedTargets?.stop()), pushes.budget.close()])
       await intake.idle()
       if (publishing !== undefined) await drain(publishing, grace)
     },
     async close() {
+      await lead?.stop()
       await publishing?.close()
       await ledger.close()
     },
+  }
+}
+
+/** Without its turn a replica publishes nothing, and before the first one leaves the lead to those that do. */
+function turnOf(outbox: Outbox | undefined, publish: () => Promise<void>): Turn {
+  let isFirst = true
+  return {
+    had() {
+      if (isFirst) void publish()
+      else outbox?.resume()
+      isFirst = false
+    },
+    lost: () => outbox?.pause(),
   }
 }
 
@@ -156,6 +200,11 @@ function openSqlite({ settings, metrics }: WorkerParts, { connect }: Outside): L
   if (settings.ledger.kind !== 'sqlite') throw new TypeError('Expected a ledger that is open, or one of SQLite')
   const onCommit = (seconds: number) => metrics.commitSeconds.observe(seconds)
   return openSqliteLedger(settings.ledger.path, { onCommit, notifyAt: settings.notifyAt, connect })
+}
+
+/** How many groups are worked on at a time: those that are written, and as many that are prepared meanwhile. */
+export function lanesFor({ workers }: Pick<Settings, 'workers'>): number {
+  return 2 * workers
 }
 
 interface Publishing {
@@ -170,16 +219,24 @@ interface Publishing {
 function buildPublishing(
   { settings, logging, metrics }: WorkerParts,
   perun: PerunSettings,
-  { ledger, clock, isWithheld }: { ledger: Ledger; clock: Clock; isWithheld: (group: string) => boolean },
+  {
+    ledger,
+    clock,
+    isWithheld,
+    looksAfterAll,
+  }: { ledger: Ledger; clock: Clock; isWithheld: (group: string) => boolean; looksAfterAll: () => boolean },
   outside: Outside,
 ): Publishing {
-  const lanes = createLanes({ workers: settings.workers, work: (group) => outbox.work(group) })
+  const { sharing } = outside
+  const options = { workers: lanesFor(settings), work: (group: string, look?: boolean) => outbox.work(group, look) }
+  const lanes = createLanesFor(options, sharing, logging.logger('publish'))
   const writeWindow = createWriteWindow()
   const onCall: PerunRpcOptions['onCall'] = ({ method, outcome, seconds }) => {
     metrics.perunCalls.inc({ method, outcome })
     metrics.perunCallSeconds.observe({ method }, seconds)
   }
-  const rpc = createPerunRpc({ ...perun, connections: settings.workers + 2, onCall }, outside.perun)
+  // One for each lane, so that no write waits for a connection after its last look; and for looks at whole sites.
+  const rpc = createPerunRpc({ ...perun, connections: options.workers + 2, onCall }, outside.perun)
   const publisher = createPerunPublisher({
     ...perun,
     names: perun.attributes,
@@ -189,6 +246,8 @@ function buildPublishing(
     clock,
     logger: logging.logger('perun'),
     demand: () => lanes.waiting,
+    mayWrite: sharing?.replicas.isMember,
+    writers: settings.workers,
     onEntry: ({ kind, isDrift }) => {
       metrics.entries.inc({ kind })
       if (isDrift) metrics.drifts.inc()
@@ -203,10 +262,12 @@ function buildPublishing(
     ledger,
     publisher: {
       ...publisher,
-      publish: (group) => (isWithheld(group) ? Promise.resolve({ kind: 'held' }) : publisher.publish(group)),
+      publish: (group, look) =>
+        isWithheld(group) ? Promise.resolve({ kind: 'held' }) : publisher.publish(group, look),
     },
     lanes: () => lanes,
     clock,
+    looksAfterAll,
     surveyEvery: perun.lookEvery === 0 ? undefined : perun.lookEvery,
     logger: logging.logger('publish'),
     onPublished: (outcome, seconds) => {
@@ -218,6 +279,10 @@ function buildPublishing(
   const logger = logging.logger('perun')
   const predecessor = createPredecessor({ ...perun, names: perun.attributes, rpc, clock, logger })
   return { lanes, outbox, predecessor, writeWindow: () => writeWindow.now, peopleOf, close: () => publisher.close() }
+}
+
+function createLanesFor(options: LaneOptions, sharing: Sharing | undefined, logger: Logger): Lanes {
+  return sharing === undefined ? createLanes(options) : createSharedLanes({ ...options, shared: sharing.work, logger })
 }
 
 function buildIntake(
@@ -252,7 +317,16 @@ const SCRAPES_LEFT_OUT = 2
 
 function buildCatchUp(
   { settings, version, logging }: WorkerParts,
-  { publishing, ...parts }: { ledger: Ledger; publishing: Publishing | undefined; take: Deliver; clock: Clock },
+  {
+    publishing,
+    ...parts
+  }: {
+    ledger: Ledger
+    publishing: Publishing | undefined
+    take: Deliver
+    claims: Replicas | undefined
+    clock: Clock
+  },
   outside: Outside,
 ): CatchUp | undefined {
   const archive = outside.archive ?? archiveOf(settings, version, parts.clock)
@@ -273,8 +347,7 @@ function buildCatchUp(
 
 function buildSource(
   { settings, version, logging, metrics }: WorkerParts,
-  deliver: Deliver,
-  clock: Clock,
+  { clock, ...parts }: { deliver: Deliver; turns: SharedTargets | undefined; clock: Clock },
   { fetch, wait }: Outside,
 ): PrometheusSource {
   return prometheusSource({
@@ -284,7 +357,7 @@ function buildSource(
     whitelist: settings.whitelist,
     site: settings.site,
     userAgent: `credits-worker/${version}`,
-    deliver,
+    ...parts,
     newTaskId: () => newTaskId('scrape'),
     clock,
     logger: logging.logger('scrape'),

@@ -12,7 +12,7 @@ const numberHelpers = /^core\/(decimals|credits|time)\.ts$/
 
 /** The first line whose `who` fits a file says what it may import of `src/`, beside its own folder. */
 const mayImport: { who: RegExp; what: RegExp[] }[] = [
-  { who: /^(groupMetrics|main|notifying|past|service|worker)\.ts$/, what: [/./] },
+  { who: /^(groupMetrics|main|notifying|past|replicaTable|service|worker)\.ts$/, what: [/./] },
   { who: /^core\//, what: [] },
   { who: /^(config|telemetry)\//, what: [/^core\//] },
   { who: /^sources\//, what: [/^core\//, /^telemetry\//, /^sources\/[^/]+\.ts$/] },

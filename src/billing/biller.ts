@@ -9,7 +9,7 @@ import type { Jump, SiteVerdict } from '../core/classify.ts'
 import { type Credits, LARGEST_AMOUNT } from '../core/credits.ts'
 import { type Decision, decide, describePoint, type HeldReason, type Point, type SeriesState } from '../core/decide.ts'
 import { add, approximate, type Decimal, isZero, subtract, zero } from '../core/decimals.ts'
-import { type ChargeEntry, continues, type OpenEntry, type ReadCharge, windowOf } from '../core/entries.ts'
+import { type ChargeEntry, chargeId, continues, type OpenEntry, type ReadCharge, windowOf } from '../core/entries.ts'
 import { withAccepted } from '../core/lines.ts'
 import type { Meter, Meters } from '../core/meters.ts'
 import { type Charge, rate } from '../core/rating.ts'
@@ -303,7 +303,7 @@ function post(draft: Draft, part: ReadCharge, now: Instant): void {
 function newEntry(series: Series, part: Charge & { fromValue: Decimal }, to: Point, now: Instant): ChargeEntry {
   return {
     kind: 'charge',
-    id: `charge/${seriesKey(series)}/${part.from}`,
+    id: chargeId(series, part.from),
     group: series.projectName,
     series,
     from: { at: part.from, value: part.fromValue },
@@ -339,12 +339,4 @@ function hold(
   draft.open = undefined
   draft.state = state
   return 'held'
-}
-
-/** GiB per vCPU of a site from its totals, to tell a wrong unit; `undefined` without both, or if they are beyond all numbers. */
-export function ramPerCpu(readings: readonly Reading[], cpuMetric: string, ramMetric: string): number | undefined {
-  const sum = (metric: string) =>
-    readings.reduce((total, { series, value }) => (series.metric === metric ? total + approximate(value) : total), 0)
-  const [cpu, ram] = [sum(cpuMetric), sum(ramMetric)]
-  return cpu > 0 && ram > 0 && Number.isFinite(cpu + ram) ? ram / cpu : undefined
 }

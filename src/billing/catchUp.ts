@@ -9,10 +9,14 @@
  *    has it all. The other sites are scraped meanwhile.
  *
  * An archive that does not answer is given up after some minutes: scrapes bring all growth of known series anyway.
+ *
+ * Of several replicas one does this at a time. The others wait for their turn, and neither scrape nor take pushes before it: what
+ * they brought would make later what is being read. Nor do they publish. When it comes there is nothing left to do, as a rule.
  */
 import { type CatchUpPlan, planCatchUp, type SiteStanding, stepFor, type Takeover } from '../core/catchUp.ts'
 import type { Meters } from '../core/meters.ts'
 import { type Clock, DAY, formatInstant, type Instant, MINUTE } from '../core/time.ts'
+import type { Claims } from '../ledger/claims.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Predecessor } from '../publish/predecessor.ts'
 import { type Archive, ArchiveError } from '../sources/archive.ts'
@@ -21,6 +25,7 @@ import type { Logger } from '../telemetry/logger.ts'
 import { patient, pauseOf } from './patience.ts'
 import { readAgain } from './readAgain.ts'
 import { handedOver, ownStanding } from './standings.ts'
+import { awaitTurn } from './turn.ts'
 
 export interface CatchUpOptions {
   readonly ledger: Pick<Ledger, 'chargedUpTo' | 'takenOver' | 'noteTakenOver' | 'seriesOf'>
@@ -31,6 +36,8 @@ export interface CatchUpOptions {
   readonly sites: readonly string[]
   readonly meters: Meters
   readonly take: Deliver
+  /** Where several replicas may want to do it: one does at a time. */
+  readonly claims?: Pick<Claims, 'claim'> | undefined
   /** A gap that is not longer, in milliseconds, is left to the next scrape. */
   readonly least: number
   readonly clock: Clock
@@ -63,17 +70,31 @@ export interface CatchUp {
    * something of it has to wait.
    */
   gateOfPushes(deliver: Deliver): Deliver
-  /** Whether a group is just being taken over: what Perun shows of it is not to be met before all its series have begun. */
+  /**
+   * Whether a group is just being taken over, or may be by another replica: what Perun shows of it is not to be met before all its
+   * series have begun.
+   */
   withholds(group: string): boolean
   /**
    * Resolves when there is nothing to do any more, it was given up or stopped. To be called once.
    *
    * @param begin Called when scrapes may begin.
    */
-  run(begin: () => void): Promise<void>
+  run(begin: () => void, turn?: Turn): Promise<void>
   /** Resolves when nothing is under way any more. */
   stop(): Promise<void>
 }
+
+/** What is to be done where several replicas take turns. */
+export interface Turn {
+  /** Called before scrapes may begin, when no other replica is at it any more; again after a turn that was lost. */
+  had(): void
+  /** Called when another replica may be at it again: no group is to be begun before the next turn. */
+  lost(): void
+}
+
+/** The name of the claim of the replica that does it. */
+export const CATCH_UP = 'catch up'
 
 /** How long an archive may be silent. */
 export const PATIENCE = 5 * MINUTE
@@ -85,9 +106,11 @@ const LOOK_BACK = 30 * DAY
 const MOST_TOLD = 20
 
 export function createCatchUp(options: CatchUpOptions): CatchUp {
-  const { ledger, predecessor, clock, logger, least, wait = timer } = options
+  const { ledger, predecessor, clock, logger, least, claims, wait = timer } = options
   const stopping = new AbortController()
-  const { signal } = stopping
+  /** Of what is under way: the end, or that another replica may be at it. */
+  let { signal } = stopping
+  let isOursToDo = claims === undefined
   const archive = patient(options.archive, { clock, limit: PATIENCE, wait, onWait: waitFor })
   let running: Promise<void> = Promise.resolve()
   let status: CatchUpStatus = { state: 'waiting', reason: 'It has just begun.', since: clock.now(), sites: [] }
@@ -98,10 +121,32 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
   let hasBegun = false
   let readings = 0
 
-  function waitFor(reason: string): void {
+  function waitFor(reason: string, level: 'warn' | 'info' = 'warn'): void {
     if (status.state === 'waiting' && status.reason === reason) return
     status = { state: 'waiting', reason, since: clock.now(), sites: [...pending] }
-    logger.warn({ sites: status.sites }, `Catching up waits: ${reason}`)
+    logger[level]({ sites: status.sites }, `Catching up waits: ${reason}`)
+  }
+
+  async function inTurn(begin: () => void, { had, lost }: Turn): Promise<void> {
+    if (claims === undefined) return run(begin)
+    const onWait = (trouble?: string) =>
+      trouble === undefined ? waitFor('Another worker is at it.', 'info') : waitFor(trouble)
+    const onLost = () => {
+      isOursToDo = false
+      lost()
+    }
+    while (!stopping.signal.aborted) {
+      const turn = await awaitTurn({ claims, name: CATCH_UP, wait, onWait }, stopping.signal)
+      if (turn === undefined) return
+      signal = AbortSignal.any([stopping.signal, turn.lost])
+      isOursToDo = true
+      had()
+      turn.lost.addEventListener('abort', onLost)
+      await run(begin)
+      await turn.release().catch((err: unknown) => logger.debug({ err }, 'A claim could not be released'))
+      turn.lost.removeEventListener('abort', onLost)
+      if (!turn.lost.aborted) return
+    }
   }
 
   async function run(begin: () => void): Promise<void> {
@@ -114,7 +159,9 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       if (signal.aborted) return
       begin()
       await takeOver()
-      if (!signal.aborted) status = { state: 'done', readings }
+      if (signal.aborted) return
+      status = { state: 'done', readings }
+      letGo()
     } catch (error) {
       if (signal.aborted) return
       giveUp(error)
@@ -273,12 +320,12 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
         throw new PushRefusal('busy', 'Some of it is of sites that are being taken over from another service.')
       return lateness
     },
-    withholds: (group) => withheld.has(group),
-    run(begin) {
-      running = run(() => {
+    withholds: (group) => !isOursToDo || withheld.has(group),
+    run(begin, turn = { had() {}, lost() {} }) {
+      running = inTurn(() => {
         if (!hasBegun) begin()
         hasBegun = true
-      })
+      }, turn)
       return running
     },
     async stop() {

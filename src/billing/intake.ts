@@ -7,16 +7,20 @@
 import PQueue from 'p-queue'
 import type { Rejections } from '../core/admit.ts'
 import type { Meters } from '../core/meters.ts'
-import { inPortions } from '../core/portions.ts'
+import { portioning } from '../core/portions.ts'
 import type { Reading } from '../core/series.ts'
 import type { SmallSites } from '../core/smallSite.ts'
+import { sorting } from '../core/sorting.ts'
 import type { Clock } from '../core/time.ts'
 import { type Hold, type Ledger, type Recorded, TotalTooLargeError } from '../ledger/ledger.ts'
+import { inTurns, nextTurn } from '../sources/inTurns.ts'
 import type { Delivery, Lateness } from '../sources/source.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Billed, type BillingContext, bill, type Outcome, ramPerCpu } from './biller.ts'
+import { type Billed, type BillingContext, bill, type Outcome } from './biller.ts'
+import { createPartSize, fixedPartSize } from './partSize.ts'
 import { createSeriesLimit, type SeriesLimit } from './seriesLimit.ts'
 import { agreeingClocks, createJudge, unitKeys, type Verdicts } from './sites.ts'
+import { createUnitWarning } from './unitWarning.ts'
 
 export interface IntakeOptions {
   readonly ledger: Pick<Ledger, 'record' | 'stored' | 'openedBy' | 'seriesOf' | 'openHolds' | 'latestJump'>
@@ -30,9 +34,9 @@ export interface IntakeOptions {
   /** Told what became of readings, when it is durable. */
   readonly onBilled?: (billed: Omit<Billed, 'recording'>) => void
   readonly onRejected?: (rejected: Readonly<Rejections>) => void
-  /** Told which groups have a new total. */
+  /** Told which groups have a new total, once for a delivery and as soon as all is recorded that it has of them. */
   readonly onChanged: (groups: readonly string[]) => void
-  /** Readings recorded in one transaction; `PART` if not given. */
+  /** Readings recorded in one transaction; if not given, as many as take some milliseconds. */
   readonly part?: number | undefined
 }
 
@@ -62,11 +66,14 @@ export interface Intake {
   idle(): Promise<void>
 }
 
-/** Readings recorded in one transaction: some 20 ms of work, so that a health check never waits long. */
-const PART = 2_000
+/** Readings that are looked at in one go; then other work has its turn. */
+const LOOK = 2_000
 
-/** GiB per vCPU: real clouds lie between 1 and 64. Beyond these, RAM is counted in another unit than the meter says. */
-const PLAUSIBLE_RATIO = { least: 0.05, most: 512 }
+/**
+ * Turns for others between two parts. Publishing goes on in steps (an answer comes, what it leads to is recorded, the next write is
+ * sent), none of which should have to wait for a part: with one turn, half as many groups are written meanwhile.
+ */
+const TURNS = 3
 
 export function createIntake({
   ledger,
@@ -78,16 +85,17 @@ export function createIntake({
   onBilled,
   onRejected,
   onChanged,
-  part: size = PART,
+  part,
 }: IntakeOptions): Intake {
   const queue = new PQueue({ concurrency: 1 })
   const warnUnit = createUnitWarning(meters, logger)
+  const size = part === undefined ? createPartSize() : fixedPartSize(part)
 
   async function record({ source, readings, rejected }: Delivery): Promise<Lateness> {
     const outcomes: Partial<Record<Outcome, number>> = {}
     const changed = new Set<string>()
     const limit = createSeriesLimit(source, maxSeries, await ledger.openedBy(source))
-    const portions = inPortions(readings)
+    const portions = await inTurns(portioning(readings))
     let admitted = 0
     try {
       for (const [index, portion] of portions.entries()) {
@@ -95,16 +103,15 @@ export function createIntake({
         admitted += look.readings.length
         const isLast = index === portions.length - 1
         const { holds, released } = isLast ? conclusionsOf(readings, source, limit) : { holds: [], released: [] }
-        await recordPortion(look, { source, outcomes, changed, holds, released })
+        await recordPortion(look, isLast, { source, outcomes, changed, holds, released })
       }
     } finally {
-      // A group has readings in several parts: told after each, it would be published more than once.
-      if (changed.size > 0) onChanged([...changed])
+      tell(changed, changed)
     }
     onRejected?.(rejected)
     const { surplus } = limit.outcome()
     countUnrecorded({ surplus, stale: readings.length - surplus - admitted }, outcomes)
-    warnUnit(readings)
+    await inTurns(warnUnit(readings))
     const level = (outcomes.held ?? 0) + (outcomes.rebased ?? 0) + (outcomes.redated ?? 0) > 0 ? 'warn' : 'debug'
     logger[level]({ source, readings: readings.length, outcomes }, 'Delivery recorded')
     return { late: outcomes.late ?? 0, outdated: outcomes.outdated ?? 0 }
@@ -114,10 +121,15 @@ export function createIntake({
   async function lookAt(portion: readonly Reading[], limit: SeriesLimit): Promise<Look> {
     const judge = createJudge(smallSites)
     const readings: Reading[] = []
-    for (const part of parts(portion.toSorted(byGroup), size)) {
-      const stored = await ledger.stored(part.map(({ series }) => series))
-      judge.look(part, stored)
-      for (const reading of limit.admit(part, stored)) readings.push(reading)
+    let since = 0
+    for (const some of parts(await inTurns(sorting(portion, byGroup)), part ?? LOOK)) {
+      const stored = await ledger.stored(some.map(({ series }) => series))
+      judge.look(some, stored)
+      for (const reading of limit.admit(some, stored)) readings.push(reading)
+      since += some.length
+      if (since < LOOK) continue
+      since = 0
+      await nextTurn()
     }
     return { readings, verdicts: await judge.verdicts(ledger) }
   }
@@ -128,14 +140,31 @@ export function createIntake({
     return { holds, released: [...agreeingClocks(readings, clock.now(), source), ...released] }
   }
 
-  async function recordPortion({ readings, verdicts }: Look, about: Omit<Progress, 'verdicts'>): Promise<void> {
+  async function recordPortion(
+    { readings, verdicts }: Look,
+    isLast: boolean,
+    about: Omit<Progress, 'verdicts'>,
+  ): Promise<void> {
     let { holds, released } = about
-    for (const part of parts(readings, size)) {
-      await recordPart(part, { ...about, verdicts, holds, released })
+    let begin = 0
+    // At least one part: without readings there may still be something to record about the delivery.
+    do {
+      const some = readings.slice(begin, begin + size.next)
+      const before = performance.eventLoopUtilization()
+      await recordPart(some, { ...about, verdicts, holds, released })
+      size.took(some.length, performance.eventLoopUtilization(before).active)
+      begin += some.length
       holds = []
       released = []
-      await nextTurn()
-    }
+      if (isLast) tell(complete(some, readings[begin]), about.changed)
+      for (let turns = begin < readings.length ? TURNS : 1; turns > 0; turns -= 1) await nextTurn()
+    } while (begin < readings.length)
+  }
+
+  /** Tells those of some groups that changed: once each, as they are published whenever they are told. */
+  function tell(groups: Iterable<string>, changed: Set<string>): void {
+    const some = [...groups].filter((group) => changed.delete(group))
+    if (some.length > 0) onChanged(some)
   }
 
   /** Those of series that may not be opened, and those that came twice. */
@@ -187,18 +216,18 @@ export function createIntake({
   }
 }
 
-/** At least one part: without readings there may still be something to record about the delivery. */
 function* parts(readings: readonly Reading[], size: number): Generator<readonly Reading[]> {
-  yield readings.slice(0, size)
-  for (let start = size; start < readings.length; start += size) yield readings.slice(start, start + size)
+  for (let start = 0; start < readings.length; start += size) yield readings.slice(start, start + size)
 }
 
-/** Lets what else there is to do have its turn. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+/** The groups of a part whose readings are all recorded: those of a group come together, and the next part may begin with more. */
+function complete(part: readonly Reading[], next: Reading | undefined): Set<string> {
+  const groups = new Set(part.map(({ series }) => series.projectName))
+  if (next !== undefined) groups.delete(next.series.projectName)
+  return groups
 }
 
-/** The readings of a group together, so that its total is written once. */
+/** The readings of a group together, so that its total is written once, and told as soon as it is. */
 function byGroup(a: Reading, b: Reading): number {
   const [left, right] = [a.series.projectName, b.series.projectName]
   return left === right ? 0 : left < right ? -1 : 1
@@ -207,29 +236,5 @@ function byGroup(a: Reading, b: Reading): number {
 function addUp(total: Partial<Record<Outcome, number>>, part: Partial<Record<Outcome, number>>): void {
   for (const [outcome, count] of Object.entries(part) as [Outcome, number][]) {
     total[outcome] = (total[outcome] ?? 0) + count
-  }
-}
-
-/** Nobody reads more warnings than this. */
-const MOST_WARNED = 1_000
-
-/** Warns once for each site whose RAM looks as if it were counted in another unit: old exporters count MiB·h. */
-function createUnitWarning(meters: Meters, logger: Logger): (readings: readonly Reading[]) => void {
-  const cpu = [...meters.values()].find(({ unit }) => unit === 'vCPU·h')
-  const ram = [...meters.values()].find(({ unit }) => unit === 'GiB·h' || unit === 'MiB·h')
-  const warned = new Set<string>()
-  return (readings) => {
-    if (cpu === undefined || ram === undefined || warned.size >= MOST_WARNED) return
-    for (const [site, own] of Map.groupBy(readings, ({ series }) => series.site)) {
-      const ratio = warned.has(site) ? undefined : ramPerCpu(own, cpu.metric, ram.metric)
-      if (ratio === undefined) continue
-      const inGiB = ram.unit === 'GiB·h' ? ratio : ratio / 1_024
-      if (inGiB >= PLAUSIBLE_RATIO.least && inGiB <= PLAUSIBLE_RATIO.most) continue
-      warned.add(site)
-      logger.warn(
-        { site, ratio: Math.round(ratio * 100) / 100, unit: ram.unit },
-        `Site ${site} reports ${ratio.toPrecision(3)} times as much ${ram.metric} as ${cpu.metric}: its exporter seems to count another unit than the ${ram.unit} of meter ${ram.name}`,
-      )
-    }
   }
 }

@@ -2,7 +2,8 @@
  * One lane per group: work on the same group never overlaps, while different groups are worked on side by side.
  *
  * Perun offers no transactions, so "read the group, decide, write it" is only safe when nobody else works on that group in
- * between. A lane is that guarantee. It holds for this process only: run one worker per ledger.
+ * between. A lane is that guarantee. It holds for this process only: where several workers
+ * share a ledger, `sharedLanes.ts` gives it for all of them.
  *
  * Work that is asked for while a group waits is the same work, so a slow Perun means fewer writes and never a longer queue
  * than there are groups.
@@ -17,8 +18,8 @@ export interface LaneStatus {
 }
 
 export interface Lanes {
-  /** Asks for work on a group. */
-  request(group: string): void
+  /** Asks for work on a group. @param look Handed on to whoever does it, where that may be somebody else. */
+  request(group: string, look?: boolean): void
   /** Starts no further work until `resume`; what is under way goes on. */
   pause(): void
   resume(): void
@@ -37,7 +38,7 @@ export interface LaneOptions {
   /** At most this many groups are worked on at a time, 1 or more. */
   readonly workers: number
   /** Works on one group. Must not reject: it takes care of its failures itself. */
-  readonly work: (group: string) => Promise<void>
+  readonly work: (group: string, look?: boolean) => Promise<void>
 }
 
 export function createLanes({ workers, work }: LaneOptions): Lanes {

@@ -15,6 +15,8 @@ export interface RunsOutOptions {
   readonly outlookOf: ReturnType<typeof createOutlook>
   /** At least 1. */
   readonly days: number
+  /** Whether it is up to this process to look; always if not given. */
+  readonly isOurs?: (() => boolean) | undefined
   readonly clock: Clock
   readonly logger: Logger
   /** Told when there is a new notice. */
@@ -41,7 +43,7 @@ const LATEST_READING = 2 * DAY
 const FEWEST_DAYS = 3
 
 export function createRunsOutWatch(options: RunsOutOptions): RunsOutWatch {
-  const { ledger, outlookOf, days, clock, logger, onNotice } = options
+  const { ledger, outlookOf, days, isOurs = () => true, clock, logger, onNotice } = options
   const stopping = new AbortController()
   let underWay = Promise.resolve()
 
@@ -50,7 +52,7 @@ export function createRunsOutWatch(options: RunsOutOptions): RunsOutWatch {
     for (;;) {
       const { rows } = await ledger.groups({ limit: PORTION, ...(after !== undefined && { after }) })
       for (const row of rows) {
-        if (stopping.signal.aborted) return
+        if (stopping.signal.aborted || !isOurs()) return
         await consider(row)
         await pause(BREATH)
       }
@@ -76,8 +78,10 @@ export function createRunsOutWatch(options: RunsOutOptions): RunsOutWatch {
   async function repeat(): Promise<void> {
     await pause(FIRST)
     while (!stopping.signal.aborted) {
-      await look().catch((err: unknown) => logger.error({ err }, 'It could not be seen whose credits run out soon'))
-      await pause(PERIOD)
+      const isDue = isOurs()
+      if (isDue)
+        await look().catch((err: unknown) => logger.error({ err }, 'It could not be seen whose credits run out soon'))
+      await pause(isDue ? PERIOD : FIRST)
     }
   }
 

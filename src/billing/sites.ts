@@ -2,11 +2,11 @@
  * What a delivery says about a site as a whole, collected reading by reading: why series fell, whether they jumped together,
  * whether their clock is ahead of ours.
  */
-import { classify, type SiteVerdict } from '../core/classify.ts'
+import { classifyMoves, type SiteVerdict } from '../core/classify.ts'
 import { CLOCK_TOLERANCE } from '../core/decide.ts'
 import { type HeldJump, isRestOfJump, isUnexplained } from '../core/interrupted.ts'
-import { findMerged } from '../core/merge.ts'
-import type { Step } from '../core/moves.ts'
+import { findMerged, hasJumped } from '../core/merge.ts'
+import { MovesSoFar, movesOf, type Step } from '../core/moves.ts'
 import { type Reading, type Series, seriesKey } from '../core/series.ts'
 import type { SmallSites } from '../core/smallSite.ts'
 import type { Instant } from '../core/time.ts'
@@ -22,48 +22,79 @@ export interface Judge {
   verdicts(ledger: Pick<Ledger, 'seriesOf' | 'latestJump'>): Promise<Verdicts>
 }
 
+/** The readings of a site and metric, and what is found while they come by: a delivery may have hundreds of thousands. */
+interface Seen {
+  readonly site: string
+  readonly metric: string
+  readonly steps: Step[]
+  readonly moves: MovesSoFar
+  /** Whether a series grew by more than its pace explains, delays included, or not. */
+  isUnexplained: boolean
+  hasJumped: boolean
+}
+
 /** Looks at all readings of a delivery together; see `core/classify.ts`. */
 export function createJudge(smallSites: SmallSites = 'hold'): Judge {
-  const steps = new SiteMap<{ site: string; metric: string; steps: Step[] }>((of) => ({ ...of, steps: [] }))
+  const seen = new SiteMap<Seen>((of) => ({
+    ...of,
+    ...{ steps: [], moves: new MovesSoFar(), isUnexplained: false, hasJumped: false },
+  }))
   return {
     look(readings, stored) {
       for (const [index, reading] of readings.entries()) {
         const before = stored[index]?.state
-        if (before !== undefined) steps.of(reading.series).steps.push({ before, reading })
+        if (before === undefined) continue
+        const step = { before, reading }
+        const own = seen.of(reading.series)
+        own.steps.push(step)
+        own.moves.add(step)
+        own.isUnexplained ||= isUnexplained(step)
+        own.hasJumped ||= hasJumped(step)
       }
     },
     async verdicts(ledger) {
       const ofSites = new Map<string, ReadonlyMap<string, SiteVerdict>>()
       const merged = new Map<string, string>()
       const rests = new Map<string, HeldJump>()
-      for (const [site, own] of Map.groupBy(steps.all(), ({ site }) => site)) {
-        const byMetric = new Map(own.map((each) => [each.metric, each.steps]))
-        const begun = own.some((each) => each.steps.some(isUnexplained)) ? await ledger.latestJump(site) : undefined
+      for (const [site, own] of Map.groupBy(seen.all(), ({ site }) => site)) {
+        const begun = own.some((each) => each.isUnexplained) ? await ledger.latestJump(site) : undefined
         const isRest = (step: Step) => begun !== undefined && isRestOfJump(step, begun)
-        for (const { reading } of own.flatMap((each) => each.steps.filter(isRest)))
-          rests.set(seriesKey(reading.series), begun!)
+        // Most of the time no jump has begun, and what was found already holds.
+        const others = (each: Seen) =>
+          begun === undefined ? each.moves : movesOf(each.steps.filter((step) => !isRest(step)))
+        if (begun !== undefined)
+          for (const { reading } of own.flatMap((each) => each.steps.filter(isRest)))
+            rests.set(seriesKey(reading.series), begun)
         // The rest of one jump is no second one.
-        const verdicts = classify(
-          new Map(own.map(({ metric, steps }) => [metric, steps.filter((step) => !isRest(step))])),
-          smallSites,
-        )
+        const verdicts = classifyMoves(new Map(own.map((each) => [each.metric, others(each)])), smallSites)
         ofSites.set(site, verdicts)
         // When all of a site jumped, that its totals match each other is no wonder.
         if ([...verdicts.values()].some(({ jump }) => jump !== undefined && jump.only === undefined)) continue
+        if (!own.some((each) => each.hasJumped)) continue
+        const byMetric = new Map(own.map((each) => [each.metric, each.steps]))
         for (const [key, other] of await findMerged(byMetric, (metric) => ledger.seriesOf(site, metric)))
           merged.set(key, other)
       }
-      return (series) => {
-        const verdict = ofSites.get(series.site)?.get(series.metric)
-        if (verdict === undefined || merged.size + rests.size === 0) return verdict
-        const key = seriesKey(series)
-        const begun = rests.get(key)
-        if (begun !== undefined) return { ...verdict, jump: { reason: 'site jump', cause: 'unknown', least: 1, begun } }
-        const other = merged.get(key)
-        if (other === undefined) return verdict
-        return { ...verdict, jump: { reason: 'series merged', cause: 'series merged', least: 1, other } }
-      }
+      return verdictsBy(ofSites, merged, rests)
     },
+  }
+}
+
+/** By itself, so that whoever has the verdicts does not keep all that was looked at. */
+function verdictsBy(
+  ofSites: ReadonlyMap<string, ReadonlyMap<string, SiteVerdict>>,
+  merged: ReadonlyMap<string, string>,
+  rests: ReadonlyMap<string, HeldJump>,
+): Verdicts {
+  return (series) => {
+    const verdict = ofSites.get(series.site)?.get(series.metric)
+    if (verdict === undefined || merged.size + rests.size === 0) return verdict
+    const key = seriesKey(series)
+    const begun = rests.get(key)
+    if (begun !== undefined) return { ...verdict, jump: { reason: 'site jump', cause: 'unknown', least: 1, begun } }
+    const other = merged.get(key)
+    if (other === undefined) return verdict
+    return { ...verdict, jump: { reason: 'series merged', cause: 'series merged', least: 1, other } }
   }
 }
 
@@ -104,16 +135,21 @@ export type SiteMetric = Pick<Series, 'site' | 'metric'>
 class SiteMap<Value> {
   private readonly values = new Map<string, Map<string, Value>>()
   private readonly make: (of: SiteMetric) => Value
+  private last: (SiteMetric & { readonly value: Value }) | undefined
 
   constructor(make: (of: SiteMetric) => Value) {
     this.make = make
   }
 
   of({ site, metric }: SiteMetric): Value {
+    const { last } = this
+    // Readings come metric by metric.
+    if (last !== undefined && last.metric === metric && last.site === site) return last.value
     const ofSite = this.values.get(site) ?? new Map<string, Value>()
     this.values.set(site, ofSite)
     const value = ofSite.get(metric) ?? this.make({ site, metric })
     ofSite.set(metric, value)
+    this.last = { site, metric, value }
     return value
   }
 

@@ -106,6 +106,11 @@ export const declarations = {
     mayBeInFile: true,
     show: showLedger,
   },
+  OS_CREDITS_REPLICA_LEASE: {
+    doc: 'Of several workers at one ledger in PostgreSQL, how long one may say nothing before the others take over its work.',
+    fallback: '30s',
+    parse: duration({ min: 1_000 }),
+  },
   OS_CREDITS_PERUN_URL: {
     doc: "Perun's RPC interface, up to and including /rpc/json. Without it nothing is published.",
     parse: perunAddress,
@@ -156,7 +161,7 @@ export const declarations = {
     parse: semicolons(text),
   },
   OS_CREDITS_WORKERS: {
-    doc: 'How many groups are worked on at the same time.',
+    doc: 'How many groups are written to Perun at the same time; as many more are prepared meanwhile.',
     fallback: '10',
     unit: 'lanes',
     parse: wholeNumber({ min: 1, max: 1_000 }),

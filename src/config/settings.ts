@@ -32,6 +32,8 @@ export interface Settings {
   /** What is done with growth that no pace explains in a small site. */
   readonly smallSites: SmallSites
   readonly ledger: LedgerLocation
+  /** How long one of several workers may say nothing before others take over its work. */
+  readonly replicaLease: number
   /** Without it nothing is published. */
   readonly perun?: PerunSettings
   /** Where older readings are. Without it gaps are not bridged. */
@@ -257,6 +259,7 @@ function assemble(values: Values, parts: Pick<Settings, 'targets' | 'meters' | '
     maxSeries: values.OS_CREDITS_MAX_SERIES,
     smallSites: values.OS_CREDITS_SMALL_SITES,
     ledger: values.OS_CREDITS_LEDGER,
+    replicaLease: values.OS_CREDITS_REPLICA_LEASE,
     workers: values.OS_CREDITS_WORKERS,
     precision: values.OS_CREDITS_PRECISION,
     http: {

@@ -60,7 +60,14 @@ export function classify(
   steps: ReadonlyMap<string, readonly Step[]>,
   smallSites: SmallSites = 'hold',
 ): ReadonlyMap<string, SiteVerdict> {
-  const moves = new Map([...steps].map(([metric, own]) => [metric, movesOf(own)]))
+  return classifyMoves(new Map([...steps].map(([metric, own]) => [metric, movesOf(own)])), smallSites)
+}
+
+/** The same of what is known to have moved. */
+export function classifyMoves(
+  moves: ReadonlyMap<string, Moves>,
+  smallSites: SmallSites = 'hold',
+): ReadonlyMap<string, SiteVerdict> {
   return new Map(
     [...moves].map(([metric, own]) => {
       const other = [...moves].find(([name]) => name !== metric)?.[1] ?? noMoves
@@ -77,7 +84,8 @@ function verdict(own: Moves, other: Moves, isStrict: boolean): SiteVerdict {
   const isOtherFalling = isMany(other.fallen, other.all) && !isMost(other.fallen.filter(isOldUnit), other.fallen)
   const isQuiet = own.fallen.length + own.jumped.length === 0 && !isOtherFalling
   if (isQuiet && !isStrict) return { fall: 'unknown', ...switchedOnly(own) }
-  const pairs = pairsOf(own.all, other)
+  // Of a project that just goes on, its other total matters only if that fell with many.
+  const pairs = pairsOf(isOtherFalling ? own.all : [...own.fallen, ...own.jumped], other)
   const fall = fallCause(own, pairs)
   const cause = jumpCause(own, pairs)
   if (cause === 'unit switched') return { fall, ...switchedOnly(own) }

@@ -26,6 +26,10 @@ const pattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,5}))?$/
  * @returns `undefined` for anything else: no digits, blanks, `NaN`, `Inf`, hexadecimal, an exponent beyond ±1,100.
  */
 export function parseDecimal(text: string): Decimal | undefined {
+  return parseUsual(text) ?? parseAny(text)
+}
+
+function parseAny(text: string): Decimal | undefined {
   if (text.length > LONGEST_TEXT) return undefined
   const match = pattern.exec(text)
   if (match === null) return undefined
@@ -37,6 +41,60 @@ export function parseDecimal(text: string): Decimal | undefined {
   const digits = sign === '-' ? -unsigned : unsigned
   const scale = fraction.length - shift
   return scale >= 0 ? { digits, scale } : { digits: digits * powerOfTen(-scale), scale: 0 }
+}
+
+/** Digits that are read in two halves, each of which a double holds exactly. */
+const HALF = 9
+const MOST_USUAL = 2 * HALF
+/** A sign and as many digits as doubles have in their exponent. */
+const LONGEST_EXPONENT = 4
+
+const [ZERO, NINE, PLUS, MINUS, POINT, SMALL_E] = [48, 57, 43, 45, 46, 101]
+
+/**
+ * The same as `parseAny` for what doubles are written like, `12`, `0.5` or `1.0047221891027555e+06`, several times as fast:
+ * without a pattern and without a text between the digits and their number.
+ *
+ * @returns `undefined` for anything else.
+ */
+function parseUsual(text: string): Decimal | undefined {
+  let [high, low, count, at, point] = [0, 0, 0, 0, -1]
+  for (; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code >= ZERO && code <= NINE) {
+      if (count < HALF) high = high * 10 + code - ZERO
+      else low = low * 10 + code - ZERO
+      count += 1
+    } else if (code === POINT && point === -1) point = count
+    else break
+  }
+  if (count === 0 || count > MOST_USUAL) return undefined
+  const exponent = at === text.length ? 0 : usualExponent(text, at)
+  if (exponent === undefined) return undefined
+  const digits = count <= HALF ? BigInt(high) : joined(high, low, count - HALF)
+  const scale = (point === -1 ? 0 : count - point) - exponent
+  return scale >= 0 ? { digits, scale } : { digits: digits * powerOfTen(-scale), scale: 0 }
+}
+
+/** `e+06` at the end of a text. */
+function usualExponent(text: string, at: number): number | undefined {
+  if (text.charCodeAt(at) !== SMALL_E) return undefined
+  const sign = text.charCodeAt(at + 1)
+  const isSigned = sign === PLUS || sign === MINUS
+  const from = isSigned ? at + 2 : at + 1
+  if (from === text.length || text.length - at > 1 + LONGEST_EXPONENT) return undefined
+  let exponent = 0
+  for (let place = from; place < text.length; place += 1) {
+    const code = text.charCodeAt(place)
+    if (code < ZERO || code > NINE) return undefined
+    exponent = exponent * 10 + code - ZERO
+  }
+  return exponent <= LARGEST_EXPONENT ? (sign === MINUS ? -exponent : exponent) : undefined
+}
+
+function joined(high: number, low: number, lowDigits: number): bigint {
+  const whole = high * 10 ** lowDigits + low
+  return Number.isSafeInteger(whole) ? BigInt(whole) : BigInt(high) * powerOfTen(lowDigits) + BigInt(low)
 }
 
 /**
@@ -117,7 +175,11 @@ export function round(number: Decimal, places: number): Decimal {
 /** Plain notation without exponent, superfluous zeros or a minus before zero: `1004722.1891027555`, `0.5`, `-3`, `0`. */
 export function formatDecimal(number: Decimal): string {
   const plain = formatFixed(number)
-  return number.scale === 0 ? plain : plain.replace(/\.?0+$/, '')
+  if (number.scale === 0) return plain
+  let end = plain.length
+  while (plain.charCodeAt(end - 1) === ZERO) end -= 1
+  if (plain.charCodeAt(end - 1) === POINT) end -= 1
+  return end === plain.length ? plain : plain.slice(0, end)
 }
 
 /** Plain notation with all `scale` digits after the point: `1.50`. */

@@ -56,6 +56,14 @@ export interface OpeningEntry extends EntryFacts {
 
 export type Entry = ChargeEntry | AdjustmentEntry | OpeningEntry
 
+/**
+ * Names a charge by where it begins, which no other charge of its series does. Instant and group come first, in the order in
+ * which charges are recorded: names that lie anywhere among those before make a database write a page of its index for each.
+ */
+export function chargeId({ site, metric, projectId, projectName }: Series, from: Instant): string {
+  return `charge/${from}/${site} ${metric} ${projectName} ${projectId} ${projectName.length}`
+}
+
 /** The charge entry of a series that may still grow. */
 export interface OpenEntry {
   /** The ledger's number of the entry. */

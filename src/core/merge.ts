@@ -110,7 +110,7 @@ function firstAbove(others: readonly Other[], least: number): number {
 }
 
 /** Whether a series grew by more than its pace since it was read last; one without a pace must have been seen to stand still. */
-function hasJumped(step: Step): boolean {
+export function hasJumped(step: Step): boolean {
   if (!hasGrown(step)) return false
   const { before, reading } = step
   if (before.pace === 0) return before.stillSince !== undefined

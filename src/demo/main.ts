@@ -23,6 +23,7 @@ const FOLDER = `${FOLDERS}/${process.pid}`
 const LOG = `${FOLDER}/worker.log`
 const USUAL_PORT = 8_000
 const LOOK_EVERY_MS = 4_000
+const LOG_EVERY_MS = 50
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -50,13 +51,10 @@ async function serve<Server extends { close(): Promise<void> }>(server: Server, 
 
 async function demonstrate(): Promise<void> {
   makeFolder()
-  const [exporter, perun, port] = await Promise.all([startDemoExporter(), startDemoPerun(), freePort(USUAL_PORT)])
-  const worker = startWorker(exporter, perun, port)
-  // Whatever ends this program, an error too, ends the worker.
-  process.once('exit', () => worker.kill('SIGTERM'))
-  const ended = once(worker, 'exit').then(() => 'ended' as const)
-  introduce(exporter, perun, port)
   const stopping = aSignal().then(() => 'stopped' as const)
+  const [exporter, perun] = await Promise.all([startDemoExporter(), startDemoPerun()])
+  const { worker, ended, port } = await startOnFreePort(exporter, perun)
+  introduce(exporter, perun, port)
   const telling = tellWhatHappens(perun, exporter, port)
   if ((await Promise.race([stopping, ended, telling])) === 'ended') {
     console.error(`\nThe worker ended by itself; the end of ${LOG} says why:\n${tail(LOG)}`)
@@ -87,6 +85,25 @@ function isRunning(pid: number): boolean {
     // Somebody else's is running too.
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
+}
+
+interface Started {
+  readonly worker: ChildProcess
+  readonly ended: Promise<'ended'>
+  readonly port: number
+}
+
+/** A port that was free may be taken by another demo before the worker listens there: then it is started once more. */
+async function startOnFreePort(exporter: Exporter, perun: PerunSimulator, wanted = USUAL_PORT): Promise<Started> {
+  const port = await freePort(wanted)
+  const worker = startWorker(exporter, perun, port)
+  // Whatever ends this program, an error too, ends the worker.
+  process.once('exit', () => worker.kill('SIGTERM'))
+  const ended = once(worker, 'exit').then(() => 'ended' as const)
+  while (worker.exitCode === null && worker.signalCode === null && !/Listening on/.test(readFileSync(LOG, 'utf8')))
+    await sleep(LOG_EVERY_MS)
+  const isTaken = worker.exitCode !== null && /another program does already/.test(readFileSync(LOG, 'utf8'))
+  return isTaken && wanted !== 0 ? startOnFreePort(exporter, perun, 0) : { worker, ended, port }
 }
 
 function startWorker(exporter: Exporter, perun: PerunSimulator, port: number): ChildProcess {

@@ -56,6 +56,8 @@ export interface HttpParts {
   notifying(): NotifyingStatus
   /** Absent if no archive is known. */
   catchUp(): CatchingUp | undefined
+  /** Absent if the ledger cannot be shared. */
+  readonly replicas: Replicas | undefined
   /** What a mail with these notices says. */
   previewDigest(notices: readonly Told[]): { readonly subject: string; readonly text: string; readonly html: string }
   stopping(): boolean
@@ -78,6 +80,34 @@ export interface NotifyingStatus {
   readonly problems: Readonly<Record<string, string>>
 }
 
+/** The workers that share the ledger. */
+export interface Replicas {
+  /** The oldest first. */
+  list(): Promise<readonly Replica[]>
+  /** Whether this worker is one of them, as far as it can tell without asking. */
+  isMember(): boolean
+}
+
+export interface Replica {
+  readonly id: number
+  /** Host and process. */
+  readonly name: string
+  readonly version: string
+  readonly startedAt: Instant
+  /** When it last said that it is there. */
+  readonly seenAt: Instant
+  readonly state: 'working' | 'gone'
+  /** Whether it is the one that answers. */
+  readonly isSelf: boolean
+  /** Whether it does what only one may do. */
+  readonly isLead: boolean
+  readonly isCatchingUp: boolean
+  /** What it scrapes, of the targets that this worker knows: addresses without login and query. */
+  readonly targets: readonly string[]
+  /** The groups that it publishes just now. */
+  readonly publishing: readonly string[]
+}
+
 /** How far the worker is with what it missed before it started. */
 export type CatchingUp =
   | { readonly state: 'waiting'; readonly reason: string; readonly since: Instant; readonly sites: readonly string[] }
@@ -91,13 +121,21 @@ export type CatchingUp =
   | { readonly state: 'done'; readonly readings: number }
   | { readonly state: 'given up'; readonly reason: string; readonly readings: number }
 
-/** A scraped target; all counts are of the last scrape that worked. */
+/** Who scrapes a target, of the workers that share the ledger. */
+export type Scraper =
+  | { readonly kind: 'here' }
+  | { readonly kind: 'elsewhere'; readonly id: number; readonly name: string }
+  | { readonly kind: 'nobody'; readonly reason: string }
+
+/** A target; all counts are of the last scrape that worked. Of one that is scraped elsewhere nothing is known. */
 export interface Target {
+  readonly scraper: Scraper
   /** Its address without login and query. */
   readonly target: string
   readonly labels: Readonly<Record<string, string>>
-  /** Whether the last scrape worked; `undefined` before the first one. */
+  /** Whether the last scrape worked; `undefined` before the first one here. */
   readonly up: boolean | undefined
+  /** Here, also if it is scraped elsewhere by now. */
   readonly lastScrape: Instant | undefined
   readonly lastSuccess: Instant | undefined
   /** In milliseconds. */

@@ -219,6 +219,8 @@ export interface GroupAccount {
   readonly sites: readonly SiteAccount[]
   /** What Perun shows as far as we know. */
   readonly published?: Credits
+  /** Milliseconds since that was recorded, by the clock of the ledger; given where other workers may have done it. */
+  readonly publishedAgo?: number
   /** The writes that were never answered: Perun may still come to them. The oldest first. */
   readonly intended: readonly OpenIntention[]
   /** The number of the newest write there ever was, 0 before the first. */
@@ -270,7 +272,10 @@ export interface Settlement {
   readonly granted?: string
   /** What is about to be written, numbered on from the newest write of the group. Kept until answered or resolved. */
   readonly intended?: readonly Intention[]
-  /** Numbers of the writes that Perun answered; those before them are overtaken. */
+  /**
+   * Numbers of the writes that Perun answered; those before them are overtaken. If one of them was overtaken or resolved
+   * before, another worker knows better: `published` and `dealtWith` do not change then.
+   */
   readonly answered?: readonly number[]
   /** Numbers of the writes that are remembered no longer, because it is known what came of them or they are too old. */
   readonly resolved?: readonly number[]
@@ -410,7 +415,11 @@ export interface Ledger extends LedgerReader, CatchUpLedger, CorrectionLedger, N
   dirtyGroups(): Promise<string[]>
   /** The groups with writes that were never answered. They may be clean. */
   doubtfulGroups(): Promise<string[]>
-  /** The number of the newest write of a group: a write with a smaller one may not be sent any more. */
+  /**
+   * The number of the newest write of a group: a write with a smaller one may not be sent any more.
+   *
+   * @throws {LedgerError} if other workers took this one for dead: it may not send any.
+   */
   newestIntention(group: string): Promise<number>
   /** All groups that are published somewhere. */
   shownGroups(): Promise<ShownGroup[]>

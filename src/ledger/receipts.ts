@@ -45,7 +45,8 @@ export function chargeBase(previous: Hash, entry: ChargeEntry): Hash {
 
 /** The hash of a charge that goes up to `to`. */
 export function chargeHash(base: Hash, to: Point, carryOut: Decimal): Hash {
-  return digest(base, [to.at, formatDecimal(to.value), formatDecimal(carryOut)])
+  // As JSON would have it, in a fifth of the time: growth is recorded more often than anything else.
+  return digestOf(base, `[${to.at},"${formatDecimal(to.value)}","${formatDecimal(carryOut)}"]`)
 }
 
 /** The hash of an opening or an adjustment. @param previous The one before it, of its group. */
@@ -57,7 +58,11 @@ export function remarkHash(previous: Hash, entry: AdjustmentEntry | OpeningEntry
 }
 
 function digest(previous: Hash, facts: readonly (string | number | null)[]): Hash {
-  return hash('sha256', `${previous}\n${JSON.stringify(facts)}`, 'base64url')
+  return digestOf(previous, JSON.stringify(facts))
+}
+
+function digestOf(previous: Hash, facts: string): Hash {
+  return hash('sha256', `${previous}\n${facts}`, 'base64url')
 }
 
 /** Long enough that no accident gives the same one twice. */

@@ -35,7 +35,7 @@ export interface SeriesStateRow {
 }
 
 /** Where an entry begins, by its number. */
-type StartOf = (number: number) => Point | undefined
+export type StartOf = (number: number) => Point | undefined
 
 export function toStoredSeries(row: SeriesStateRow, startOf: StartOf): StoredSeries {
   const chain = {
@@ -48,15 +48,27 @@ export function toStoredSeries(row: SeriesStateRow, startOf: StartOf): StoredSer
   return { ...stored, open: openEntry(Number(row.open_number), Number(row.open_window), row.open_price, startOf) }
 }
 
-function openEntry(number: number, window: number, priceVersion: string, startOf: StartOf): OpenEntry {
-  return {
-    number,
-    window,
-    priceVersion,
-    get from() {
-      return startOf(number)
-    },
+/** An open entry; where it begins is looked up when it is asked for. A class: accessors of literals are slow to make. */
+class OpenEntryRow implements OpenEntry {
+  readonly number: number
+  readonly window: number
+  readonly priceVersion: string
+  readonly #startOf: StartOf
+
+  constructor(number: number, window: number, priceVersion: string, startOf: StartOf) {
+    this.number = number
+    this.window = window
+    this.priceVersion = priceVersion
+    this.#startOf = startOf
   }
+
+  get from(): Point | undefined {
+    return this.#startOf(this.number)
+  }
+}
+
+export function openEntry(number: number, window: number, priceVersion: string, startOf: StartOf): OpenEntry {
+  return new OpenEntryRow(number, window, priceVersion, startOf)
 }
 
 export type StateColumns = Pick<SeriesStateRow, 'at' | 'value' | 'origin' | 'pace' | 'still_since' | 'former_lines'>

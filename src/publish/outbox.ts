@@ -15,7 +15,8 @@ import { createWatch } from './watch.ts'
 
 /** The part of the lanes that is needed here. */
 interface Lanes {
-  request(group: string): void
+  /** @param look Whether it is looked at although the ledger knows of nothing to show. */
+  request(group: string, look?: boolean): void
   pause(): void
   resume(): void
   /** Forgets the groups that wait. */
@@ -28,6 +29,8 @@ export interface OutboxOptions {
   readonly lanes: () => Lanes
   readonly clock: Clock
   readonly logger: Logger
+  /** Whether it is up to this worker to look after all groups, and not to another one; always if not given. */
+  readonly looksAfterAll?: (() => boolean) | undefined
   /** How often all groups are looked at, in milliseconds; never if not given. */
   readonly surveyEvery?: number | undefined
   readonly onPublished?: (outcome: PublishOutcome['kind'] | 'failed', seconds: number) => void
@@ -42,8 +45,11 @@ export interface Outbox {
   start(): Promise<void>
   /** Groups whose total moved. */
   wake(groups: readonly string[]): void
+  /** Begins no group until `resume`, whatever happens meanwhile. What it was asked for stays asked for. */
+  pause(): void
+  resume(): void
   /** The work of a lane. Never rejects. */
-  work(group: string): Promise<void>
+  work(group: string, look?: boolean): Promise<void>
   readonly status: OutboxState
   /** Starts nothing further by itself. */
   stop(): void
@@ -62,6 +68,7 @@ export function createOutbox({
   lanes,
   clock,
   logger,
+  looksAfterAll = () => true,
   surveyEvery,
   onPublished,
 }: OutboxOptions): Outbox {
@@ -75,19 +82,20 @@ export function createOutbox({
   let status: OutboxState = { state: 'publishing' }
   /** Why nothing is published, as it was last told. */
   let said: string | undefined
+  let paused = false
   let stopped = false
 
-  async function work(group: string): Promise<void> {
+  async function work(group: string, look = false): Promise<void> {
     const begun = performance.now()
     await withTask(newTaskId('publish'), async () => {
-      const outcome = await attempt(group)
+      const outcome = await attempt(group, look)
       onPublished?.(outcome, (performance.now() - begun) / SECOND)
     })
   }
 
-  async function attempt(group: string): Promise<PublishOutcome['kind'] | 'failed'> {
+  async function attempt(group: string, look: boolean): Promise<PublishOutcome['kind'] | 'failed'> {
     try {
-      const outcome = await publisher.publish(group)
+      const outcome = await publisher.publish(group, look)
       if (outcome.kind === 'unavailable') retry(group, outcome)
       else if (outcome.kind === 'forbidden') halt('stopped', outcome.reason, group, () => FORBIDDEN_RETRY)
       else succeeded(group, outcome)
@@ -164,7 +172,7 @@ export function createOutbox({
 
   function carryOn(): void {
     status = { state: 'publishing' }
-    lanes().resume()
+    if (!paused) lanes().resume()
   }
 
   function cancel(timer: NodeJS.Timeout): void {
@@ -183,23 +191,29 @@ export function createOutbox({
   }
 
   async function sweep(): Promise<void> {
+    if (looksAfterAll()) await askForAll()
+    later(SWEEP, () => void sweep())
+  }
+
+  async function askForAll(): Promise<void> {
     try {
       const dirty = await ledger.dirtyGroups()
       const inDoubt = watch(await ledger.doubtfulGroups())
       if (!stopped) for (const group of new Set([...dirty, ...inDoubt])) lanes().request(group)
     } catch (error) {
-      const isNew = !(error instanceof Error) || error.message !== said
-      if (error instanceof LedgerError) said = error.message
-      logger[isNew ? 'error' : 'debug']({ err: error }, 'The ledger could not say what has to be published')
+      const isLedgers = error instanceof LedgerError
+      // Trouble with the ledger is said aloud by whoever records readings.
+      const level = !isLedgers ? 'error' : error.message === said ? 'debug' : 'warn'
+      if (isLedgers) said = error.message
+      logger[level]({ err: error }, 'The ledger could not say what has to be published')
     }
-    later(SWEEP, () => void sweep())
   }
 
   /** An edit of a group that does not grow would not be noticed otherwise. */
   async function survey(every: number): Promise<void> {
     try {
-      const strays = status.state === 'publishing' ? await publisher.survey() : []
-      if (!stopped) for (const group of strays) lanes().request(group)
+      const strays = status.state === 'publishing' && looksAfterAll() ? await publisher.survey() : []
+      if (!stopped) for (const group of strays) lanes().request(group, true)
     } catch (error) {
       logger.debug({ err: error }, 'The groups could not be looked at')
     }
@@ -208,12 +222,21 @@ export function createOutbox({
 
   return {
     async start() {
-      await sweep()
+      await askForAll()
+      later(SWEEP, () => void sweep())
       if (surveyEvery !== undefined) later(surveyEvery, () => void survey(surveyEvery))
     },
     wake(groups) {
       if (stopped) return
       for (const group of groups) lanes().request(group)
+    },
+    pause() {
+      paused = true
+      lanes().pause()
+    },
+    resume() {
+      paused = false
+      if (status.state === 'publishing') lanes().resume()
     },
     work,
     get status() {

@@ -21,8 +21,12 @@ export type PublishOutcome =
   | { readonly kind: 'forbidden'; readonly reason: string }
 
 export interface Publisher {
-  /** Brings what is shown of a group to what the ledger says. Never called twice at a time for one group. */
-  publish(group: string): Promise<PublishOutcome>
+  /**
+   * Brings what is shown of a group to what the ledger says. Never called twice at a time for one group.
+   *
+   * @param look Whether it is looked at although the ledger knows of nothing to show: another worker found that it is changed.
+   */
+  publish(group: string, look?: boolean): Promise<PublishOutcome>
   /**
    * Looks at all groups that are shown, whether they grow or not, and returns those that show something else than they
    * should, because somebody changed it. Publishing one of them deals with it. What cannot be read now is left out.

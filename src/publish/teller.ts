@@ -46,6 +46,8 @@ export interface TellerOptions {
   /** Names of the webhooks that are told of everything. */
   readonly webhooks: readonly string[]
   readonly outlookOf: (group: string) => Promise<Outlook | undefined>
+  /** Whether it is up to this process to tell, asked before each step; always if not given. */
+  readonly isOurs?: (() => boolean) | undefined
   readonly clock: Clock
   readonly logger: Logger
   /** Told what became of a notice. */
@@ -97,7 +99,7 @@ const MOST_FAILED_LOOK_UPS = 3
 const channels: readonly Channel[] = ['mail', 'webhook']
 
 export function createTeller(options: TellerOptions): Teller {
-  const { ledger, messengers, webhooks, outlookOf, clock, logger, onNotice, onMessage } = options
+  const { ledger, messengers, webhooks, outlookOf, isOurs = () => true, clock, logger, onNotice, onMessage } = options
   const problems: Partial<Record<Channel | 'people', string>> = {}
   let timer: NodeJS.Timeout | undefined
   let wokenFor: NodeJS.Timeout | undefined
@@ -106,16 +108,24 @@ export function createTeller(options: TellerOptions): Teller {
   /** Why the ledger could not go on, as it was last told. */
   let said: string | undefined
 
+  /** Whether nothing further is to be begun. */
+  function isOver(): boolean {
+    return stopping || !isOurs()
+  }
+
   async function look(): Promise<void> {
+    if (isOver()) return
     try {
       await addressAll()
       await closeAll()
       await Promise.all(channels.map(sendAll))
       said = undefined
     } catch (error) {
-      const isNew = !(error instanceof Error) || error.message !== said
-      if (error instanceof LedgerError) said = error.message
-      logger[isNew ? 'error' : 'debug']({ err: error }, 'Telling people of notices failed; it is tried again')
+      const isLedgers = error instanceof LedgerError
+      // Trouble with the ledger is said aloud by whoever records readings.
+      const level = !isLedgers ? 'error' : error.message === said ? 'debug' : 'warn'
+      if (isLedgers) said = error.message
+      logger[level]({ err: error }, 'Telling people of notices failed; it is tried again')
     }
   }
 
@@ -127,7 +137,7 @@ export function createTeller(options: TellerOptions): Teller {
     do {
       page = await ledger.waitingNotices({ after, limit: PAGE })
       for (const notice of page) {
-        if (stopping || failures >= MOST_FAILED_LOOK_UPS) return
+        if (isOver() || failures >= MOST_FAILED_LOOK_UPS) return
         after = notice.id
         await othersFirst()
         failures = (await address(notice)) ? 0 : failures + 1
@@ -176,7 +186,7 @@ export function createTeller(options: TellerOptions): Teller {
     const now = clock.now()
     const when = { now, openedBy: now - GATHERING, noneSince: now - ONE_MAIL_IN }
     for (const message of await ledger.gathered(when, PAGE)) {
-      if (stopping) return
+      if (isOver()) return
       try {
         await close(message)
       } catch (err) {
@@ -229,7 +239,7 @@ export function createTeller(options: TellerOptions): Teller {
     do {
       page = await ledger.dueMessages(channel, clock.now(), PAGE)
       for (const message of page) {
-        if (stopping) return
+        if (isOver()) return
         if (avoided.has(message.to)) continue
         const outcome = await send(messenger, message)
         if (outcome.kind === 'sent') delete problems[channel]

@@ -42,6 +42,8 @@ export interface Readers {
   targetsFileOk(): boolean | undefined
   /** 1 for what publishing does: publishing, waiting, stopped or off. */
   publishing(): Counts
+  /** How many of the workers that share the ledger are in each state. */
+  replicas(): Counts | Promise<Counts>
 }
 
 const bounds = ['early', 'expected', 'late'] as const
@@ -244,6 +246,9 @@ function liveGauges(registry: Registry, readers: Partial<Readers>) {
   liveGauge(registry, 'dirty_groups', 'Groups whose total Perun was not told yet.', () => readers.dirtyGroups?.())
   liveCounts(registry, 'publishing', 'What publishing does, as 1: publishing, waiting, stopped, off.', 'state', () =>
     readers.publishing?.(),
+  )
+  liveCounts(registry, 'replicas', 'Workers that share the ledger, by state: working, gone.', 'state', () =>
+    readers.replicas?.(),
   )
   liveCounts(registry, 'groups', 'Groups by state.', 'state', () => readers.groups?.())
   liveCounts(registry, 'holds', 'Unresolved holds by kind.', 'kind', () => readers.holds?.())

@@ -61,7 +61,8 @@ export function checkEntries(db: DatabaseSync, { books, accepted, problems, onEn
     }
     compare(row, 'group_name', series.project_name)
     compare(row, 'site', series.site)
-    if (!idsOf(row, series).includes(row.id)) compare(row, 'id', `charge/${keyOf(series)}/${row.from_at}`)
+    const ids = idsOf(row, series)
+    if (!ids.includes(row.id)) compare(row, 'id', ids[0] ?? null)
     compare(row, 'corrects', null)
     compare(row, 'corrects_to', null)
     checkAmount(row, series)
@@ -78,8 +79,7 @@ export function checkEntries(db: DatabaseSync, { books, accepted, problems, onEn
 
   /** A series whose watermark was set back passes an instant again. */
   function idsOf({ from_at }: EntryRow, series: SeriesBook): string[] {
-    const id = `charge/${keyOf(series)}/${from_at}`
-    return [id, ...series.redated.map((_, index) => `${id}/${index + 1}`)]
+    return namesOf(series, from_at).flatMap((id) => [id, ...series.redated.map((_, index) => `${id}/${index + 1}`)])
   }
 
   /** `amount + carry_out = (to_value − from_value) × per_unit × 10⁶ + carry_in`, with a carry of less than 1. */
@@ -185,8 +185,12 @@ const textColumns = [
   ...['carry_in', 'carry_out', 'reason', 'actor', 'hash'],
 ]
 
-function keyOf({ site, metric, project_id, project_name }: SeriesBook): string {
-  return `${site} ${metric} ${project_id.length} ${project_id} ${project_name}`
+/** What a charge of a series is called that begins there, and what it was called by versions that had the instant last. */
+function namesOf({ site, metric, project_id, project_name }: SeriesBook, from: bigint | null): [string, string] {
+  return [
+    `charge/${from}/${site} ${metric} ${project_name} ${project_id} ${project_name.length}`,
+    `charge/${site} ${metric} ${project_id.length} ${project_id} ${project_name}/${from}`,
+  ]
 }
 
 function digestOf(number: bigint, hash: Hash): string {

@@ -1,6 +1,8 @@
 import { expect, suite, test } from 'vitest'
-import { bill, ramPerCpu } from '#src/billing/biller.ts'
+import { bill } from '#src/billing/biller.ts'
+import { SiteTotals } from '#src/billing/unitWarning.ts'
 import { decimal, zero } from '#src/core/decimals.ts'
+import type { Reading } from '#src/core/series.ts'
 import { HOUR, MINUTE } from '#src/core/time.ts'
 import type { StoredSeries } from '#src/ledger/ledger.ts'
 import { cpu, judged, type Measured, meter, ram, reading, T0 } from '../helpers/billing.ts'
@@ -130,14 +132,21 @@ suite('bill', () => {
   })
 })
 
-test('RAM per vCPU is that of all projects of the readings together', () => {
+test('RAM per vCPU is that of all projects of a site together', () => {
+  const totalsOf = (readings: readonly Reading[]) => {
+    const totals = new SiteTotals()
+    for (const each of readings) totals.add(each)
+    return totals
+  }
   const readings = [
     reading({ project: 'alpha', at: T0, value: '10' }),
     reading({ project: 'beta', at: T0, value: '30' }),
     reading({ project: 'beta', at: T0, value: '160', metric: ram.metric }),
   ]
-  expect(ramPerCpu(readings, cpu.metric, ram.metric)).toBe(4)
-  expect(ramPerCpu(readings.slice(0, 2), cpu.metric, ram.metric)).toBeUndefined()
+  const { site } = readings[0]!.series
+  expect(totalsOf(readings).ramPerCpu(site, cpu.metric, ram.metric)).toBe(4)
+  expect(totalsOf(readings).ramPerCpu('another', cpu.metric, ram.metric)).toBeUndefined()
+  expect(totalsOf(readings.slice(0, 2)).ramPerCpu(site, cpu.metric, ram.metric)).toBeUndefined()
   const endless = [cpu, ram].map(({ metric }) => reading({ project: 'a', at: T0, value: '1e399', metric }))
-  expect(ramPerCpu(endless, cpu.metric, ram.metric)).toBeUndefined()
+  expect(totalsOf(endless).ramPerCpu(site, cpu.metric, ram.metric)).toBeUndefined()
 })

@@ -1,7 +1,7 @@
 /** After an outage: what was missed is read again, whatever goes wrong meanwhile, and ends as if nothing had been missed. */
 import fc from 'fast-check'
 import { expect, onTestFinished, suite, test } from 'vitest'
-import { createCatchUp, PATIENCE } from '#src/billing/catchUp.ts'
+import { CATCH_UP, createCatchUp, PATIENCE } from '#src/billing/catchUp.ts'
 import { createIntake } from '#src/billing/intake.ts'
 import { noRejections } from '#src/core/admit.ts'
 import { formatCredits } from '#src/core/credits.ts'
@@ -15,6 +15,7 @@ import type { Delivery } from '#src/sources/source.ts'
 import { cpu, meters, reading, silent, T0, testClock } from '../helpers/billing.ts'
 import { memoryLog } from '../helpers/log.ts'
 import { type OldSample, oldSample, servePrometheus } from '../helpers/oldPrometheus.ts'
+import { createCluster, type TestReplica } from '../helpers/replicas.ts'
 
 interface Setup {
   readonly samples: readonly OldSample[]
@@ -38,10 +39,10 @@ async function setUp({ samples, charged = meters, predecessor, sites = [] }: Set
   const archive = createPrometheusArchive({ url: prometheus.url, timeout: 5_000, meters: charged, clock })
   const waits: number[] = []
   /** What happens during the pause of this number. */
-  const duringWait = new Map<number, () => void>()
-  const begin = () => {
+  const duringWait = new Map<number, () => void | Promise<void>>()
+  const begin = (claims?: TestReplica) => {
     const catchUp = createCatchUp({
-      ...{ ledger, archive, predecessor, sites, meters: charged, clock, logger },
+      ...{ ledger, archive, predecessor, sites, meters: charged, clock, logger, claims },
       take: (delivery) => intake.take(delivery),
       least: 2 * MINUTE,
       newTaskId: () => 'test',
@@ -49,12 +50,17 @@ async function setUp({ samples, charged = meters, predecessor, sites = [] }: Set
       async wait(ms) {
         waits.push(ms)
         clock.pass(ms)
-        duringWait.get(waits.length)?.()
+        await duringWait.get(waits.length)?.()
         await new Promise((resolve) => setImmediate(resolve))
       },
     })
     const scraped: string[] = []
-    return { catchUp, scraped, done: catchUp.run(() => scraped.push('begun')) }
+    const turns: string[] = []
+    const done = catchUp.run(() => scraped.push('begun'), {
+      had: () => turns.push('turn'),
+      lost: () => turns.push('lost'),
+    })
+    return { catchUp, scraped, turns, done }
   }
   const deliver = (...own: OldSample[]) => intake.take(deliveryOf(own))
   const used = async (group: string) => {
@@ -337,4 +343,134 @@ test('ends as if nothing had been missed, also when prices changed meanwhile and
     }),
     { numRuns: 30 },
   )
+})
+
+suite('of several replicas', () => {
+  const pushed = deliveryOf([])
+
+  test('one catches up at a time: the others neither scrape nor take pushes nor publish, and say so', async () => {
+    const samples = line('a', 0, 61)
+    const { clock, begin, deliver, prometheus, waits, duringWait, used } = await setUp({ samples })
+    await deliver(samples[0]!)
+    clock.pass(30 * MINUTE)
+    const cluster = createCluster()
+    const other = await cluster.join().claim(CATCH_UP)
+    const { catchUp, scraped, turns, done } = begin(cluster.join())
+    const seen: unknown[] = []
+    duringWait.set(3, async () => {
+      const push = catchUp.gateOfPushes(async () => undefined)(pushed)
+      seen.push(catchUp.status, catchUp.withholds('a'), [...scraped], [...turns], prometheus.queries().length)
+      await expect(push).rejects.toMatchObject({ reason: 'busy' })
+      await other!.release()
+    })
+    await done
+    expect(seen).toEqual([
+      { state: 'waiting', reason: 'Another worker is at it.', since: T0 + 30 * MINUTE, sites: [] },
+      ...[true, [], [], 0],
+    ])
+    expect([scraped, turns, catchUp.withholds('a')]).toEqual([['begun'], ['turn'], false])
+    expect(await used('a')).toBe('60')
+    expect(waits.slice(0, 3)).toEqual([SECOND, SECOND, SECOND])
+  })
+
+  test('the next one has its turn when the first is done, and finds nothing left to read', async () => {
+    const samples = line('a', 0, 61)
+    const { clock, begin, deliver, used, ledger } = await setUp({ samples })
+    await deliver(samples[0]!)
+    clock.pass(30 * MINUTE)
+    const cluster = createCluster()
+    const both = [begin(cluster.join()), begin(cluster.join())]
+    await Promise.all(both.map(({ done }) => done))
+    expect(both.map(({ scraped }) => scraped)).toEqual([['begun'], ['begun']])
+    expect(await used('a')).toBe('60')
+    expect(both.map(({ catchUp }) => catchUp.status)).toEqual([
+      { state: 'done', readings: 60 },
+      { state: 'done', readings: 0 },
+    ])
+    expect(await ledger.chargedUpTo()).toEqual(new Map([['8676', T0 + 30 * MINUTE]]))
+  })
+
+  test('one that loses its turn waits for the next, and goes on', async () => {
+    const samples = line('a', 0, 61)
+    const { clock, begin, deliver, prometheus, duringWait, used } = await setUp({ samples })
+    await deliver(samples[0]!)
+    clock.pass(30 * MINUTE)
+    prometheus.state.isDown = true
+    const cluster = createCluster()
+    const replica = cluster.join()
+    const { catchUp, scraped, turns, done } = begin(replica)
+    duringWait.set(2, () => {
+      prometheus.state.isDown = false
+      replica.loseClaims()
+    })
+    await done
+    expect([scraped, turns]).toEqual([['begun'], ['turn', 'lost', 'turn']])
+    expect(catchUp.status).toEqual({ state: 'done', readings: 60 })
+    expect(await used('a')).toBe('60')
+    expect(replica.claimed()).toEqual([])
+  })
+
+  test('one that loses its turn in mid-takeover publishes nothing until it has the next, and leaves what another one has done', async () => {
+    const groups = new Map([['old', { [cpu.metric]: T0 + 10 * MINUTE }]])
+    let goDown = () => {}
+    const predecessor = {
+      async chargedAt(): Promise<Legacy> {
+        goDown()
+        return { kind: 'known', groups }
+      },
+    }
+    const { clock, begin, prometheus, duringWait, ledger } = await setUp({ samples: line('old', 0, 61), predecessor })
+    goDown = () => {
+      prometheus.state.isDown = true
+    }
+    clock.pass(30 * MINUTE)
+    const cluster = createCluster()
+    const [replica, other] = [cluster.join(), cluster.join()]
+    const { catchUp, scraped, turns, done } = begin(replica)
+    const withheld: boolean[] = []
+    let claim: Awaited<ReturnType<typeof other.claim>>
+    duringWait.set(1, async () => {
+      withheld.push(catchUp.withholds('old'), catchUp.withholds('stranger'))
+      replica.loseClaims()
+      // Nothing is begun from this moment on.
+      expect([turns, catchUp.withholds('stranger')]).toEqual([['turn', 'lost'], true])
+      claim = await other.claim(CATCH_UP)
+    })
+    duringWait.set(3, async () => {
+      withheld.push(catchUp.withholds('old'), catchUp.withholds('stranger'))
+      prometheus.state.isDown = false
+      await ledger.noteTakenOver({ site: '8676', at: clock.at, begun: 1, missing: 0 })
+      await claim!.release()
+    })
+    await done
+    expect(withheld).toEqual([true, false, true, true])
+    expect([catchUp.withholds('old'), catchUp.status.state]).toEqual([false, 'done'])
+    expect([scraped, turns]).toEqual([['begun'], ['turn', 'lost', 'turn']])
+  })
+
+  test('one that is stopped while it waits does nothing', async () => {
+    const { begin, prometheus } = await setUp({ samples: line('a', 0, 61) })
+    const cluster = createCluster()
+    await cluster.join().claim(CATCH_UP)
+    const { catchUp, scraped, turns, done } = begin(cluster.join())
+    await catchUp.stop()
+    await done
+    expect([scraped, turns, prometheus.queries()]).toEqual([[], [], []])
+  })
+
+  test('one that cannot ask for its turn says why, and has it later', async () => {
+    const { begin, duringWait, lines } = await setUp({ samples: line('a', 0, 61) })
+    const cluster = createCluster()
+    cluster.state.isDown = true
+    const { catchUp, scraped, done } = begin(cluster.join())
+    let seen: unknown
+    duringWait.set(2, () => {
+      seen = catchUp.status
+      cluster.state.isDown = false
+    })
+    await done
+    expect(seen).toMatchObject({ state: 'waiting', reason: 'The ledger cannot be reached.' })
+    expect(scraped).toEqual(['begun'])
+    expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
+  })
 })

@@ -65,6 +65,65 @@ suite('the intake', () => {
     expect(await used('alpha')).toBe(1_000_000n)
   })
 
+  test('tells of a group as soon as all is recorded that a delivery has of it, and once', async () => {
+    const told: string[] = []
+    const recording: IntakeOptions['ledger'] = {
+      ...ledger,
+      record: (series, decide) => {
+        told.push(`record ${series.map(({ projectName, site }) => `${projectName}${site}`).join(' ')}`)
+        return ledger.record(series, decide)
+      },
+    }
+    const intake = intakeOf({
+      ledger: recording,
+      part: 2,
+      onChanged: (groups) => told.push(`tell ${groups.join(' ')}`),
+    })
+    const at = (instant: number, value: string, ...series: [project: string, site: string][]) =>
+      series.map(([project, site]) => ({ project, site, at: instant, value }))
+    const all = at(T0, '1', ['a', '1'], ['b', '1'], ['b', '2'], ['b', '3'], ['c', '1'], ['d', '1'])
+    await intake.take(delivery(all))
+    told.length = 0
+    const grown = at(T0 + HOUR, '2', ['d', '1'], ['c', '1'], ['b', '3'], ['b', '2'], ['b', '1'], ['a', '1'])
+    await intake.take(delivery(grown))
+    expect(told).toEqual(['record a1 b3', 'tell a', 'record b2 b1', 'tell b', 'record c1 d1', 'tell c d'])
+    told.length = 0
+    // Brought by an archive: there is more of each group in the portions that follow.
+    const later = [...at(T0 + 2 * HOUR, '3', ['a', '1'], ['c', '1']), ...at(T0 + 3 * HOUR, '4', ['a', '1'], ['b', '1'])]
+    await intake.take(delivery(later))
+    expect(told).toEqual(['record a1 c1', 'record a1 b1', 'tell a b', 'tell c'])
+  })
+
+  test('lets other work have its turn whenever it has looked at some thousand readings', async () => {
+    let [since, most, turns, isOver] = [0, 0, 0, false]
+    const counting: IntakeOptions['ledger'] = {
+      ...ledger,
+      stored: async (series) => {
+        since += series.length
+        most = Math.max(most, since)
+        return ledger.stored(series)
+      },
+      record: async (series, decide) => {
+        since += series.length
+        most = Math.max(most, since)
+        return ledger.record(series, decide)
+      },
+    }
+    const others = (async () => {
+      for (; !isOver; turns += 1) {
+        since = 0
+        await nextTurn()
+      }
+    })()
+    const readings = Array.from({ length: 9_000 }, (_, index) => ({ project: `p${index}`, at: T0, value: '1' }))
+    await intakeOf({ ledger: counting, part: 500 }).take(delivery(readings))
+    isOver = true
+    await others
+    // Once for what is looked at, and once for what is recorded, beside what sorts it and makes portions of it.
+    expect(most).toBeLessThanOrEqual(2_500)
+    expect(turns).toBeGreaterThan(9_000 / 2_000 + 9_000 / 500 + 9_000 / 2_000)
+  })
+
   test('takes deliveries one after another, in their order', async () => {
     const order: string[] = []
     const slow: IntakeOptions['ledger'] = {
@@ -102,8 +161,12 @@ suite('the intake', () => {
     }
     const measured = Array.from({ length: 4_500 }, (_, index) => ({ project: `p${index}`, at: T0, value: '1' }))
     await intakeOf({ ledger: counting }).take(delivery(measured))
-    expect(parts).toEqual([2_000, 2_000, 500])
-    expect(turns).toBeGreaterThanOrEqual(2)
+    // How many there are in the others is up to how long the first one took.
+    expect(parts[0]).toBe(200)
+    expect(parts.reduce((sum, each) => sum + each)).toBe(4_500)
+    expect(Math.max(...parts)).toBeLessThanOrEqual(2_000)
+    expect(Math.min(...parts.slice(0, -1))).toBeGreaterThanOrEqual(200)
+    expect(turns).toBeGreaterThanOrEqual(parts.length - 1)
     expect(await ledger.summary()).toMatchObject({ groups: 4_500, series: 4_500 })
   })
 
@@ -115,7 +178,7 @@ suite('the intake', () => {
         value: String((100 + index) * factor),
       }))
     const outcomes: Partial<Record<Outcome, number>>[] = []
-    const intake = intakeOf({ onBilled: ({ outcomes: each }) => outcomes.push(each) })
+    const intake = intakeOf({ onBilled: ({ outcomes: each }) => outcomes.push(each), part: 2_000 })
     for (const [time, factor] of [
       [0, 1],
       [HOUR, 1.001],

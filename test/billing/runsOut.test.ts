@@ -8,14 +8,14 @@ import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
 import { silent, T0, testClock } from '../helpers/billing.ts'
 import { follow } from '../helpers/ledger.ts'
 
-async function setUp({ days = 14 } = {}) {
+async function setUp({ days = 14, isOurs = (): boolean => true } = {}) {
   const ledger = openSqliteLedger(':memory:')
   const clock = testClock()
   const told: number[] = []
   const forecasts = createForecasts({ ledger, clock })
   const outlookOf = createOutlook(forecasts)
   const watch = createRunsOutWatch({
-    ...{ ledger, outlookOf, days, clock, logger: silent, onNotice: () => told.push(clock.at) },
+    ...{ ledger, outlookOf, days, isOurs, clock, logger: silent, onNotice: () => told.push(clock.at) },
   })
 
   /** Uses 10 credits each day, at a site where Perun knows it. */
@@ -97,6 +97,17 @@ suite('A group whose credits run out', () => {
     it.clock.pass(2 * DAY + 1)
     await it.watch.look()
     expect(await it.notices()).toEqual([])
+  })
+
+  test('is looked for by the one of several workers that it is up to', async () => {
+    let isOurs = false
+    await using it = await setUp({ isOurs: () => isOurs })
+    await it.use('alpha', { until: 20, granted: '300' })
+    await it.watch.look()
+    expect(await it.notices()).toEqual([])
+    isOurs = true
+    await it.watch.look()
+    expect(await it.notices()).toHaveLength(1)
   })
 
   test('and is muted is told to nobody', async () => {

@@ -7,7 +7,7 @@ import { noRejections } from '#src/core/admit.ts'
 import { HOUR } from '#src/core/time.ts'
 import { meters, reading, silent, T0 } from '../helpers/billing.ts'
 import { until } from '../helpers/worker.ts'
-import { type Face, startFace, target } from '../http/server.ts'
+import { type Face, replica, startFace, target } from '../http/server.ts'
 import { type Outcome, typed, watch } from './commandLine.ts'
 
 const KEY = 'the-operators-key'
@@ -77,6 +77,40 @@ suite('status', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^influx +2026-01-01 00:00:00 +2026-01-01 00:00:00 +1 +0 +0 +–$/m)
     expect(stdout).not.toContain('remote write')
+  })
+
+  test('tells of the workers that share the ledger, and which of them scrapes a target', async () => {
+    const unknown = { up: undefined, lastSuccess: undefined, lastDuration: undefined }
+    await using shared = await startFace({
+      targets: () => [
+        target(),
+        target({ ...unknown, target: 'http://b/metrics', scraper: { kind: 'elsewhere', id: 2, name: 'w\u001b/7' } }),
+        target({ ...unknown, target: 'http://c/metrics', scraper: { kind: 'nobody', reason: 'Nobody has.' } }),
+      ],
+      replicas: {
+        isMember: () => true,
+        list: async () => [
+          replica(),
+          replica({
+            id: 2,
+            name: 'w\u001b/7',
+            state: 'gone',
+            isSelf: false,
+            isLead: false,
+            isCatchingUp: true,
+            targets: [],
+          }),
+        ],
+      },
+    })
+    const { stdout } = await typed(['status'], { OS_CREDITS_URL: shared.url })
+    expect(stdout).toMatch(/^http:\/\/b\/metrics +8676 +at w\\u\{1b\}\/7 .*–$/m)
+    expect(stdout).toMatch(/^http:\/\/c\/metrics +8676 +not yet .*Nobody has\.$/m)
+    expect(stdout).toMatch(
+      /^worker-1\/7 \(answers\) +working +lead +2026-01-01 00:01:00 +1 +http:\/\/exporter\.example\/metrics$/m,
+    )
+    expect(stdout).toMatch(/^w\\u\{1b\}\/7 +gone +catches up +2026-01-01 00:01:00 +1 +–$/m)
+    expect(stdout).not.toContain('\u001b')
   })
 
   test('ends with 1 while the worker is not ready, and says why', async () => {

@@ -41,6 +41,7 @@ suite('The settings of a worker', () => {
       maxSeries: 250_000,
       smallSites: 'hold',
       ledger: { kind: 'sqlite', path: 'data/credits.db' },
+      replicaLease: 30_000,
       workers: 10,
       precision: 2,
       http: { host: '127.0.0.1', port: 8_000, keys: {}, rateLimit: 600 },

@@ -139,6 +139,29 @@ suite('parseDecimal', () => {
     expect(() => decimal(written)).toThrow(RangeError)
   })
 
+  test('keeps every digit, in whatever way a number is written', () => {
+    const digits = (maxLength: number) => fc.stringMatching(new RegExp(`^\\d{1,${maxLength}}$`))
+    const exponent = fc.option(fc.tuple(fc.constantFrom('e', 'E', 'e+', 'E+', 'e-'), fc.nat(1_100)))
+    const number = fc.record({ sign: fc.constantFrom('', '+', '-'), whole: digits(24), fraction: digits(24), exponent })
+    const property = fc.property(number, fc.nat(1), ({ sign, whole, fraction, exponent }, zeros) => {
+      const written = `${sign}${whole}.${fraction}${exponent === null ? '' : `${exponent[0]}${'0'.repeat(zeros)}${exponent[1]}`}`
+      const shift = exponent === null ? 0 : exponent[1] * (exponent[0].endsWith('-') ? -1 : 1)
+      const scale = fraction.length - shift
+      const all = BigInt(whole + fraction) * (sign === '-' ? -1n : 1n)
+      const expected = scale >= 0 ? { digits: all, scale } : { digits: all * 10n ** BigInt(-scale), scale: 0 }
+      expect(parseDecimal(written)).toEqual(expected)
+    })
+    fc.assert(property, { numRuns: 2_000 })
+    for (const text of [
+      '9007199254740991',
+      '9007199254740992',
+      '9007199254740993',
+      '900719925474099.3',
+      '999999999999999999',
+    ])
+      expect(parseDecimal(text)?.digits).toBe(BigInt(text.replace('.', '')))
+  })
+
   test('reads back what was formatted', () => {
     const number = fc.record({ digits: fc.bigInt(), scale: fc.integer({ min: 0, max: 60 }) })
     fc.assert(fc.property(number, (n) => void expect(compare(decimal(formatDecimal(n)), n)).toBe(0)))

@@ -20,10 +20,16 @@ suite('The portions of a delivery', () => {
   })
 
   test('hold all readings in order of time, and no series twice', () => {
-    const point = fc.record({ project: fc.constantFrom('a', 'b', 'c'), at: fc.integer({ min: 1, max: 50 }) })
+    const point = fc.record({
+      project: fc.constantFrom('a', 'b', 'c'),
+      id: fc.constantFrom('', '1', '2'),
+      site: fc.constantFrom('8676', '8677'),
+      metric: fc.constantFrom('cpu', 'ram'),
+      at: fc.integer({ min: 1, max: 50 }),
+    })
     fc.assert(
-      fc.property(fc.uniqueArray(point, { selector: ({ project, at }) => `${project} ${at}` }), (points) => {
-        const readings = points.map(({ project, at }) => reading({ project, at, value: '1' }))
+      fc.property(fc.uniqueArray(point, { selector: (each) => Object.values(each).join(' ') }), (points) => {
+        const readings = points.map((each) => reading({ ...each, value: '1' }))
         const portions = inPortions(readings)
         const all = portions.flat()
         expect(new Set(all)).toEqual(new Set(readings))

@@ -153,6 +153,14 @@ suite('the whole demo', () => {
     expect(isAlive(workerOf(first.folder)!)).toBe(true)
   })
 
+  // Each sees the usual port free before the worker of any of them listens there.
+  test('several that start at the same moment have a port each', async () => {
+    const demos = [runDemo(), runDemo(), runDemo()]
+    const urls = await Promise.all(demos.map((demo) => demo.wrote(/the worker says +(http:\S+)\/stats/)))
+    expect(new Set(urls).size).toBe(3)
+    for (const url of urls) expect((await fetch(`${url}/livez`)).status).toBe(200)
+  })
+
   test('leaves no worker behind, also when it is killed', async () => {
     const demo = runDemo()
     await until('the worker has its ledger', () => workerOf(demo.folder) !== undefined)

@@ -61,7 +61,7 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
 
   const rpc: PerunRpc = {
     ...real,
-    async call(method, parameters) {
+    async call(method, parameters, before) {
       await hooks.beforeCall?.(method)
       if (hooks.amidRead !== undefined && method === 'attributesManager/getAttributes') return tornRead(parameters)
       if (method !== 'attributesManager/setAttributes') return real.call(method, parameters)
@@ -71,15 +71,19 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
       if (fate === 'forbidden') throw new PerunError(method, 'forbidden', 'HTTP 403')
       if (fate === 'killed before') throw new Killed()
       if (fate === 'lost before' || fate === 'late') throw new PerunError(method, 'unavailable', 'ETIMEDOUT')
-      const answer = await real.call(method, parameters)
+      const answer = await real.call(method, parameters, before)
       if (fate === 'killed after') throw new Killed()
       if (fate === 'lost after') throw new PerunError(method, 'unavailable', 'ECONNRESET')
       return answer
     },
   }
 
-  const newPublisher = (over: Partial<Pick<Ledger, 'account' | 'settle' | 'newestIntention'>> = {}) =>
+  const newPublisher = (
+    over: Partial<Pick<Ledger, 'account' | 'settle' | 'newestIntention'>> = {},
+    mayWrite?: () => boolean,
+  ) =>
     createPerunPublisher({
+      mayWrite,
       rpc,
       ledger: { ...ledger, ...over },
       voId: perun.voId,
@@ -89,6 +93,7 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
       clock,
       logger: silent,
       demand: () => 0,
+      writers: 4,
       onDoubtResolved: (outcome) => outcomes.push(outcome),
       onWrite: (seconds) => windows.push(seconds),
     })

@@ -21,6 +21,8 @@ import { basename, join } from 'node:path'
 import pg from 'pg'
 
 export interface TestServer {
+  /** The process that has started it, if that was here. */
+  readonly pid: number | undefined
   /** Makes an empty database. Returns its address. */
   createDatabase(): Promise<string>
   /** Drops the databases that were made, and stops the server if it was started here. */
@@ -39,7 +41,8 @@ if (missing !== undefined) process.stderr.write(`SKIPPED: tests of the ledger in
 /** @param isDurable Whether commits wait for the disk: tests do not need that, measurements do. */
 export async function startPostgres({ isDurable = false } = {}): Promise<TestServer> {
   const given = process.env.TEST_POSTGRES_URL
-  const server = given === undefined ? await startEmbedded(isDurable) : { url: given, stop: async () => {} }
+  const server =
+    given === undefined ? await startEmbedded(isDurable) : { url: given, pid: undefined, stop: async () => {} }
   const made: string[] = []
   const administrate = async (text: string) => {
     const client = new pg.Client({ connectionString: server.url })
@@ -47,6 +50,7 @@ export async function startPostgres({ isDurable = false } = {}): Promise<TestSer
     await client.query(text).finally(() => client.end())
   }
   return {
+    pid: server.pid,
     async createDatabase() {
       const name = `ledger_${randomUUID().replaceAll('-', '')}`
       // The other strategy writes all of it into the log first, and is ten times slower here.
@@ -67,7 +71,9 @@ export async function startPostgres({ isDurable = false } = {}): Promise<TestSer
 /** initdb refuses root: nobody runs the server then. */
 const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
-async function startEmbedded(isDurable: boolean): Promise<{ url: string; stop(): Promise<void> }> {
+async function startEmbedded(
+  isDurable: boolean,
+): Promise<{ url: string; pid: number | undefined; stop(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'postgres-'))
   chmodSync(folder, 0o755)
   const native = nativeFolder(folder)
@@ -100,6 +106,7 @@ async function startEmbedded(isDurable: boolean): Promise<{ url: string; stop():
   await ready(child.stderr)
   return {
     url: `postgres://tester@127.0.0.1:${port}/postgres`,
+    pid: child.pid,
     async stop() {
       child.stdin.end('\n')
       await ended

@@ -45,6 +45,34 @@ suite('/readyz', () => {
     expect((await face.get('/readyz')).status).toBe(200)
   })
 
+  const elsewhere = { kind: 'elsewhere', id: 2, name: 'worker-2/7' } as const
+  const replicasOf = (isMember: boolean) => ({ list: async () => [], isMember: () => isMember })
+
+  test('is ready when others scrape all targets: it stands by', async () => {
+    const theirs = target({ scraper: elsewhere, up: undefined, lastSuccess: undefined })
+    await using face = await startFace({ targets: () => [theirs], replicas: replicasOf(true) })
+    expect((await face.get('/readyz')).status).toBe(200)
+  })
+
+  test.each([
+    ['nobody', { kind: 'nobody', reason: 'Nobody has claimed it yet.' }],
+    ['this worker', { kind: 'here' }],
+  ] as const)('is not ready while a target of %s was never scraped', async (_who, scraper) => {
+    const fresh = { up: undefined, lastScrape: undefined, lastSuccess: undefined }
+    const targets = () => [target({ ...fresh, scraper: elsewhere }), target({ ...fresh, scraper })]
+    await using face = await startFace({ targets, replicas: replicasOf(true) })
+    const { status, json } = await face.get('/readyz')
+    expect([status, json]).toEqual([503, { ready: false, reasons: ['No scrape has worked yet.'] }])
+  })
+
+  test('is not ready while the others may take it for dead', async () => {
+    await using face = await startFace({ replicas: replicasOf(false) })
+    const { status, json } = await face.get('/readyz')
+    const reason =
+      'The others that share the ledger have not heard of this worker for a while: it joins them again by itself.'
+    expect([status, json]).toEqual([503, { ready: false, reasons: [reason] }])
+  })
+
   test('names everything that is missing', async () => {
     const fresh = target({ up: undefined, lastScrape: undefined, lastSuccess: undefined })
     await using face = await startFace({ targets: () => [fresh], stopping: () => true })

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { createCorrectionDesk } from '#src/billing/corrections.ts'
 import { createHoldDesk } from '#src/billing/holds.ts'
 import { createHttpServer, type HttpServer } from '#src/http/app.ts'
-import type { HttpParts, Target } from '#src/http/parts.ts'
+import type { HttpParts, Replica, Target } from '#src/http/parts.ts'
 import { createForecasts } from '#src/ledger/forecasts.ts'
 import type { Ledger } from '#src/ledger/ledger.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
@@ -87,6 +87,7 @@ export async function startFace(
       notifyAt: [50, 80, 100],
       notifying: () => ({ mail: false, webhooks: 0, problems: {} }),
       catchUp: () => undefined,
+      replicas: undefined,
       previewDigest: (notices) => writeDigest(notices, { precision: 2 }),
       stopping: () => false,
       describeSettings: () => ({}),
@@ -130,6 +131,7 @@ export async function startFace(
 export function target(overrides: Partial<Target> = {}): Target {
   return {
     target: 'http://exporter.example/metrics',
+    scraper: { kind: 'here' },
     labels: { location_id: '8676' },
     up: true,
     lastScrape: Date.UTC(2026, 0, 1),
@@ -144,6 +146,26 @@ export function target(overrides: Partial<Target> = {}): Target {
     outdated: 0,
     failures: 0,
     next: Date.UTC(2026, 0, 1, 0, 1),
+    ...overrides,
+  }
+}
+
+/** A worker that shares the ledger with others. */
+export function replica(overrides: Partial<Replica> = {}): Replica {
+  return {
+    ...{
+      id: 1,
+      name: 'worker-1/7',
+      version: '1.2.3',
+      state: 'working',
+      isSelf: true,
+      isLead: true,
+      isCatchingUp: false,
+    },
+    startedAt: Date.UTC(2026, 0, 1),
+    seenAt: Date.UTC(2026, 0, 1, 0, 1),
+    targets: ['http://exporter.example/metrics'],
+    publishing: ['BioVis'],
     ...overrides,
   }
 }

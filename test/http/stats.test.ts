@@ -1,7 +1,7 @@
 import { expect, suite, test } from 'vitest'
 import { DAY, HOUR } from '#src/core/time.ts'
 import { T0 } from '../helpers/billing.ts'
-import { startFace, target } from './server.ts'
+import { replica, startFace, target } from './server.ts'
 
 const lanes = {
   waiting: 2,
@@ -36,6 +36,7 @@ suite('/stats', () => {
       {
         url: 'http://exporter.example/metrics',
         labels: { location_id: '8676' },
+        scraped: { by: 'this worker' },
         up: false,
         last_scrape: '2026-01-01T00:00:00.000Z',
         last_success: '2026-01-01T00:00:00.000Z',
@@ -52,6 +53,48 @@ suite('/stats', () => {
       },
       expect.objectContaining({ up: null, last_scrape: null, last_success: null, last_duration_ms: null }),
     ])
+  })
+
+  test('tells which of several workers scrapes a target: how it stands is only known there', async () => {
+    const unknown = { up: undefined, lastDuration: undefined, next: undefined }
+    await using face = await startFace({
+      targets: () => [
+        target(),
+        target({ ...unknown, scraper: { kind: 'elsewhere', id: 2, name: 'worker-2/7' } }),
+        target({ ...unknown, scraper: { kind: 'nobody', reason: 'Nobody has claimed it yet.' } }),
+      ],
+    })
+    const { targets } = (await face.get('/stats')).json as { targets: unknown[] }
+    const notKnown = { up: null, last_scrape: null, last_success: null, next_scrape: null }
+    expect(targets).toMatchObject([
+      { scraped: { by: 'this worker' }, up: true, last_success: '2026-01-01T00:00:00.000Z' },
+      { scraped: { by: 'another worker', id: 2, name: 'worker-2/7' }, ...notKnown },
+      { scraped: { by: 'nobody', reason: 'Nobody has claimed it yet.' }, ...notKnown },
+    ])
+  })
+
+  test('lists the workers that share the ledger, and what each of them does', async () => {
+    const second = replica({
+      ...{ id: 3, name: 'worker-2/7', state: 'gone', isSelf: false, isLead: false, isCatchingUp: true },
+      ...{ targets: [], publishing: [] },
+    })
+    const replicas = { list: async () => [replica(), second], isMember: () => true }
+    await using face = await startFace({ replicas })
+    const since = { version: '1.2.3', since: '2026-01-01T00:00:00.000Z', last_seen: '2026-01-01T00:01:00.000Z' }
+    expect((await face.get('/stats')).json).toMatchObject({
+      replicas: [
+        {
+          ...{ id: 1, name: 'worker-1/7', ...since, state: 'working', answers: true, lead: true, catches_up: false },
+          ...{ targets: ['http://exporter.example/metrics'], publishing: ['BioVis'] },
+        },
+        {
+          ...{ id: 3, name: 'worker-2/7', ...since, state: 'gone', answers: false, lead: false, catches_up: true },
+          ...{ targets: [], publishing: [] },
+        },
+      ],
+    })
+    await using alone = await startFace()
+    expect((await alone.get('/stats')).json).toMatchObject({ replicas: [] })
   })
 
   test('sums up the ledger', async () => {

@@ -25,12 +25,16 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
   }
 
   async function told(ledger: Ledger): Promise<unknown> {
-    const groups = projects.map(async (project) => [
-      await groupOf(ledger, project),
-      await ledger.entries(project, { limit: 200 }),
-      await ledger.notes(project, 200),
-      await ledger.stored([reading({ project, at: T0, value: '0' }).series]),
-    ])
+    const groups = projects.map(async (project) => {
+      const stored = await ledger.stored([reading({ project, at: T0, value: '0' }).series])
+      return [
+        await groupOf(ledger, project),
+        await ledger.entries(project, { limit: 200 }),
+        await ledger.notes(project, 200),
+        stored,
+        stored.map((each) => each?.open?.from),
+      ]
+    })
     const holds = await ledger.holds({ filter: 'all', limit: 200 })
     const growths = await Promise.all(holds.map(({ id }) => ledger.heldGrowths(id, 200)))
     return [...(await Promise.all(groups)), holds, growths, await ledger.summary()]

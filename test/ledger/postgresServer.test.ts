@@ -1,6 +1,7 @@
 /** A ledger in PostgreSQL: its tables, its seals, and a server that is not as it should be. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
@@ -8,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, suite, test, vi } f
 import { LARGEST_TOTAL } from '#src/core/credits.ts'
 import { MINUTE } from '#src/core/time.ts'
 import { type Ledger, LedgerError } from '#src/ledger/ledger.ts'
+import { openDatabase } from '#src/ledger/postgres/database.ts'
 import { openPostgresLedger, type PostgresLedger } from '#src/ledger/postgres/ledger.ts'
 import { sqlOf } from '#src/ledger/postgres/sql.ts'
 import { sealOf } from '#src/ledger/receipts.ts'
@@ -62,7 +64,7 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
     for (const opener of openers) opener.stdin.end()
     const codes = await Promise.all(openers.map(async (opener) => (await once(opener, 'exit'))[0]))
     expect(codes).toEqual([0, 0, 0, 0])
-    expect((await client.query('SELECT version::int FROM migrations')).rows).toEqual([{ version: 1 }])
+    expect((await client.query('SELECT version::int FROM migrations')).rows).toEqual([{ version: 1 }, { version: 2 }])
   })
 
   test('remembers everything when it is opened again', async () => {
@@ -301,6 +303,53 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
       await follow(each, 'alpha', [[60, '2']])
       await cutConnections()
       expect(await each.account('alpha')).toMatchObject({ used: 1_000_000n })
+    })
+
+    test('reads a snapshot once more when its connection is cut, and not for ever', async () => {
+      const database = openDatabase(url)
+      const snapshot = (cuts: number) => {
+        let times = 0
+        return database.transact(async (sql) => {
+          times += 1
+          if (times <= cuts) await cutConnections()
+          return { times, rows: await sql.all('SELECT 1 AS one') }
+        }, 'snapshot')
+      }
+      expect(await snapshot(1)).toEqual({ times: 2, rows: [{ one: 1n }] })
+      await expect(snapshot(Number.POSITIVE_INFINITY)).rejects.toThrow(LedgerError)
+      await database.close()
+    })
+
+    test('goes on when a connection is cut in the moment in which a transaction begins', async () => {
+      const { hostname, port } = new URL(url)
+      // What the server says between the beginning of a transaction and its end comes all at once.
+      const between = createServer((near) => {
+        const held: Buffer[] = []
+        let isHeld = false
+        const far = createConnection(Number(port), hostname)
+        near
+          .on('error', () => far.destroy())
+          .on('data', (data) => {
+            isHeld ||= data.includes('BEGIN')
+            far.write(data)
+          })
+        far.on('data', (data: Buffer) => (isHeld ? held.push(data) : near.write(data)))
+        far.on('error', () => {}).on('close', () => near.end(Buffer.concat(held)))
+      })
+      await once(between.listen(0, '127.0.0.1'), 'listening')
+      const address = new URL(url)
+      address.port = String((between.address() as AddressInfo).port)
+      const database = openDatabase(String(address))
+      const answer = database.transact((sql) => sql.all('SELECT 1')).catch((error: unknown) => error)
+      await vi.waitUntil(async () => {
+        const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = current_database() AND state = 'idle in transaction'`
+        return (await client.query(cut)).rowCount === 1
+      }, 20_000)
+      expect(await answer).toBeInstanceOf(LedgerError)
+      expect(await database.sql.all('SELECT 1 AS one')).toEqual([{ one: 1n }])
+      await database.close()
+      between.close()
     })
 
     test('says so when a connection is cut in the middle, has nothing of it, and takes it again', async () => {

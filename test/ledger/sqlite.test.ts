@@ -242,4 +242,17 @@ suite('the SQLite ledger on a disk', () => {
     expect(await ledger.account('alpha')).toMatchObject({ sites: [{ watermarks: { project_vcpu_usage: T0 + HOUR } }] })
     await ledger.close()
   })
+
+  test('adds up what a total is made of as of one moment, while entries grow', async () => {
+    const ledger = openSqliteLedger(path)
+    const hours = Array.from({ length: 2_000 }, (_, hour) => [60 * hour, String(hour)] as const)
+    await follow(ledger, 'alpha', hours)
+    await follow(ledger, 'alpha', [[60 * 1_999 + 30, '1999.5']])
+    // More than are read in one go, so that somebody else has a turn in between.
+    const adding = ledger.breakdown('alpha')
+    await follow(ledger, 'alpha', [[60 * 1_999 + 45, '1999.75']])
+    expect(await adding).toMatchObject({ used: 1_999_500_000n, parts: [{ amount: 1_999_500_000n, entries: 2_000 }] })
+    expect(await ledger.breakdown('alpha')).toMatchObject({ used: 1_999_750_000n })
+    await ledger.close()
+  })
 })

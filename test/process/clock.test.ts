@@ -102,10 +102,10 @@ suite.each([
     first.signal('SIGKILL')
     await first.ended()
     facts.setClock(0)
-    const before = teller.scrapes
     const second = facts.start()
     await until('all groups are opened', () => show(perun, 0))
-    await until('they still rest', () => teller.scrapes > before + 1)
+    // A busy machine gives up scrapes.
+    await until('they still rest', () => second.says('Delivery recorded') !== undefined)
     teller.value += 3
     // By our clocks all projects rested for hours if ours was behind; that they grow at one instant then is held.
     if (offset > 0) await until('growth is charged', () => show(perun, 3))

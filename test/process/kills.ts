@@ -41,8 +41,12 @@ export function randomOf(seed: number): () => number {
 }
 
 export interface Killer {
-  /** Starts workers one after another and kills each. */
-  kill(count: number): Promise<void>
+  /**
+   * Starts workers one after another and kills each.
+   *
+   * @param awaited The method of Perun that a worker is mostly left alone for first, however busy the machine is; any if not given.
+   */
+  kill(count: number, awaited?: string): Promise<void>
   readonly phases: ReadonlyMap<Phase, number>
   /** The moment of each kill, in words. */
   readonly diary: readonly string[]
@@ -62,7 +66,7 @@ export function createKiller({ settings, perun, ledger, seed, onKilled }: Killer
   const phases = new Map<Phase, number>()
   const diary: string[] = []
 
-  async function killOne(): Promise<void> {
+  async function killOne(awaited: string | undefined): Promise<void> {
     const round = rounds[diary.length % rounds.length]!
     // Drawn in this order, whatever the worker does: so a seed means the same plan again.
     const [moment, calm, fault, latency] = [random(), random(), random(), random()]
@@ -73,7 +77,10 @@ export function createKiller({ settings, perun, ledger, seed, onKilled }: Killer
     if (how !== undefined) perun.faults.fail({ how, method: 'setAttributes' })
     const born = Date.now()
     const worker = runWorker(settings)
-    const waited = await lead(worker, round, moment, calm)
+    const { byMethod } = perun.calls
+    const calls = () =>
+      awaited === undefined ? Object.values(byMethod).reduce((sum, count) => sum + count, 0) : (byMethod[awaited] ?? 0)
+    const waited = await lead(worker, round, { moment, calm, calls })
     worker.signal('SIGKILL')
     await worker.ended()
     const phase = phaseOf(worker, round, lookInto(ledger, born))
@@ -83,16 +90,25 @@ export function createKiller({ settings, perun, ledger, seed, onKilled }: Killer
   }
 
   return {
-    async kill(count) {
-      for (let index = 0; index < count; index += 1) await killOne()
+    async kill(count, awaited) {
+      for (let index = 0; index < count; index += 1) await killOne(awaited)
     },
     phases,
     diary,
   }
 }
 
-/** Brings a worker to the moment of its end; `moment` and `calm` are from 0 up to 1. Says what it waited for. */
-async function lead(worker: WorkerProcess, round: Round, moment: number, calm: number): Promise<string> {
+/** What decides about the moment: `moment` and `calm` are from 0 up to 1. */
+interface Chosen {
+  readonly moment: number
+  readonly calm: number
+  /** Calls that Perun has got so far, of those that are waited for. */
+  readonly calls: () => number
+}
+
+/** Brings a worker to the moment of its end. Says what it waited for. */
+async function lead(worker: WorkerProcess, round: Round, { moment, calm, calls }: Chosen): Promise<string> {
+  const before = calls()
   if (round === 'start') {
     if (calm < 0.5) {
       const ms = Math.floor(moment * 350)
@@ -105,9 +121,12 @@ async function lead(worker: WorkerProcess, round: Round, moment: number, calm: n
     return `${ms} ms after it read its settings`
   }
   await worker.url()
+  // On a busy machine 300 ms may be over before there is anything to lose: mostly it has begun to publish.
+  const isPublishing = (round === 'work' || round === 'pause') && calm < 0.8
+  if (isPublishing) await until('it asks Perun', () => calls() > before || worker.hasEnded(), 20_000, 1)
   const ms = Math.floor(moment * 300)
   await sleep(ms)
-  if (round === 'work') return `${ms} ms of work`
+  if (round === 'work') return `${ms} ms of ${isPublishing ? 'publishing' : 'work'}`
   const rest = Math.floor(calm * (round === 'stop' ? 40 : 700))
   worker.signal(round === 'stop' ? 'SIGTERM' : 'SIGSTOP')
   if (round === 'stop') {
@@ -118,7 +137,7 @@ async function lead(worker: WorkerProcess, round: Round, moment: number, calm: n
   await sleep(rest)
   worker.signal('SIGCONT')
   await sleep(100)
-  return `${ms} ms of work, ${rest} ms of sleep, 100 ms of work`
+  return `${ms} ms of ${isPublishing ? 'publishing' : 'work'}, ${rest} ms of sleep, 100 ms of work`
 }
 
 function phaseOf(worker: WorkerProcess, round: Round, unanswered: number): Phase {

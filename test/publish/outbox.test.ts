@@ -37,7 +37,7 @@ function setUp({ outcome = () => written, workers = 2, surveyEvery }: Circumstan
   const told: string[] = []
   const times = new Map<string, number>()
   const begin = Date.now()
-  const facts = { outcome, ledgerFails: false, strays: [] as string[] }
+  const facts = { outcome, ledgerFails: false, strays: [] as string[], looksAfterAll: true }
   const lanes = createLanes({ workers, work: (group) => outbox.work(group) })
   const outbox = createOutbox({
     ledger: {
@@ -63,6 +63,7 @@ function setUp({ outcome = () => written, workers = 2, surveyEvery }: Circumstan
     lanes: () => lanes,
     clock: systemClock,
     logger,
+    looksAfterAll: () => facts.looksAfterAll,
     surveyEvery,
     onPublished: (kind, seconds) => told.push(`${kind} ${seconds >= 0}`),
   })
@@ -189,6 +190,21 @@ suite('all groups that are dirty in the ledger', () => {
     expect(asked()).toHaveLength(4)
   })
 
+  test('are left to another worker that looks after all, once they were asked for at the start', async () => {
+    const { outbox, asked, dirty, facts } = setUp({ surveyEvery: 15 * MINUTE })
+    facts.looksAfterAll = false
+    dirty.push('left over')
+    await outbox.start()
+    facts.strays.push('changed')
+    await pass(15 * MINUTE)
+    expect([asked(), facts.strays]).toEqual([['left over'], ['changed']])
+    facts.looksAfterAll = true
+    await pass(15 * MINUTE)
+    expect(asked()).toContain('changed')
+    expect(asked().length).toBeGreaterThan(10)
+    outbox.stop()
+  })
+
   test('are looked for again although the ledger failed once', async () => {
     const { outbox, facts, dirty, asked, lines } = setUp()
     dirty.push('a')
@@ -279,6 +295,33 @@ suite('when nothing can be published', () => {
     expect(asked().slice(2).sort()).toEqual(['a', 'b', 'c', 'd', 'e'])
     expect(outbox.status).toEqual({ state: 'publishing' })
     expect(lanes.status()).toEqual([])
+  })
+
+  test('a pause from outside lasts until it is ended, also when publishing would go on', async () => {
+    const { outbox, asked, facts, lanes } = setUp({ outcome: () => down })
+    outbox.wake(['a'])
+    await pass(0)
+    outbox.pause()
+    facts.outcome = () => written
+    await pass(MINUTE)
+    expect([asked(), lanes.paused, outbox.status.state]).toEqual([['a'], true, 'publishing'])
+    outbox.resume()
+    await pass(0)
+    expect([asked(), lanes.paused]).toEqual([['a', 'a'], false])
+  })
+
+  test('the end of a pause from outside does not end its own', async () => {
+    const { outbox, asked, facts, lanes } = setUp({ outcome: () => down })
+    outbox.pause()
+    outbox.resume()
+    outbox.wake(['a'])
+    await pass(0)
+    outbox.pause()
+    outbox.resume()
+    expect([asked(), lanes.paused]).toEqual([['a'], true])
+    facts.outcome = () => written
+    await pass(SECOND)
+    expect([asked(), lanes.paused]).toEqual([['a', 'a'], false])
   })
 
   test('it is tried again after pauses that grow up to a minute, however many lanes fail at a time', async () => {

@@ -527,3 +527,28 @@ suite('A stop', () => {
     expect(await telling.ledger.messageCounts()).toEqual({ mail: { sent: 1, ready: 1 } })
   })
 })
+
+suite('Of several workers that share a ledger', () => {
+  test('only the one that it is up to tells anybody', async () => {
+    await using telling = await startTelling({ people })
+    let isOurs = false
+    telling.restart({ isOurs: () => isOurs })
+    await telling.notice('alpha', 50)
+    await telling.pass(2 * GATHERING)
+    expect([telling.sent, telling.lookUps, telling.outcomes]).toEqual([[], [], []])
+    isOurs = true
+    await telling.pass(2 * GATHERING)
+    expect(telling.sent.map(({ to }) => to).toSorted()).toEqual(people.alpha)
+  })
+
+  test('the one that it is no longer up to sends nothing further', async () => {
+    await using telling = await startTelling({ people })
+    telling.restart({ isOurs: () => telling.sent.length === 0 })
+    await telling.notice('alpha', 50)
+    await telling.pass(2 * GATHERING)
+    expect(telling.sent).toHaveLength(1)
+    telling.restart()
+    await telling.round()
+    expect(telling.sent.map(({ to }) => to).toSorted()).toEqual(people.alpha)
+  })
+})

@@ -98,6 +98,8 @@ suite('a group', () => {
     ]
     const { perun, shows } = await setUp({ targets, groups: { p: [1, 2] } })
     await shows('p', '0.00')
+    // A site that is slow to be scraped would begin with what comes next.
+    await until('both sites have begun', () => Object.keys(perun.read('p').timestamps).join() === '1,2')
     one.samples = [{ project: 'p', value: 103 }]
     two.samples = [{ project: 'p', value: 11.5 }]
     await shows('p', '7.50')
@@ -330,7 +332,7 @@ suite('a worker', () => {
     const ready = await worker.get('/readyz')
     expect([ready.status, await ready.json()]).toEqual([503, { ready: false, reasons: ['The worker is stopping.'] }])
     const scrapes = exporter.scrapes
-    expect(await json(worker, '/stats')).toMatchObject({ number_of_locks: 1 })
+    expect(await json(worker, '/stats')).toMatchObject({ number_of_locks: 2 })
     await stopped
     expect(exporter.scrapes).toBe(scrapes)
     expect(new Set(perun.readAll().map(({ used }) => used))).toEqual(new Set(['2.00']))

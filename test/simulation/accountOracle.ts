@@ -10,7 +10,7 @@ const LONGEST_LOOK = 300_000
 
 interface Known {
   readonly contact: string
-  /** Since when something was charged, in true time. */
+  /** Since when something is charged, in true time. */
   readonly chargedSince: number | undefined
 }
 
@@ -28,7 +28,8 @@ export class AccountOracle {
   look({ group_name: group, site, contact, charged }: AccountRow, isGivenBack: () => boolean): void {
     const key = `${site}/${group}`
     const before = this.#known.get(key)
-    const chargedSince = before?.chargedSince ?? (charged === 0n ? undefined : this.#now())
+    // A correction may have left nothing, as a re-pricing at 0 does: then there is nothing to give back.
+    const chargedSince = charged === 0n ? undefined : (before?.chargedSince ?? this.#now())
     this.#known.set(key, { contact, chargedSince })
     if (before === undefined || before.contact === contact) return
     this.#verdict.check(before.contact !== 'active', 'who was in contact stays so', () => `${key} is ${contact}`)

@@ -1,10 +1,5 @@
 /** Targets as a worker meets them: exporters and a federating Prometheus, over a network that does what networks do. */
-import {
-  type Exposition,
-  type FetchExposition,
-  ScrapeError,
-  type ScrapeRequest,
-} from '#src/sources/prometheus/scrape.ts'
+import { type Answer, type FetchExposition, ScrapeError, type ScrapeRequest } from '#src/sources/prometheus/scrape.ts'
 import { renderExposition } from '../helpers/exposition.ts'
 import { type Cloud, formatUnits, type Shown } from './cloud.ts'
 import type { Configuration } from './configuration.ts'
@@ -81,20 +76,20 @@ export class Scrapes {
     }
   }
 
-  #answer({ url }: ScrapeRequest, at: number, trouble: boolean): Exposition {
+  #answer({ url }: ScrapeRequest, at: number, trouble: boolean): Answer {
     const target = this.targets.find((each) => each.url === url)!
     const way = trouble ? this.#random.pick(ways) : 'slow'
     if (way !== 'slow') this.#story.fault(`scrape ${way}`, url)
     if (way === 'unreachable') throw new ScrapeError('unreachable', 'No answer: connect ECONNREFUSED')
     if (way === 'refused') throw new ScrapeError('refused', 'Expected HTTP 200, got 500', { status: 500 })
     if (way === 'broken off') throw new ScrapeError('cut short', 'The answer broke off: aborted')
-    if (way === 'a page') return { text: '<!doctype html><title>Log in</title>\n', format: 'text' }
+    if (way === 'a page') return textAnswer('<!doctype html><title>Log in</title>\n')
     const samples = target.isFederated ? this.#federated(target.site) : this.#direct(target, at)
     const text = renderExposition(samples, 'text') + this.#oddLines(trouble)
-    if (way !== 'cut short') return { text, format: 'text' }
+    if (way !== 'cut short') return textAnswer(text)
     // Where a digit follows: what is left looks like a smaller number.
     const digits = [...text.matchAll(/\d(?=\d)/g)].map(({ index }) => index)
-    return { text: digits.length === 0 ? '' : text.slice(0, this.#random.pick(digits) + 1), format: 'text' }
+    return textAnswer(digits.length === 0 ? '' : text.slice(0, this.#random.pick(digits) + 1))
   }
 
   #direct({ site, isLagging }: SimulatedTarget, at: number) {
@@ -134,6 +129,10 @@ export class Scrapes {
       'project_mb_usage 3\n',
     ].join('')
   }
+}
+
+function textAnswer(text: string): Answer {
+  return { format: 'text', body: [Buffer.from(text)] }
 }
 
 const ways = ['slow', 'unreachable', 'refused', 'broken off', 'a page', 'cut short'] as const

@@ -131,17 +131,19 @@ function heightOf({ offset, added, jumped }: Said): bigint {
 
 /**
  * LOUD: what totals do not tell apart from consumption (`docs/CLASSIFIER.md`): a step that also returns from a dip, and grows
- * by no more than three times what the project consumes in its time and 15 minutes. So it is with totals that are hours old;
- * machines that ran for days come back with more. And less than a tenth of any step; and within an hour after a jump that was
- * taken for growth, because that counts for its pace; and the way up to a height at which the series was never read, because
- * its dip began before it was opened: to the worker that is a jump of one project, as `added` is. And a return while our clock
- * is ahead by more than it was: then hours seem to have passed in which a line that was left would have grown as much.
+ * by no more than three times what the project consumes in its time and 15 minutes, now or by its pace up to then. So it is
+ * with totals that are hours old, and with a dip that is passed by what goes on growing below it; machines that ran for days
+ * come back with more. And less than a tenth of any step; and within an hour after a jump that was taken for growth, because
+ * that counts for its pace, and later as long as it does; and the way up to a height at which the series was never read,
+ * because its dip began before it was opened: to the worker that is a jump of one project, as `added` is. And a return while
+ * our clock is ahead by more than it was: then hours seem to have passed in which a line that was left would have grown as much.
  */
 function hiddenReturns(marks: readonly Mark[]): bigint {
   let hidden = 0n
   let highest = heightOf(marks[0]!.said!)
   let jumpedAt = -3_600_001n
   let leastAhead = marks[0]!.said!.ahead
+  const pace = new Pace(marks[0]!.at)
   for (const [index, mark] of marks.entries()) {
     const { at, said } = mark
     const before = marks[index - 1]
@@ -150,17 +152,49 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
     const consumed = said!.truth - before.said!.truth
     const grown = consumed + said!.offset - before.said!.offset
     const elapsed = at - before.at
-    const isLikeConsumption = grown * elapsed <= 3n * consumed * (elapsed + 900_000n)
+    const isLikeConsumption = grown * elapsed <= 3n * consumed * (elapsed + 900_000n) || pace.explains(at, grown)
     const unseen = heightOf(said!) - (highest > heightOf(before.said!) ? highest : heightOf(before.said!))
     if (heightOf(said!) > highest) highest = heightOf(said!)
-    if (mark.said!.added > before.said!.added) jumpedAt = at
+    const jump = said!.added - before.said!.added
+    if (jump > 0n) jumpedAt = at
     const isAfterJump = at - jumpedAt <= 3_600_000n
     const isMisdated = said!.ahead - leastAhead > 15 * MINUTE
     leastAhead = Math.min(leastAhead, said!.ahead)
-    if (returned > 0n && (isAfterJump || isMisdated || returned * 10n <= grown || isLikeConsumption)) hidden += returned
-    else if (unseen > 0n) hidden += unseen
+    let step = 0n
+    if (returned > 0n && (isAfterJump || isMisdated || returned * 10n <= grown || isLikeConsumption)) step = returned
+    else if (unseen > 0n) step = unseen
+    hidden += step
+    if (grown > 0n) pace.learn(at, consumed + (jump > 0n ? jump : 0n) + step)
+    else if (grown < 0n) pace.fell(at)
   }
   return hidden
+}
+
+/** How fast a series has grown, as far as that may be taken for consumption: over about ten minutes of growth, as the worker. */
+class Pace {
+  /** In 10⁻¹⁰ units per millisecond. */
+  #pace = 0
+  #changedAt: bigint
+
+  constructor(at: bigint) {
+    this.#changedAt = at
+  }
+
+  explains(at: bigint, grown: bigint): boolean {
+    return Number(grown) <= 3 * this.#pace * (Number(at - this.#changedAt) + 15 * MINUTE)
+  }
+
+  learn(at: bigint, growth: bigint): void {
+    const memory = this.#pace === 0 ? 0 : 10 * MINUTE
+    const elapsed = Number(at - this.#changedAt)
+    this.#pace = (this.#pace * memory + Number(growth)) / (memory + elapsed)
+    this.#changedAt = at
+  }
+
+  /** What fell goes on at its pace. */
+  fell(at: bigint): void {
+    this.#changedAt = at
+  }
 }
 
 /**

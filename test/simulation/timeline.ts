@@ -5,7 +5,8 @@
  * and immediates are replaced by entries on this line; after each of them everything that promises have to do is done
  * before the next one's turn comes. So the same seed gives the same order of all events.
  *
- * A worker is a *life*: what it starts carries it along (`AsyncLocalStorage`), and once it is dead none of its timers fires.
+ * A worker is a *life*: what it starts carries it along (`AsyncLocalStorage`), and once it is dead none of its timers fires. What
+ * it was about to do at once goes on, as promises do, until it meets `ProcessDied`.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 
@@ -68,11 +69,11 @@ export class Timeline {
   install(random: () => number): () => void {
     const before = { setTimeout, clearTimeout, setImmediate, clearImmediate }
     const random0 = Math.random
-    const later = (ms: number, action: (...args: unknown[]) => void, args: unknown[]) => {
+    const later = (ms: number, action: (...args: unknown[]) => void, args: unknown[], outlives = false) => {
       const life = lives.getStore()
       const bound = AsyncLocalStorage.bind(action)
       const cancel = this.after(ms, () => {
-        if (life?.isDead !== true) bound(...args)
+        if (outlives || life?.isDead !== true) bound(...args)
       })
       const handle = { cancel, ref: () => handle, unref: () => handle, hasRef: () => true }
       return handle
@@ -80,7 +81,8 @@ export class Timeline {
     const cancel = (handle: { cancel?: () => void } | undefined) => handle?.cancel?.()
     Object.assign(globalThis, {
       setTimeout: (action: () => void, ms = 0, ...args: unknown[]) => later(Math.max(1, ms), action, args),
-      setImmediate: (action: () => void, ...args: unknown[]) => later(0, action, args),
+      // Those of all lives share a queue (`nextTurn`), which is not to stand still because one of them ended.
+      setImmediate: (action: () => void, ...args: unknown[]) => later(0, action, args, true),
       clearTimeout: cancel,
       clearImmediate: cancel,
     })

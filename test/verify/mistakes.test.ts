@@ -30,7 +30,7 @@ async function charge(mistake: Partial<ChargeEntry>): Promise<void> {
   const to = { at: T0 + 3 * HOUR, value: decimal('103.5') }
   const entry: ChargeEntry = {
     kind: 'charge',
-    id: `charge/8676 project_vcpu_usage 8 id-alpha alpha/${mistake.from?.at ?? T0 + 2 * HOUR}`,
+    id: `charge/${mistake.from?.at ?? T0 + 2 * HOUR}/8676 project_vcpu_usage alpha id-alpha 5`,
     group: 'alpha',
     series,
     from: { at: T0 + 2 * HOUR, value: decimal('101') },
@@ -91,9 +91,19 @@ suite('a charge', () => {
       ['entries 2: the held growth that was accepted'],
     ],
     ['has the name of another', { id: 'charge/of/something/else' }, ['entries 2: id']],
+    [
+      'has the name of another, as it was formed before',
+      { id: `charge/8676 project_vcpu_usage 8 id-alpha alpha/${T0 + HOUR}` },
+      ['entries 2: id'],
+    ],
   ])('that %s is found', async (_what, mistake, found) => {
     await charge(mistake)
     expect(await problems()).toEqual(found)
+  })
+
+  test('that has its name as it was formed before is none', async () => {
+    await charge({ id: `charge/8676 project_vcpu_usage 8 id-alpha alpha/${T0 + 2 * HOUR}` })
+    expect(await problems()).toEqual([])
   })
 
   test('that is on the account of another group is found', async () => {

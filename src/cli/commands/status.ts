@@ -67,8 +67,10 @@ function describe(stats: Fields, { fields: ready }: Answer, { client, terminal }
   const targets = listOf(stats, 'targets')
   const list = targets.length === 0 ? 'No targets.\n' : table(columns, targets, terminal)
   const pushes = listOf(stats, 'pushes').filter(({ last_push }) => last_push !== null)
+  const replicas = listOf(stats, 'replicas')
+  const shared = replicas.length === 0 ? '' : `\n${table(replicaColumns, replicas, terminal)}`
   const pushed = pushes.length === 0 ? '' : `\n${table(pushColumns, pushes, terminal)}`
-  return `Credits worker ${show(stats.version)} at ${client.url}\n${about}\n${list}${pushed}`
+  return `Credits worker ${show(stats.version)} at ${client.url}\n${about}\n${list}${shared}${pushed}`
 }
 
 /** Only of one that cannot be used. */
@@ -91,11 +93,11 @@ function publishing({ state, reason, until }: Fields, terminal: Terminal): strin
 const columns: readonly Column<Fields>[] = [
   { head: 'target', value: ({ url }) => show(url), isElastic: true },
   { head: 'site', value: ({ labels }) => show(fieldsOf(labels).location_id) },
-  { head: 'up', value: ({ up }) => upText(up), style: ({ up }) => (up === false ? 'red' : undefined) },
+  { head: 'up', value: upText, style: ({ up }) => (up === false ? 'red' : undefined) },
   { head: 'last success', value: ({ last_success }) => showTime(last_success) },
   { head: 'ms', value: ({ last_duration_ms }) => showCount(last_duration_ms), align: 'right', isExtra: true },
   { head: 'readings', value: ({ readings }) => showCount(readings), align: 'right', isExtra: true },
-  { head: 'last error', value: ({ last_error }) => show(last_error), isElastic: true },
+  { head: 'last error', value: troubleText, isElastic: true },
 ]
 
 const pushColumns: readonly Column<Fields>[] = [
@@ -108,6 +110,30 @@ const pushColumns: readonly Column<Fields>[] = [
   { head: 'last error', value: ({ last_error }) => show(last_error), isElastic: true },
 ]
 
-function upText(up: unknown): string {
+const replicaColumns: readonly Column<Fields>[] = [
+  { head: 'worker', value: ({ name, answers }) => `${show(name)}${answers === true ? ' (answers)' : ''}` },
+  { head: 'state', value: ({ state }) => show(state), style: ({ state }) => (state === 'gone' ? 'red' : undefined) },
+  { head: 'does', value: ({ lead, catches_up }) => dutiesText(lead, catches_up) },
+  { head: 'last seen', value: ({ last_seen }) => showTime(last_seen) },
+  { head: 'publishes', value: ({ publishing }) => showCount(lengthOf(publishing)), align: 'right' },
+  { head: 'scrapes', value: ({ targets }) => showList(targets), isElastic: true },
+]
+
+function upText({ up, scraped }: Fields): string {
+  const { by, name } = fieldsOf(scraped ?? {})
+  if (by === 'another worker') return `at ${show(name)}`
   return up === null ? 'not yet' : up === true ? 'yes' : 'no'
+}
+
+/** Why it is not scraped, if nobody does. */
+function troubleText({ last_error, scraped }: Fields): string {
+  return show(last_error ?? fieldsOf(scraped ?? {}).reason)
+}
+
+function dutiesText(lead: unknown, catchesUp: unknown): string {
+  return [lead === true && 'lead', catchesUp === true && 'catches up'].filter((word) => word !== false).join(', ')
+}
+
+function lengthOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : 0
 }

@@ -11,6 +11,7 @@ import { alarms, readHealth, targetsPart, totals } from './overview/health.ts'
 import { pushesPart } from './overview/pushes.ts'
 import { readQuery } from './overview/query.ts'
 import { createRanking } from './overview/ranking.ts'
+import { replicasPart } from './overview/replicas.ts'
 import { moment } from './pieces.ts'
 
 /** How many of the newest holds and drifts are shown. */
@@ -35,11 +36,12 @@ export function overviewRoute(parts: HttpParts): Route {
     answers: { 200: 'The page', 400: 'No such page' },
     async handle(ctx) {
       const query = readQuery(ctx)
-      const [health, groups, holds, drifts] = await Promise.all([
+      const [health, groups, holds, drifts, replicas] = await Promise.all([
         readHealth(parts),
         readGroups(query, { ledger, forecasts, ranking }),
         ledger.holds({ limit: NEWEST }),
         ledger.drifts({ limit: NEWEST }),
+        parts.replicas?.list() ?? [],
       ])
       const now = clock.now()
       answerPage(ctx, {
@@ -50,6 +52,7 @@ ${totals(parts, health)}
 ${troublesPart(holds, drifts, now)}
 ${groupsPart({ ...groups, now, precision })}
 ${targetsPart(parts.targets(), now)}
+${replicasPart(replicas, now)}
 ${pushesPart(parts.receivers, now)}
 <p class="hint">Credits worker ${parts.version}, started ${moment(parts.startedAt, now)}.</p>`,
       })

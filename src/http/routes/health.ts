@@ -36,7 +36,7 @@ export function livezRoute(): Route {
   }
 }
 
-type Watched = Pick<HttpParts, 'ledger' | 'targets' | 'receivers' | 'catchUp' | 'stopping'>
+type Watched = Pick<HttpParts, 'ledger' | 'targets' | 'receivers' | 'catchUp' | 'replicas' | 'stopping'>
 
 /** `GET /readyz`: whether it does its work. That Perun or some exporter is down is no reason to take it away. */
 export function readyzRoute(parts: Watched): Route {
@@ -58,25 +58,33 @@ export function readyzRoute(parts: Watched): Route {
   }
 }
 
-async function reasonsAgainst({ ledger, targets, receivers, catchUp, stopping }: Watched): Promise<string[]> {
+async function reasonsAgainst({ ledger, targets, receivers, catchUp, replicas, stopping }: Watched): Promise<string[]> {
   const reasons: string[] = []
   if (stopping()) reasons.push('The worker is stopping.')
   const trouble = await ledger.check().catch((error: Error) => error.message)
   // Known trouble is a sentence, with what to do about it.
   if (trouble !== undefined) reasons.push(trouble.endsWith('.') ? trouble : `The ledger cannot be written: ${trouble}.`)
+  else if (replicas?.isMember() === false) reasons.push(unheard)
   const behind = catchUpReason(catchUp())
   if (behind !== undefined) reasons.push(behind)
   if (isBlind(targets(), receivers)) reasons.push('No scrape has worked yet.')
   return reasons
 }
 
-/** Whether nothing has been read yet that was to be. Without targets it waits for pushes, which come to what is ready. */
+const unheard =
+  'The others that share the ledger have not heard of this worker for a while: it joins them again by itself.'
+
+/**
+ * Whether nothing has been read yet that was to be. Without targets, or where others scrape all of them, it waits for pushes, or
+ * stands by; pushes come to what is ready.
+ */
 function isBlind(targets: ReturnType<HttpParts['targets']>, receivers: HttpParts['receivers']): boolean {
   const sources: readonly { readonly lastSuccess: Instant | undefined }[] = [
     ...targets,
     ...Object.values(receivers).map(({ status }: Receiver) => status),
   ]
-  return targets.length > 0 && sources.every(({ lastSuccess }) => lastSuccess === undefined)
+  const isWanted = targets.some(({ scraper }) => scraper.kind !== 'elsewhere')
+  return isWanted && sources.every(({ lastSuccess }) => lastSuccess === undefined)
 }
 
 /** `GET /metrics`, as Prometheus reads it. */

@@ -5,7 +5,7 @@ import type { LedgerSummary } from '../../ledger/ledger.ts'
 import type { PushStatus, Receiver } from '../../sources/source.ts'
 import { catchUpJson } from '../catchUpJson.ts'
 import { instantOrNull } from '../groupJson.ts'
-import type { HttpParts, Publishing, Target } from '../parts.ts'
+import type { HttpParts, Publishing, Replica, Scraper, Target } from '../parts.ts'
 import { ledgerTrouble, queryText, type Route } from '../route.ts'
 import { text } from '../schema.ts'
 import { stats } from '../schemas/worker.ts'
@@ -23,8 +23,9 @@ export function statsRoute(parts: HttpParts): Route {
       const verbose = queryText(ctx, 'verbose') ?? ''
       const summary = await parts.ledger.summary()
       const notifying = await notifyingJson(parts)
+      const replicas = ((await parts.replicas?.list()) ?? []).map(replicaJson)
       const more = verbose === '' || verbose === 'false' ? {} : details(parts)
-      ctx.body = { ...overview(parts, summary), notifying, ...more }
+      ctx.body = { ...overview(parts, summary), notifying, replicas, ...more }
     },
   }
 }
@@ -78,13 +79,16 @@ function details({ lanes, describeSettings }: HttpParts) {
   }
 }
 
+/** When it was last scraped here says nothing about a target that is scraped elsewhere. */
 function targetJson(target: Target) {
+  const isHere = target.scraper.kind === 'here'
   return {
     url: target.target,
     labels: target.labels,
+    scraped: scrapedJson(target.scraper),
     up: target.up ?? null,
-    last_scrape: instantOrNull(target.lastScrape),
-    last_success: instantOrNull(target.lastSuccess),
+    last_scrape: instantOrNull(isHere ? target.lastScrape : undefined),
+    last_success: instantOrNull(isHere ? target.lastSuccess : undefined),
     last_duration_ms: target.lastDuration ?? null,
     last_error: target.lastError ?? null,
     failures: target.failures,
@@ -95,6 +99,33 @@ function targetJson(target: Target) {
     late: target.late,
     outdated: target.outdated,
     unreadable_lines: target.errors,
+  }
+}
+
+function scrapedJson(scraper: Scraper) {
+  switch (scraper.kind) {
+    case 'here':
+      return { by: 'this worker' }
+    case 'elsewhere':
+      return { by: 'another worker', id: scraper.id, name: scraper.name }
+    case 'nobody':
+      return { by: 'nobody', reason: scraper.reason }
+  }
+}
+
+function replicaJson(replica: Replica) {
+  return {
+    id: replica.id,
+    name: replica.name,
+    version: replica.version,
+    since: formatInstant(replica.startedAt),
+    last_seen: formatInstant(replica.seenAt),
+    state: replica.state,
+    answers: replica.isSelf,
+    lead: replica.isLead,
+    catches_up: replica.isCatchingUp,
+    targets: replica.targets,
+    publishing: replica.publishing,
   }
 }
 

@@ -19,7 +19,7 @@ const facts = (id: string) => ({
 
 const charge = fields(
   {
-    ...facts('charge/8676 project_vcpu_usage 32 2f8e1c0a9d4b4f6ea1c35d7b90e2f481 BioVis/1769857200000'),
+    ...facts('charge/1769857200000/8676 project_vcpu_usage BioVis 2f8e1c0a9d4b4f6ea1c35d7b90e2f481 6'),
     kind: word('amount + carry_out = consumption × price + carry_in', ['charge']),
     meter,
     metric,

@@ -44,12 +44,28 @@ const counts = (kind: Schema, example: string): Schema => ({
   examples: [{ [example]: 1 }],
 })
 
+const replicaName = text('Its host and its process', 'worker-1/7')
+
+const scraped = oneOf({
+  here: fields({ by: word('The one that answers', ['this worker']) }),
+  elsewhere: fields({
+    by: word('Another one that shares the ledger: how the target stands is only known there', ['another worker']),
+    id: count('Its number', 2),
+    name: replicaName,
+  }),
+  nobody: fields({
+    by: word('Nobody', ['nobody']),
+    reason: text('Why', 'Nobody has claimed it yet.'),
+  }),
+})
+
 const target = named(
   'Target',
   fields({
     url: text('Its address without login and query', 'http://exporter.example/metrics'),
     labels: mapOf(text('The value of a label', '8676'), 'location_id', 'Labels of all its samples'),
-    up: nullable(flag('Whether the last scrape worked; null before the first one')),
+    scraped,
+    up: nullable(flag('Whether the last scrape worked; null before the first one, and if it is scraped elsewhere')),
     last_scrape: nullable(instant('When it was last asked')),
     last_success: nullable(instant('When that last worked')),
     last_duration_ms: nullable(number('How long the last scrape that worked took', 12)),
@@ -151,6 +167,25 @@ const notifying = fields(
   { description: 'How people are told of their credits' },
 )
 
+const replica = named(
+  'Replica',
+  fields({
+    id: count('Its number, which is never used twice', 1),
+    name: replicaName,
+    version: text('The version of the worker', '0.1.0'),
+    since: instant('Since when it is one of them', '2026-01-29T09:00:00.000Z'),
+    last_seen: instant('When it last said that it is there'),
+    state: word('Whether it is there, or its work is about to be given to others', ['working', 'gone']),
+    answers: flag('Whether it is the one that gave this answer', true),
+    lead: flag('Whether it does what only one may do: it tells people, and looks for edits in Perun', true),
+    catches_up: flag('Whether it reads what was missed', false),
+    targets: list(text('The address of a target that it scrapes', 'http://exporter.example/metrics'), {
+      description: 'Of those that the worker that answers knows',
+    }),
+    publishing: list(groupName, { description: 'The groups that it publishes just now' }),
+  }),
+)
+
 const memory = fields(
   {
     rss: count('All of the process', 120_000_000),
@@ -190,6 +225,7 @@ export const stats = fields(
     }),
     perun,
     notifying,
+    replicas: list(replica, { description: 'The workers that share the ledger; none if it cannot be shared' }),
   },
   {
     lanes: list(

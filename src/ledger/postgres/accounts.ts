@@ -1,7 +1,15 @@
 /** What publishing reads of a group. */
 import type { Credits } from '../../core/credits.ts'
-import type { Contact, GroupAccount, OpenIntention, ShownGroup, SiteAccount } from '../ledger.ts'
+import {
+  type Contact,
+  type GroupAccount,
+  LedgerError,
+  type OpenIntention,
+  type ShownGroup,
+  type SiteAccount,
+} from '../ledger.ts'
 import { type MeasuredOfSites, toMeasured } from '../measured.ts'
+import { takenForDead } from './presence.ts'
 import { one, type Sql } from './sql.ts'
 
 export async function dirtyGroups(sql: Sql): Promise<string[]> {
@@ -16,11 +24,18 @@ export async function doubtfulGroups(sql: Sql): Promise<string[]> {
   return rows.map(({ group_name }) => group_name)
 }
 
-export async function newestIntention(sql: Sql, group: string): Promise<number> {
-  const row = await one<{ newest: bigint }>(
-    sql.all('SELECT newest_intention AS newest FROM groups WHERE name = $1', group),
+/** @throws {LedgerError} if others took this replica for dead. */
+export async function newestIntention(sql: Sql, group: string, replica: number | undefined): Promise<number> {
+  const row = await one<{ newest: bigint | null; is_there: boolean }>(
+    sql.all(
+      `SELECT (SELECT newest_intention FROM groups WHERE name = $1) AS newest,
+        $2::bigint IS NULL OR EXISTS (SELECT 1 FROM replicas WHERE id = $2 AND gone_at IS NULL) AS is_there`,
+      group,
+      replica,
+    ),
   )
-  return Number(row?.newest ?? 0)
+  if (!row!.is_there) throw new LedgerError(takenForDead)
+  return Number(row!.newest ?? 0)
 }
 
 export async function shownGroups(sql: Sql): Promise<ShownGroup[]> {
@@ -40,6 +55,7 @@ interface AccountRow {
   readonly used: bigint
   readonly opened: bigint
   readonly published: bigint | null
+  readonly settled_ago: bigint | null
   readonly newest_intention: bigint
   readonly sites: string
   readonly watermarks: string
@@ -51,6 +67,7 @@ interface AccountRow {
 
 /** All of it in one statement, so that it is as of one moment. */
 const SELECT_ACCOUNT = `SELECT used, opened, published, newest_intention,
+  floor(extract(epoch FROM clock_timestamp() - settled_at) * 1000)::bigint AS settled_ago,
   (SELECT coalesce(json_agg(json_build_object('site', site, 'contact', contact, 'charged', charged::text, 'retryAt', retry_at,
       'publishedAt', published_up_to) ORDER BY site), '[]') FROM accounts WHERE group_name = name) AS sites,
   (SELECT coalesce(json_agg(json_build_object('site', site, 'metric', metric, 'at', at) ORDER BY metric), '[]')
@@ -77,6 +94,7 @@ export async function accountOf(sql: Sql, group: string): Promise<GroupAccount |
     sites: sitesOf(row),
     intended: (JSON.parse(row.intended) as IntentionText[]).map((each) => ({ ...each, used: BigInt(each.used) })),
     newestIntention: Number(row.newest_intention),
+    ...(row.settled_ago !== null && { publishedAgo: Number(row.settled_ago) }),
     holds: JSON.parse(row.holds) as string[],
     ...(row.published !== null && { published: row.published }),
   }

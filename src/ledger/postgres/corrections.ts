@@ -26,7 +26,14 @@ import { one, type Sql } from './sql.ts'
 /** Series whose charges are read by one statement. */
 const SERIES_AT_ONCE = 50
 
-export function createCorrections(database: Database, numbers: Numbers, lines: LineWatch): CorrectionLedger {
+interface Means {
+  readonly numbers: Numbers
+  readonly lines: LineWatch
+  /** Asks for the work of groups whose totals changed. */
+  readonly ask: (sql: Sql, groups: readonly string[]) => Promise<void>
+}
+
+export function createCorrections(database: Database, { numbers, lines, ask }: Means): CorrectionLedger {
   const { sql, transact } = database
   return {
     correct: (decide) =>
@@ -34,6 +41,7 @@ export function createCorrections(database: Database, numbers: Numbers, lines: L
         const { entries, repricing } = await decideAlone(sql, numbers, decide)
         const changed = await write(sql, numbers, lines, entries)
         if (repricing !== undefined) await update(sql, repricing)
+        await ask(sql, changed)
         return changed
       }),
     entryNamed: (id) => entryNamed(sql, id),

@@ -7,10 +7,12 @@
  */
 import type { Claims } from '../claims.ts'
 import { type Ledger, LedgerError } from '../ledger.ts'
+import type { Sharing } from '../sharing.ts'
 import { accountOf, dirtyGroups, doubtfulGroups, newestIntention, shownGroups } from './accounts.ts'
 import { createCatchUpNotes } from './catchUp.ts'
+import { type Company, createCompany, type ReplicaOptions } from './company.ts'
 import { createCorrections } from './corrections.ts'
-import { type Database, openDatabase } from './database.ts'
+import { type Database, openDatabase, PATIENCE } from './database.ts'
 import { lockOrMakeGroups, unmakeGroups } from './groupLocks.ts'
 import { closeHold, latestJump, openHolds, seriesOfSite } from './holds.ts'
 import { createLineWatch, watchLines } from './lineWatch.ts'
@@ -18,7 +20,6 @@ import { createMessages } from './messages.ts'
 import { migrate } from './migrate.ts'
 import { createNotices } from './notices.ts'
 import { createNumbers, type Numbers } from './numbers.ts'
-import { createPresence, type Presence } from './presence.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
 import { createSettlementWriter } from './settlements.ts'
@@ -35,9 +36,13 @@ export interface PostgresOptions {
   readonly connections?: number
   /** Refuses a ledger that somebody else has open, and keeps it from being opened. */
   readonly isAlone?: boolean
+  /** Makes it one of the workers that share the ledger and the work. Programs that only look or record are none. */
+  readonly replica?: ReplicaOptions
 }
 
 export interface PostgresLedger extends Ledger, Claims {
+  /** Given if it was opened by one of them. */
+  readonly sharing: Sharing | undefined
   /** How much room the database takes, in bytes. */
   bytes(): Promise<number>
 }
@@ -47,20 +52,22 @@ export interface PostgresLedger extends Ledger, Claims {
  * @throws {LedgerError} if it cannot be reached or written, somebody has it alone, or it is newer than this program.
  */
 export async function openPostgresLedger(url: string, options: PostgresOptions = {}): Promise<PostgresLedger> {
-  const { notifyAt = [], isAlone = false, ...rest } = options
-  const database = openDatabase(url, rest)
-  const presence = createPresence(database)
+  const { notifyAt = [], isAlone = false, replica, ...rest } = options
+  // Before a statement of a replica is given up, others take it for dead: what the server gave it without being heard is theirs.
+  const patience = Math.max(PATIENCE, 2 * (replica?.lease ?? 0))
+  const database = openDatabase(url, { ...rest, patience })
+  const company = createCompany(database, replica)
   try {
     await migrate(database)
-    await presence.begin(isAlone ? 'alone' : 'shared')
+    await company.begin(isAlone)
     await expectWhole(database)
     const numbers = createNumbers(database)
     await numbers.prepare()
     await watchLines(database, notifyAt)
     await tryToWrite(database)
-    return ledgerIn(database, presence, numbers, notifyAt)
+    return ledgerIn(database, company, numbers, notifyAt)
   } catch (error) {
-    await presence.end()
+    await company.end()
     await database.close()
     throw cannotOpen(database.place, error)
   }
@@ -75,16 +82,13 @@ async function expectWhole({ sql, place }: Database): Promise<void> {
   )
 }
 
-function ledgerIn(
-  database: Database,
-  presence: Presence,
-  numbers: Numbers,
-  notifyAt: readonly number[],
-): PostgresLedger {
+function ledgerIn(database: Database, company: Company, numbers: Numbers, notifyAt: readonly number[]): PostgresLedger {
   const { sql, transact } = database
   const lines = createLineWatch(notifyAt)
   const recorder = createRecorder(numbers, lines)
-  const settler = createSettler(database, createSettlementWriter(numbers, lines))
+  const { presence, sharing, ask } = company
+  const settler = createSettler(database.keyed, createSettlementWriter(numbers, lines), presence.expectMember)
+  company.beforeReturn(settler.flush)
   const check = createCheck(database)
   /** What was settled of a group is in whatever is answered about it. */
   const settled = async (group?: string) => {
@@ -98,19 +102,21 @@ function ledgerIn(
   return {
     ...createReader(database),
     ...createCatchUpNotes(database),
-    ...createCorrections(database, numbers, lines),
+    ...createCorrections(database, { numbers, lines, ask }),
+    sharing,
     ...createNotices(database),
     ...createMessages(database),
     async record(series, decide) {
       try {
         const groups = [...new Set(series.map(({ projectName }) => projectName))]
-        const recorded = await transact(async (sql) => {
+        const recorded = await database.keyed.transact(async (sql) => {
           const made = await lockOrMakeGroups(sql, groups)
           const recording = decide(await recorder.load(sql, series))
           const recorded = await recorder.write(sql, recording)
           const used = new Set(recording.changes.map((change) => change.series.projectName))
           const unused = made.filter((group) => !used.has(group))
           if (unused.length > 0) await unmakeGroups(sql, unused)
+          await ask(sql, recorded.groups)
           return recorded
         })
         refusal = undefined
@@ -122,8 +128,13 @@ function ledgerIn(
         throw error
       }
     },
-    closeHold: (id, why, decide) => transact((sql) => closeHold(sql, recorder, { id, why, decide })),
-    stored: (series) => recorder.load(sql, series),
+    closeHold: (id, why, decide) =>
+      transact(async (sql) => {
+        const closed = await closeHold(sql, recorder, { id, why, decide })
+        if (closed !== undefined) await ask(sql, closed.groups)
+        return closed
+      }),
+    stored: (series) => recorder.load(database.keyed.sql, series),
     async openedBy(source) {
       const row = await one<{ count: bigint }>(
         sql.all('SELECT count(*) AS count FROM series WHERE opened_by = $1', source),
@@ -132,7 +143,7 @@ function ledgerIn(
     },
     seriesOf: (site, metric) => seriesOfSite(sql, site, metric),
     latestJump: (site) => latestJump(sql, site),
-    openHolds: (keys) => openHolds(sql, keys),
+    openHolds: (keys) => openHolds(database.keyed.sql, keys),
     async dirtyGroups() {
       await settled()
       return dirtyGroups(sql)
@@ -143,7 +154,7 @@ function ledgerIn(
     },
     async newestIntention(group) {
       await settled(group)
-      return newestIntention(sql, group)
+      return newestIntention(database.keyed.sql, group, presence.ownId())
     },
     async shownGroups() {
       await settled()
@@ -151,7 +162,7 @@ function ledgerIn(
     },
     async account(group) {
       await settled(group)
-      return accountOf(sql, group)
+      return accountOf(database.keyed.sql, group)
     },
     settle: settler.settle,
     check: async () => (await check()) ?? refusal,
@@ -161,7 +172,7 @@ function ledgerIn(
       return Number(row!.size)
     },
     close() {
-      closed ??= settler.flush().then(presence.end).then(database.close)
+      closed ??= settler.flush().then(company.end).then(database.close)
       return closed
     },
   }

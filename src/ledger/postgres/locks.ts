@@ -12,4 +12,8 @@ export const locks = {
   presence: 0x6f_73_63_05,
   /** Of one target of scrapes: the second number is made of its name. */
   target: 0x6f_73_63_06,
+  /** Of one replica, as long as it is there: the second number is its id. */
+  replica: 0x6f_73_63_07,
+  /** While the queue of work is made. */
+  engine: 0x6f_73_63_08,
 } as const

@@ -1,6 +1,6 @@
 /**
- * Locks that a process holds for as long as it is there: that it has the ledger open, and which targets it scrapes. They
- * belong to one connection; PostgreSQL drops them when that ends, however it ends.
+ * What a process holds for as long as it is there: that it has the ledger open, that it is one of the replicas, and what it has
+ * claimed. All of it belongs to one connection; PostgreSQL drops it when that ends, however it ends.
  */
 import { hash } from 'node:crypto'
 import type pg from 'pg'
@@ -8,11 +8,41 @@ import type { Claim, Claims } from '../claims.ts'
 import { LedgerError } from '../ledger.ts'
 import type { Database } from './database.ts'
 import { locks } from './locks.ts'
-import { cannotUse, isLost } from './trouble.ts'
+import { join, type Member, type Membership } from './membership.ts'
+import { orGiveUp } from './patience.ts'
+import type { Sql } from './sql.ts'
+import { cannotUse, isLost, isUnanswered } from './trouble.ts'
+
+export interface PresenceOptions {
+  /** Makes it one of the replicas. */
+  readonly membership?: Membership | undefined
+  /** Awaited after it was lost: resolves when nothing that was begun before goes on. */
+  readonly settled?: () => Promise<void>
+  /** Told when it is none of the replicas any more. */
+  readonly onLost?: () => void
+  /** Told of each time that it became one of the replicas. */
+  readonly onJoined?: ((id: number) => void) | undefined
+}
 
 export interface Presence extends Claims {
   /** @throws {LedgerError} if somebody has the ledger for himself, or, to have it so, if somebody has it open. */
   begin(how: 'shared' | 'alone'): Promise<void>
+  /** Its id among the replicas, unless it is none. */
+  id(): number | undefined
+  /**
+   * Its id among the replicas; `undefined` if it is not meant to be one.
+   *
+   * @throws {LedgerError} if it is meant to be one, and is none now.
+   */
+  ownId(): number | undefined
+  /** Whether it may do what only one may do; asks nobody. */
+  isMember(): boolean
+  /**
+   * Keeps others from taking it for dead until the transaction ends.
+   *
+   * @throws {LedgerError} if they have done so already.
+   */
+  expectMember(sql: Sql): Promise<void>
   end(): Promise<void>
 }
 
@@ -23,37 +53,67 @@ const PAUSE = 1_000
 interface Held {
   readonly client: pg.Client
   readonly claims: Map<string, AbortController>
+  member?: Member
   lose(): void
 }
 
-export function createPresence(database: Database): Presence {
+export function createPresence(database: Database, options: PresenceOptions = {}): Presence {
+  const { membership, settled = () => Promise.resolve(), onJoined, onLost } = options
   let held: Promise<Held> | undefined
+  /** The one of them that is there. */
+  let now: Held | undefined
   let how: 'shared' | 'alone' = 'shared'
   let isOver = false
+  let isFirst = true
 
   async function connect(): Promise<Held> {
-    const client = await database.connect()
+    if (!isFirst) await settled()
+    isFirst = false
+    const client = oneByOne(await database.connect())
     const claims = new Map<string, AbortController>()
+    let isLostNow = false
     const lose = () => {
+      if (isLostNow) return
+      isLostNow = true
       held = undefined
-      if (!isOver) comeBack()
+      now = undefined
+      mine.member?.drop()
       for (const controller of claims.values()) controller.abort()
       claims.clear()
+      onLost?.()
+      // Whatever it is that it does not answer: nobody else is to be kept from what it has.
+      client.end().catch(() => {})
+      if (!isOver) comeBack()
     }
+    const mine: Held = { client, claims, lose }
     for (const event of ['error', 'end'] as const) client.once(event, lose)
+    try {
+      await enter(mine)
+    } catch (error) {
+      // What is not entered is not kept either: it would hold the ledger open for nobody.
+      isLostNow = true
+      mine.member?.drop()
+      client.end().catch(() => {})
+      throw error
+    }
+    now = mine
+    if (mine.member !== undefined) onJoined?.(mine.member.id)
+    return mine
+  }
+
+  async function enter(mine: Held): Promise<void> {
+    const { client, lose } = mine
     const lock = how === 'alone' ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared'
-    if (await lockWith(client, lock, locks.presence, 0)) return { client, claims, lose }
-    await client.end()
-    throw new LedgerError(inUse(database.place, how))
+    if (!(await lockWith(client, lock, locks.presence, 0))) throw new LedgerError(inUse(database.place, how))
+    if (membership !== undefined && how === 'shared')
+      mine.member = await join(client, { ...membership, session: database.session }, lose)
   }
 
   /** Whoever moves the ledger must not find it free for long. */
   function comeBack(): void {
+    // Whoever needs it may be about to make it, and fail.
     const again = () => current().catch(() => isOver || comeBack())
-    const timer = setTimeout(() => {
-      if (held === undefined) void again()
-    }, PAUSE)
-    timer.unref()
+    setTimeout(again, PAUSE).unref()
   }
 
   /** A connection that was lost is made anew by whoever needs it first. */
@@ -74,7 +134,8 @@ export function createPresence(database: Database): Presence {
     const key = keyOf(target)
     const isClaimed = await lockWith(client, 'pg_try_advisory_lock', locks.target, key).catch((error) => {
       claims.delete(target)
-      if (isLost(error)) by.lose()
+      // It may have been given to us, and nobody would give it back.
+      if (isLost(error) || isUnanswered(error)) by.lose()
       throw error
     })
     if (!isClaimed) {
@@ -91,6 +152,13 @@ export function createPresence(database: Database): Presence {
     }
   }
 
+  function ownId(): number | undefined {
+    if (membership === undefined || how === 'alone') return undefined
+    const id = now?.member?.id
+    if (id === undefined) throw new LedgerError(takenForDead)
+    return id
+  }
+
   return {
     async begin(wanted) {
       how = wanted
@@ -105,12 +173,38 @@ export function createPresence(database: Database): Presence {
         return claimBy(await current(), target)
       }
     },
+    id: () => now?.member?.id,
+    isMember: () => now?.member?.isValid() ?? false,
+    ownId,
+    async expectMember(sql) {
+      const id = ownId()
+      if (id === undefined) return
+      // The weakest lock: our own sign of life must not wait for this transaction. Whoever takes us for dead asks for the strongest.
+      const select = 'SELECT 1 FROM replicas WHERE id = $1 AND gone_at IS NULL FOR KEY SHARE'
+      if ((await sql.all(select, id)).length === 0) throw new LedgerError(takenForDead)
+    },
     async end() {
       isOver = true
       const last = await held?.catch(() => undefined)
-      await last?.client.end()
+      await orGiveUp(last?.member?.leave())
+      await orGiveUp(last?.client.end())
     },
   }
+}
+
+export const takenForDead =
+  'This worker could not be heard for a while, so others take over what it was at. It joins them again by itself.'
+
+/** Signs of life and claims share a connection, which takes one statement at a time. */
+function oneByOne(client: pg.Client): pg.Client {
+  const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>
+  let last: Promise<unknown> = Promise.resolve()
+  const next = (...given: unknown[]) => {
+    const result = last.then(() => query(...given))
+    last = result.catch(() => {})
+    return result
+  }
+  return Object.assign(client, { query: next })
 }
 
 async function lockWith(client: pg.Client, what: string, first: number, second: number): Promise<boolean> {
@@ -119,7 +213,7 @@ async function lockWith(client: pg.Client, what: string, first: number, second: 
 }
 
 /** A number of 32 bits. Two targets that share one are scraped by one replica after all. */
-function keyOf(target: string): number {
+export function keyOf(target: string): number {
   return Buffer.from(hash('sha256', target, 'hex'), 'hex').readInt32BE()
 }
 

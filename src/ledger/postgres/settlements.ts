@@ -1,5 +1,6 @@
 /** What publishing writes, of many groups at once. */
 import { type Intention, OvertakenError, type Settlement } from '../ledger.ts'
+import { withoutResult } from '../outdated.ts'
 import { releaseHolds, saveHolds } from './holdRows.ts'
 import type { LineWatch } from './lineWatch.ts'
 import type { Numbers } from './numbers.ts'
@@ -20,10 +21,11 @@ export function createSettlementWriter(numbers: Numbers, lines: LineWatch): Sett
       settlements.flatMap(({ entries = [] }) => entries),
     )
     const grants = await writeGrants(sql, settlements)
-    await writePublished(sql, settlements)
-    await forget(sql, settlements)
+    const outdated = await forget(sql, settlements)
+    const results = settlements.map((each) => (outdated.has(each.group) ? withoutResult(each) : each))
+    await writePublished(sql, results)
     await intend(sql, settlements)
-    await setClean(sql, settlements)
+    await setClean(sql, results)
     await lookAtLines(sql, lines, settlements, grants)
   }
 }
@@ -97,7 +99,7 @@ async function writePublished(sql: Sql, settlements: Many): Promise<void> {
   const all = settlements.filter(({ published }) => published !== undefined)
   if (all.length === 0) return
   await sql.run(
-    `UPDATE groups SET published = wanted.used, published_at = wanted.at
+    `UPDATE groups SET published = wanted.used, published_at = wanted.at, settled_at = clock_timestamp()
       FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS wanted (name, used, at) WHERE groups.name = wanted.name COLLATE "C"`,
     ...[all.map(({ group }) => group), all.map(({ published }) => published!.used), all.map(({ at }) => at)],
   )
@@ -111,25 +113,30 @@ async function writePublished(sql: Sql, settlements: Many): Promise<void> {
   )
 }
 
-/** What was answered overtakes the writes before it. */
-async function forget(sql: Sql, settlements: Many): Promise<void> {
-  const answered = settlements.filter(({ answered = [] }) => answered.length > 0)
-  if (answered.length > 0) {
-    await sql.run(
-      `UPDATE intentions SET overtaken = 1 FROM unnest($1::text[], $2::bigint[]) AS wanted (name, number)
-        WHERE group_name = wanted.name COLLATE "C" AND intentions.number < wanted.number AND overtaken = 0`,
-      ...[answered.map(({ group }) => group), answered.map((each) => Math.max(...each.answered!))],
-    )
-  }
+/** What was answered overtakes the writes before it. Returns the groups where it is too late to say what Perun shows. */
+async function forget(sql: Sql, settlements: Many): Promise<ReadonlySet<string>> {
   const over = settlements.flatMap(({ group, answered = [], resolved = [] }) =>
     [...answered, ...resolved].map((number) => ({ group, number })),
   )
-  if (over.length === 0) return
-  await sql.run(
+  if (over.length === 0) return new Set()
+  const forgotten = await sql.all<{ name: string; number: bigint; overtaken: bigint }>(
     `DELETE FROM intentions USING unnest($1::text[], $2::bigint[]) AS wanted (name, number)
-      WHERE group_name = wanted.name COLLATE "C" AND intentions.number = wanted.number`,
+      WHERE group_name = wanted.name COLLATE "C" AND intentions.number = wanted.number
+      RETURNING group_name AS name, intentions.number, overtaken`,
     ...[over.map(({ group }) => group), over.map(({ number }) => number)],
   )
+  const answered = settlements.filter(({ answered = [] }) => answered.length > 0)
+  if (answered.length === 0) return new Set()
+  await sql.run(
+    `UPDATE intentions SET overtaken = 1 FROM unnest($1::text[], $2::bigint[]) AS wanted (name, number)
+      WHERE group_name = wanted.name COLLATE "C" AND intentions.number < wanted.number AND overtaken = 0`,
+    ...[answered.map(({ group }) => group), answered.map((each) => Math.max(...each.answered!))],
+  )
+  const isCurrent = ({ group, answered = [] }: Settlement) =>
+    answered.every((number) =>
+      forgotten.some((each) => each.name === group && Number(each.number) === number && each.overtaken === 0n),
+    )
+  return new Set(answered.filter((each) => !isCurrent(each)).map(({ group }) => group))
 }
 
 /** @throws {OvertakenError} if they are not numbered on from the newest write of their group. */

@@ -3,10 +3,11 @@
  * are written in the order in which they were asked for; while some are written, the next ones gather.
  */
 import type { Settlement } from '../ledger.ts'
-import type { Database } from './database.ts'
+import type { Connections } from './database.ts'
 import { lockGroups } from './groupLocks.ts'
 import { lockHolds } from './holdRows.ts'
 import type { SettlementWriter } from './settlements.ts'
+import type { Sql } from './sql.ts'
 
 export interface Settler {
   settle(settlement: Settlement, options?: { readonly urgent?: boolean }): Promise<void>
@@ -28,7 +29,12 @@ const PATIENCE = 100
 /** Settlements in one transaction: others wait for the groups in it. */
 const MOST = 500
 
-export function createSettler(database: Database, write: SettlementWriter): Settler {
+/** @param expectMember Refuses whoever lost the right to settle. */
+export function createSettler(
+  database: Connections,
+  write: SettlementWriter,
+  expectMember: (sql: Sql) => Promise<void>,
+): Settler {
   let waiting: Waiting[] = []
   let writing: readonly Waiting[] = []
   let current: Promise<void> = Promise.resolve()
@@ -64,6 +70,7 @@ export function createSettler(database: Database, write: SettlementWriter): Sett
 
   async function writeTogether(batch: readonly Waiting[]): Promise<void> {
     await database.transact(async (sql) => {
+      await expectMember(sql)
       await lockGroups(sql, [...new Set(batch.map(({ settlement }) => settlement.group))])
       const keys = batch.flatMap(({ settlement: { holds = [], released = [] } }) => [...holds, ...released])
       if (keys.length > 0) await lockHolds(sql, [...new Set(keys.map(({ key }) => key))])

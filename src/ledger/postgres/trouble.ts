@@ -80,7 +80,8 @@ function told(
 function causeOf(error: Error): Cause | undefined {
   const code = codeOf(error)
   if (code !== undefined) return causes[code] ?? causes[code.slice(0, 2)]
-  return /timeout exceeded|connect(ion)? timeout/i.test(error.message) ? unreachable : isLost(error) ? lost : undefined
+  if (/timeout exceeded|connect(ion)? timeout/i.test(error.message)) return unreachable
+  return isLost(error) || isUnanswered(error) ? lost : undefined
 }
 
 /** Whether the server, the system or the driver says so, and not a mistake of our own. */
@@ -100,6 +101,11 @@ export function isLost(error: unknown): boolean {
   const code = codeOf(error) ?? ''
   if (/^(ECONNRESET|EPIPE|57P0[12]|25P03|08.*)$/.test(code)) return true
   return /Connection terminated|connection is closed|not queryable/i.test(error.message)
+}
+
+/** Whether we gave up waiting for an answer: what was asked may have been done, or be done later. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && /query read timeout/i.test(error.message)
 }
 
 /** Whether another transaction was in the way: the same again may well be done. */

@@ -11,10 +11,12 @@ import {
   type ShownGroup,
   type SiteAccount,
 } from '../ledger.ts'
+import { withoutResult } from '../outdated.ts'
 import { createMeasuredReader } from './measured.ts'
 import type { LineWatch } from './notices.ts'
 import { createHoldWriter, RELEASE_HOLD } from './recorder.ts'
 import { createRemarkWriter } from './remarks.ts'
+import type { SeriesStore } from './seriesStore.ts'
 
 export interface Accounts {
   dirty(): string[]
@@ -59,7 +61,7 @@ interface ShownColumns {
   readonly sites: string
 }
 
-export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
+export function createAccounts(db: DatabaseSync, lines: LineWatch, store: Pick<SeriesStore, 'drop'>): Accounts {
   const selectDirty = db.prepare('SELECT name FROM groups WHERE dirty = 1 ORDER BY published_at NULLS FIRST, name')
   const selectGroup = db.prepare(`SELECT used, opened, published, newest_intention,
     EXISTS (SELECT 1 FROM intentions WHERE group_name = name) AS has_intentions,
@@ -95,6 +97,7 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
     'INSERT INTO intentions (group_name, number, site, used, up_to, at) VALUES (?, ?, ?, ?, ?, ?)',
   )
   const overtake = db.prepare('UPDATE intentions SET overtaken = 1 WHERE group_name = ? AND number < ?')
+  const selectOpen = db.prepare('SELECT 1 FROM intentions WHERE group_name = ? AND number = ? AND overtaken = 0')
   const forget = db.prepare('DELETE FROM intentions WHERE group_name = ? AND number = ?')
   const setDirty = db.prepare('UPDATE groups SET dirty = 1 WHERE name = ?')
   const setPublished = db.prepare('UPDATE groups SET published = ?, published_at = ? WHERE name = ?')
@@ -104,7 +107,7 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
   const insertDrift = db.prepare(`INSERT INTO drifts
     (group_name, site, seen_at, expected, shown, modified_at, modified_by, entry_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
   const saveHold = createHoldWriter(db)
-  const writeRemarks = createRemarkWriter(db)
+  const writeRemarks = createRemarkWriter(db, store)
 
   function shown(): ShownGroup[] {
     return (selectShown.all() as unknown as ShownColumns[]).map(({ name, published, granted, sites }) => ({
@@ -155,7 +158,8 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
     }))
   }
 
-  function settle(settlement: Settlement): void {
+  function settle(given: Settlement): void {
+    const settlement = isOutdated(given) ? withoutResult(given) : given
     const { group, at } = settlement
     if (settlement.entries !== undefined) writeRemarks(group, settlement.entries)
     for (const { site, contact, retryAt } of settlement.contacts ?? [])
@@ -175,6 +179,10 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch): Accounts {
     for (const intention of settlement.intended ?? []) begin(group, intention, at)
     if (settlement.dealtWith !== undefined) setClean.run(group, settlement.dealtWith)
     lookAtLines(settlement, grant)
+  }
+
+  function isOutdated({ group, answered = [] }: Settlement): boolean {
+    return answered.some((number) => selectOpen.get(group, number) === undefined)
   }
 
   /** Returns the grant as it was, if this is another one. */

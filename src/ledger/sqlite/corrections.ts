@@ -12,6 +12,7 @@ import type { Row } from '../rows.ts'
 import { type SeriesColumns, seriesOf } from '../seriesRows.ts'
 import type { LineWatch } from './notices.ts'
 import { createRemarkWriter } from './remarks.ts'
+import type { SeriesStore } from './seriesStore.ts'
 
 /** Series whose charges are read without letting others work. */
 const SERIES_AT_ONCE = 50
@@ -26,6 +27,7 @@ export function createCorrections(
   db: DatabaseSync,
   inTransaction: <Result>(work: () => Result) => Result,
   lines: LineWatch,
+  store: Pick<SeriesStore, 'drop'>,
 ): CorrectionLedger {
   const prepare = (sql: string) => {
     const statement = db.prepare(sql)
@@ -65,7 +67,7 @@ export function createCorrections(
   const updateRepricing = db.prepare(`UPDATE repricings
     SET applied_at = ?, applied_by = ?, undone_at = ?, undone_by = ?, undone_why = ? WHERE id = ?`)
   const setDirty = db.prepare('UPDATE groups SET dirty = 1 WHERE name = ?')
-  const writeRemarks = createRemarkWriter(db)
+  const writeRemarks = createRemarkWriter(db, store)
 
   const facts: CorrectionFacts = {
     used: (group) => selectUsed.get(group)?.used as Credits | undefined,

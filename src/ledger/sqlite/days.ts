@@ -7,8 +7,8 @@ import { add, type Decimal, decimal, formatDecimal, subtract, zero } from '../..
 import { DAY, type Instant } from '../../core/time.ts'
 
 export interface Days {
-  /** Adds an entry that will not change any more. */
-  add(entry: number): void
+  /** Adds entries that will not change any more. */
+  add(entries: readonly number[]): void
   /** Adds the open entries of a group, which its caller closes. */
   addOpen(group: string): void
 }
@@ -26,12 +26,12 @@ const DAY_OF_ENTRY = `((entries.at - 1) / ${DAY} - ((entries.at - 1) % ${DAY} < 
 export function createDays(db: DatabaseSync): Days {
   const select = `${INSERT} SELECT group_name, ${DAY_OF_ENTRY}, ${COLUMNS}, 1,
     coalesce(decimal_difference(to_value, from_value), '0') ${FROM}`
-  const addEntry = db.prepare(`${select} WHERE number = ? ${MERGE}`)
+  const addEntries = db.prepare(`${select} WHERE number IN (SELECT value FROM json_each(?)) ${MERGE}`)
   const addOpenEntries = db.prepare(`${select} WHERE number IN
     (SELECT open_number FROM series WHERE project_name = ? AND open_number IS NOT NULL) ${MERGE}`)
   return {
-    add(entry) {
-      addEntry.run(entry)
+    add(entries) {
+      if (entries.length > 0) addEntries.run(JSON.stringify(entries))
     },
     addOpen(group) {
       addOpenEntries.run(group)

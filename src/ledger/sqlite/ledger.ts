@@ -15,6 +15,7 @@ import { createLineWatch, createNotices, watchLines } from './notices.ts'
 import { createReader } from './reader.ts'
 import { createRecorder } from './recorder.ts'
 import { createRegistry } from './registry.ts'
+import { createSeriesStore } from './seriesStore.ts'
 import { createSettler } from './settler.ts'
 import { cannotOpen, createWatch, type Watch } from './trouble.ts'
 
@@ -42,9 +43,10 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
   const { db } = database
   const watch = createWatch(database.path)
   const registry = createRegistry(db)
+  const store = createSeriesStore(db, registry)
   const lines = createLineWatch(db, notifyAt)
-  const recorder = createRecorder(db, registry, lines)
-  const accounts = createAccounts(db, lines)
+  const recorder = createRecorder(db, registry, store, lines)
+  const accounts = createAccounts(db, lines, store)
   const closeHold = createHoldCloser(db, recorder)
   const check = createCheck(db, watch)
   const settler = createSettler(accounts.settle, inTransaction)
@@ -63,10 +65,12 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
       const result = work()
       db.exec('COMMIT')
       registry.keep()
+      store.keep()
       onCommit?.((performance.now() - begun) / 1_000)
       return result
     } catch (error) {
       registry.forget()
+      store.forget()
       if (db.isTransaction) db.exec('ROLLBACK')
       throw error
     }
@@ -87,9 +91,9 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
   return {
     ...createReader(db, watch),
     ...createCatchUpNotes(db, watch, inTransaction),
-    ...createCorrections(db, inTransaction, lines),
-    ...createNotices(db, inTransaction),
-    ...createMessages(db, inTransaction),
+    ...createCorrections(db, inTransaction, lines, store),
+    ...createNotices(db, watch, inTransaction),
+    ...createMessages(db, watch, inTransaction),
     async record(series, decide) {
       return record(() => recorder.write(decide(recorder.load(series))))
     },
@@ -105,11 +109,11 @@ function ledgerIn(database: Database, { onCommit, notifyAt = [] }: SqliteOptions
     },
     async doubtfulGroups() {
       settler.flush()
-      return accounts.doubtful()
+      return watch.read(accounts.doubtful)
     },
     async newestIntention(group) {
       if (settler.isWaiting(group)) settler.flush()
-      return accounts.newestIntention(group)
+      return watch.read(() => accounts.newestIntention(group))
     },
     async shownGroups() {
       settler.flush()

@@ -4,8 +4,13 @@ import type { DatabaseSync } from 'node:sqlite'
 import { isOfAll, NO_NEWS } from '../closing.ts'
 import type { Channel, MessageCounts, MessageLedger, MessageState, Recipient } from '../messages.ts'
 import { toMessage, toNotice } from '../noticeRows.ts'
+import type { Watch } from './trouble.ts'
 
-export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: () => Result) => Result): MessageLedger {
+export function createMessages(
+  db: DatabaseSync,
+  watch: Watch,
+  inTransaction: <Result>(work: () => Result) => Result,
+): MessageLedger {
   const prepare = (sql: string) => {
     const statement = db.prepare(sql)
     statement.setReadBigInts(true)
@@ -71,10 +76,10 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
       })
     },
     async gathered({ now, openedBy, noneSince }, limit) {
-      return selectGathered.all(now, openedBy, noneSince, limit).map(toMessage)
+      return watch.read(() => selectGathered.all(now, openedBy, noneSince, limit)).map(toMessage)
     },
     async messageNotices(message) {
-      return selectNotices.all(message).map(toNotice)
+      return watch.read(() => selectNotices.all(message)).map(toNotice)
     },
     async closeMessage(message, closing) {
       const { content, told, muted, overtaken = [], instead = [], at } = closing
@@ -99,7 +104,9 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
       })
     },
     async dueMessages(channel, now, limit) {
-      return selectDue.all(now, limit, channel).map((row) => ({ ...toMessage(row), content: row.content as string }))
+      return watch
+        .read(() => selectDue.all(now, limit, channel))
+        .map((row) => ({ ...toMessage(row), content: row.content as string }))
     },
     async beginAttempt(message, { at, retryAt }) {
       inTransaction(() => begin.run(at, retryAt, message))
@@ -115,12 +122,12 @@ export function createMessages(db: DatabaseSync, inTransaction: <Result>(work: (
       })
     },
     async tellings(notices) {
-      const rows = selectTellings.all(JSON.stringify(notices))
+      const rows = watch.read(() => selectTellings.all(JSON.stringify(notices)))
       return rows.map((row) => ({ ...toMessage(row), notice: Number(row.notice_id) }))
     },
     async messageCounts() {
       const counts: { [C in Channel]?: { [S in MessageState]?: number } } = {}
-      for (const row of count.all()) {
+      for (const row of watch.read(() => count.all())) {
         const [channel, state] = [row.channel as Channel, row.state as MessageState]
         counts[channel] = { ...counts[channel], [state]: row.count as number }
       }

@@ -5,6 +5,7 @@ import type { Instant } from '../../core/time.ts'
 import { lookAtLines, watchedLines } from '../lines.ts'
 import { toMute, toNotice } from '../noticeRows.ts'
 import type { Notice, NoticeCounts, NoticeLedger, NoticeState } from '../notices.ts'
+import type { Watch } from './trouble.ts'
 
 /** Looks whether groups reached a line of their grant. */
 export interface LineWatch {
@@ -73,7 +74,11 @@ function createNoticeWriter(db: DatabaseSync) {
   }
 }
 
-export function createNotices(db: DatabaseSync, inTransaction: <Result>(work: () => Result) => Result): NoticeLedger {
+export function createNotices(
+  db: DatabaseSync,
+  watch: Watch,
+  inTransaction: <Result>(work: () => Result) => Result,
+): NoticeLedger {
   const prepare = (sql: string) => {
     const statement = db.prepare(sql)
     statement.setReadBigInts(true)
@@ -95,13 +100,13 @@ export function createNotices(db: DatabaseSync, inTransaction: <Result>(work: ()
       return inTransaction(() => insert(notice, 'waiting') === 'waiting')
     },
     async waitingNotices({ after, limit } = { after: 0, limit: -1 }) {
-      return selectWaiting.all(after, limit).map(toNotice)
+      return watch.read(() => selectWaiting.all(after, limit)).map(toNotice)
     },
     async noticeCounts() {
-      return Object.fromEntries(count.all().map((row) => [row.state, row.count])) as NoticeCounts
+      return Object.fromEntries(watch.read(() => count.all()).map((row) => [row.state, row.count])) as NoticeCounts
     },
     async notices({ group, before, limit }) {
-      return selectNotices.all(group ?? null, before ?? null, limit).map(toNotice)
+      return watch.read(() => selectNotices.all(group ?? null, before ?? null, limit)).map(toNotice)
     },
     async settleNotices(ids, state) {
       inTransaction(() => {
@@ -123,7 +128,7 @@ export function createNotices(db: DatabaseSync, inTransaction: <Result>(work: ()
       })
     },
     async muted(group) {
-      const row = selectMute.get(group)
+      const row = watch.read(() => selectMute.get(group))
       return row === undefined ? undefined : toMute(row)
     },
   }

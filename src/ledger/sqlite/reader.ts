@@ -43,10 +43,11 @@ export function createReader(db: DatabaseSync, watch: Watch): LedgerReader {
   const listCredits = prepare('SELECT name, used, granted FROM groups ORDER BY name LIMIT ?')
   const oneGroup = prepare(`SELECT ${GROUP_COLUMNS} FROM groups WHERE name = ?`)
   const groupSeries = prepare('SELECT * FROM series WHERE project_name = ? ORDER BY site, metric, project_id')
-  const listEntries = prepare(`${SELECT_ENTRIES}
-    WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ORDER BY number DESC LIMIT ?3`)
-  const listEntriesOf = prepare(`${SELECT_ENTRIES} WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2)
-    AND entries.at > ?4 AND entries.at <= ?5 ORDER BY number DESC LIMIT ?3`)
+  // Which ones is found in the index alone: else all that a group has would be read and sorted for a page.
+  const newest = (where: string) => `${SELECT_ENTRIES} WHERE number IN (SELECT number FROM entries
+    WHERE group_name = ?1 AND (?2 IS NULL OR number < ?2) ${where} ORDER BY number DESC LIMIT ?3) ORDER BY number DESC`
+  const listEntries = prepare(newest(''))
+  const listEntriesOf = prepare(newest('AND at > ?4 AND at <= ?5'))
   const listNotes = prepare(`SELECT notes.kind, notes.at, notes.text, site, metric, project_id, project_name
     FROM notes JOIN series ON series.id = series_id WHERE project_name = ? ORDER BY notes.id DESC LIMIT ?`)
   const listHolds = prepare(`SELECT * FROM holds WHERE (?1 IS NULL OR group_name = ?1) AND (?2 IS NULL OR id < ?2)

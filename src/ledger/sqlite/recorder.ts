@@ -1,8 +1,8 @@
 /** Writes what readings made of their series: watermarks, entries, totals, notes and holds, in one transaction. */
 import type { DatabaseSync } from 'node:sqlite'
 import { LARGEST_TOTAL } from '../../core/credits.ts'
-import type { Point, SeriesState } from '../../core/decide.ts'
-import { decimal, formatDecimal } from '../../core/decimals.ts'
+import type { SeriesState } from '../../core/decide.ts'
+import { formatDecimal } from '../../core/decimals.ts'
 import { type ChargeEntry, type OpenEntry, windowOf } from '../../core/entries.ts'
 import type { HeldJump } from '../../core/interrupted.ts'
 import type { Series } from '../../core/series.ts'
@@ -18,22 +18,14 @@ import {
   type StoredSeries,
   TotalTooLargeError,
 } from '../ledger.ts'
-import { chargeBase, chargeHash, type Hash, NO_HASH, sealOf } from '../receipts.ts'
-import {
-  columnsOf,
-  identityOf,
-  MUTABLE,
-  noOpenEntry,
-  type SeriesColumns,
-  type SeriesStateRow,
-  seriesOf,
-  toSeriesState,
-  toStoredSeries,
-} from '../seriesRows.ts'
+import { chargeBase, chargeHash, type Hash, NO_HASH } from '../receipts.ts'
+import { type SeriesColumns, type SeriesStateRow, seriesOf, toSeriesState } from '../seriesRows.ts'
 import { createTotals, type Total, type Totals } from '../totals.ts'
 import { createDays } from './days.ts'
 import type { LineWatch } from './notices.ts'
 import type { Registry } from './registry.ts'
+import type { SeriesStore } from './seriesStore.ts'
+import { isTaken } from './trouble.ts'
 
 export interface Recorder {
   /** What is stored of each series, in their order. */
@@ -45,20 +37,32 @@ export interface Recorder {
   write(recording: Recording): Recorded
 }
 
-export function createRecorder(db: DatabaseSync, registry: Registry, lines: LineWatch): Recorder {
-  const selectSeries =
-    db.prepare(`SELECT series.id, series.at, series.value, origin, carry, pace, still_since, former_lines, open_number, open_window, open_price, open_base, head, opened_by
-    FROM json_each(?) AS wanted JOIN series ON series.id = wanted.value`)
+/** What changes of series lead to, collected until all of them are written. */
+interface Consequences {
+  readonly totals: Totals
+  /** Numbers of entries that will not change any more. */
+  readonly closed: number[]
+}
+
+/** A new entry, and how its chain ends with it. */
+interface Appended {
+  readonly open: OpenEntry
+  readonly base: Hash
+  readonly hash: Hash
+}
+
+export function createRecorder(db: DatabaseSync, registry: Registry, store: SeriesStore, lines: LineWatch): Recorder {
   const insertSeries =
     db.prepare(`INSERT INTO series (site, metric, project_id, project_name, opened_by, at, value, carry, pace)
     VALUES (?, ?, ?, ?, ?, 0, '0', '0', 0)`)
-  const updateSeries = db.prepare(`UPDATE series SET ${MUTABLE.map((name) => `${name} = ?`).join(', ')}, seal = ?
-    WHERE id = ?`)
   const insertGroup = db.prepare('INSERT OR IGNORE INTO groups (name) VALUES (?)')
   const insertAccount = db.prepare('INSERT OR IGNORE INTO accounts (group_name, site) VALUES (?, ?)')
   const addToAccount = db.prepare(
     'UPDATE accounts SET charged = charged + ? WHERE group_name = ? AND site = ? AND charged <= ?',
   )
+  // What moves nothing but a total is by far the most frequent, and RETURNING takes ten times as long as this.
+  const addToDirtyGroup = db.prepare(`UPDATE groups SET used = used + ?1 WHERE name = ?2 AND used <= ?3 AND dirty = 1
+    AND (next_line IS NULL OR used + ?1 < next_line)`)
   const addToGroup = db.prepare(`UPDATE groups SET used = used + ?, dirty = 1 WHERE name = ? AND used <= ?
     RETURNING used >= next_line AS is_line_reached`)
   const insertCharge = db.prepare(`INSERT INTO entries (id, kind, group_name, site, at, amount, recorded_at,
@@ -68,7 +72,6 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
     "UPDATE entries SET at = ?, to_value = ?, amount = amount + ?, carry_out = ?, hash = ? WHERE number = ? AND kind = 'charge'",
   )
   const selectEntry = db.prepare('SELECT 1 FROM entries WHERE id = ?')
-  const selectStart = db.prepare('SELECT from_at, from_value FROM entries WHERE number = ?')
   const countRedated = db.prepare("SELECT count(*) AS times FROM notes WHERE series_id = ? AND kind = 'redated'")
   const insertNote = db.prepare('INSERT INTO notes (kind, series_id, at, text) VALUES (?, ?, ?, ?)')
   const selectConflict = db.prepare(
@@ -100,23 +103,12 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   const releaseHold = db.prepare(RELEASE_HOLD)
   const days = createDays(db)
 
-  function load(series: readonly Series[]): (StoredSeries | undefined)[] {
-    const ids = series.map((each) => registry.find(each))
-    const known = JSON.stringify(ids.filter((id) => id !== undefined))
-    const rows = new Map<number, SeriesStateRow>()
-    for (const row of selectSeries.all(known) as unknown as SeriesStateRow[]) rows.set(Number(row.id), row)
-    return ids.map((id) => (id === undefined ? undefined : toStoredSeries(rows.get(id)!, startOf)))
-  }
-
-  function startOf(number: number): Point | undefined {
-    const row = selectStart.get(number) as { from_at: number; from_value: string } | undefined
-    return row && { at: row.from_at, value: decimal(row.from_value) }
-  }
-
   function write(recording: Recording): Recorded {
     const { at, changes, notes, holds, released, withdrawn, heldGrowths } = recording
     const totals = createTotals()
-    for (const change of changes) writeChange(change, recording.source, totals)
+    const closed: number[] = []
+    for (const change of changes) writeChange(change, recording.source, { totals, closed })
+    days.add(closed)
     const tooLarge = totals.all().filter((total) => !add(total, at))
     if (tooLarge.length > 0) throw new TotalTooLargeError([...new Set(tooLarge.map(({ group }) => group))])
     const opened = holds.filter((hold) => saveHold(hold, at))
@@ -131,56 +123,65 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   function add({ group, site, amount, entry }: Total, at: number): boolean {
     const room = LARGEST_TOTAL - amount
     const isAdded = addToAccount.run(amount, group, site, room).changes !== 0
+    if (addToDirtyGroup.run(amount, group, room).changes !== 0) return isAdded
     const total = addToGroup.get(amount, group, room)
     if (total?.is_line_reached === 1) lines.look(group, { at, entry })
     return total !== undefined && isAdded
   }
 
-  function writeChange(change: SeriesChange, source: string | undefined, totals: Totals): void {
+  function writeChange(change: SeriesChange, source: string | undefined, { totals, closed }: Consequences): void {
     const { series, before, postings, closes } = change
     const id = before?.number ?? registry.find(series) ?? addSeries(series, source, totals)
-    const { openedBy = null } = before === undefined ? { openedBy: source } : before.chain
+    const openedBy = before === undefined ? source : before.chain.openedBy
     let { head, openBase } = before?.chain ?? { head: NO_HASH }
     let open = before?.open
     for (const posting of postings) {
       if (posting.kind === 'append') {
-        const entry = { ...posting.entry, id: freeId(posting.entry.id, id) }
-        openBase = chargeBase(head, entry)
-        head = chargeHash(openBase, entry.to, entry.carryOut)
-        if (open !== undefined) days.add(open.number)
-        open = append(entry, id, head)
+        if (open !== undefined) closed.push(open.number)
+        const appended = append(posting.entry, id, head)
+        openBase = appended.base
+        head = appended.hash
+        open = appended.open
       } else {
         head = chargeHash(openBase!, posting.to, posting.carryOut)
         extend(posting, head)
       }
       totals.add(series, posting.kind === 'append' ? posting.entry.amount : posting.amount, open!.number)
     }
-    if (closes && open !== undefined) days.add(open.number)
-    const columns = [
-      ...columnsOf(change),
-      ...(closes || open === undefined ? noOpenEntry : [open.number, open.window, open.priceVersion, openBase ?? null]),
-      head,
-    ]
-    updateSeries.run(...columns, sealOf([...identityOf(series), openedBy, ...columns]), id)
-  }
-
-  /**
-   * A charge is named by where it begins, which no other charge of its series does; only a wrong clock that was set right makes
-   * a series pass an instant again. Anything else that begins twice is a mistake, and refused.
-   */
-  function freeId(id: string, seriesId: number): string {
-    if (selectEntry.get(id) === undefined) return id
-    const { times } = countRedated.get(seriesId) as { times: number }
-    const others = Array.from({ length: times }, (_, index) => `${id}/${index + 1}`)
-    return others.find((each) => selectEntry.get(each) === undefined) ?? id
+    if (closes && open !== undefined) closed.push(open.number)
+    const end = { head, openedBy, ...(!closes && open !== undefined && { open, openBase }) }
+    store.save(id, change, end)
   }
 
   function extend({ to, amount, carryOut, number }: Extract<Posting, { kind: 'extend' }>, hash: Hash): void {
     extendEntry.run(to.at, formatDecimal(to.value), amount, formatDecimal(carryOut), hash, number)
   }
 
-  function append(entry: ChargeEntry, seriesId: number, hash: Hash): OpenEntry {
+  /** Writes an entry that continues the chain of its series. */
+  function append(entry: ChargeEntry, seriesId: number, previous: Hash): Appended {
+    try {
+      return insert(entry, seriesId, previous)
+    } catch (error) {
+      const id = isTaken(error) ? freeId(entry.id, seriesId) : undefined
+      if (id === undefined) throw error
+      return insert({ ...entry, id }, seriesId, previous)
+    }
+  }
+
+  /**
+   * A charge is named by where it begins, which no other charge of its series does; only a wrong clock that was set right makes
+   * a series pass an instant again. Anything else that begins twice is a mistake, and refused.
+   */
+  function freeId(id: string, seriesId: number): string | undefined {
+    const { times } = countRedated.get(seriesId) as { times: number }
+    const others = Array.from({ length: times }, (_, index) => `${id}/${index + 1}`)
+    return others.find((each) => selectEntry.get(each) === undefined)
+  }
+
+  function insert(entry: ChargeEntry, seriesId: number, previous: Hash): Appended {
     const { from, to, priceVersion } = entry
+    const base = chargeBase(previous, entry)
+    const hash = chargeHash(base, to, entry.carryOut)
     const { lastInsertRowid } = insertCharge.run(
       entry.id,
       entry.group,
@@ -200,7 +201,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
       entry.accepted?.reason ?? null,
       hash,
     )
-    return { number: Number(lastInsertRowid), window: windowOf(to.at), priceVersion }
+    return { base, hash, open: { number: Number(lastInsertRowid), window: windowOf(to.at), priceVersion } }
   }
 
   function addSeries(series: Series, source: string | undefined, totals: Totals): number {
@@ -246,7 +247,7 @@ export function createRecorder(db: DatabaseSync, registry: Registry, lines: Line
   }
 
   return {
-    load,
+    load: store.load,
     seriesOf: ofSite,
     openHolds,
     latestJump: (site) => selectJump.get(site) as HeldJump | undefined,

@@ -2,10 +2,10 @@
  * The numbers of series. A series never changes its number, so all of them are kept in memory: looking 20,000 of them up in
  * the database for each scrape costs more than writing what changed.
  */
-import { hash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { type Series, seriesKey } from '../../core/series.ts'
 import { type SeriesColumns, seriesOf } from '../seriesRows.ts'
+import { createNumbersByText } from './numbersByText.ts'
 
 export interface Registry {
   /** The number of a series, if it has one. */
@@ -20,7 +20,7 @@ export interface Registry {
 }
 
 export function createRegistry(db: DatabaseSync): Registry {
-  const ids = new Map<string, number>()
+  const ids = createNumbersByText()
   const opened = new Map<string, number>()
   let unsure: { key: string; source: string | undefined }[] = []
 
@@ -35,12 +35,12 @@ export function createRegistry(db: DatabaseSync): Registry {
 
   const all = db.prepare('SELECT id, site, metric, project_id, project_name, opened_by FROM series').iterate()
   for (const row of all as Iterable<unknown> as Iterable<SeriesColumns & { id: number; opened_by: string | null }>) {
-    put(keyOf(seriesOf(row)), row.id, row.opened_by ?? undefined)
+    put(seriesKey(seriesOf(row)), row.id, row.opened_by ?? undefined)
   }
   return {
-    find: (series) => ids.get(keyOf(series)),
+    find: (series) => ids.get(seriesKey(series)),
     add(series, id, source) {
-      const key = keyOf(series)
+      const key = seriesKey(series)
       put(key, id, source)
       unsure.push({ key, source })
     },
@@ -56,12 +56,4 @@ export function createRegistry(db: DatabaseSync): Registry {
       unsure = []
     },
   }
-}
-
-/** Names may take two kilobytes for each series; what is longer than usual is kept as its digest. */
-const LONGEST_KEY = 200
-
-function keyOf(series: Series): string {
-  const key = seriesKey(series)
-  return key.length > LONGEST_KEY ? hash('sha256', key) : key
 }

@@ -6,6 +6,7 @@ import { TotalTooLargeError } from '../ledger.ts'
 import { type Hash, remarkHash } from '../receipts.ts'
 import { SEALED_OF_SERIES } from '../seriesRows.ts'
 import { createDays } from './days.ts'
+import type { SeriesStore } from './seriesStore.ts'
 
 export type Remark = AdjustmentEntry | OpeningEntry
 
@@ -15,7 +16,7 @@ export type RemarkWriter = (group: string, entries: readonly Remark[]) => number
 /** What the seal of a series without an open entry covers. */
 const SEALED_WITHOUT_OPEN = SEALED_OF_SERIES.replace(/\bopen_\w+/g, 'NULL')
 
-export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
+export function createRemarkWriter(db: DatabaseSync, store: Pick<SeriesStore, 'drop'>): RemarkWriter {
   const isKnown = db.prepare('SELECT 1 FROM entries WHERE id = ?')
   const selectHead = db.prepare('SELECT head FROM groups WHERE name = ?')
   const selectSeries = db.prepare('SELECT series_id FROM entries WHERE number = ?')
@@ -28,7 +29,7 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
     AND charged + ?1 BETWEEN ${-LARGEST_TOTAL} AND ${LARGEST_TOTAL}`)
   const closeEntries = db.prepare(`UPDATE series
     SET open_number = NULL, open_window = NULL, open_price = NULL, open_base = NULL, seal = seal(${SEALED_WITHOUT_OPEN})
-    WHERE project_name = ? AND open_number IS NOT NULL`)
+    WHERE project_name = ? AND open_number IS NOT NULL RETURNING id`)
 
   const days = createDays(db)
 
@@ -40,7 +41,7 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
     const corrected = [corrects?.first ?? null, corrects?.last ?? null]
     const place = [id, kind, group, site ?? null, recordedAt]
     const { lastInsertRowid } = insert.run(...place, amount, recordedAt, reason, actor, ...corrected, seriesId, hash)
-    days.add(Number(lastInsertRowid))
+    days.add([Number(lastInsertRowid)])
     const isAdded = addToGroup.run(amount, kind === 'opening' ? 1 : 0, hash, group).changes !== 0
     if (!isAdded) throw new TotalTooLargeError([group])
     // What a charge was corrected by belongs to its site, as the charge does.
@@ -64,7 +65,7 @@ export function createRemarkWriter(db: DatabaseSync): RemarkWriter {
     // What comes after an adjustment is an entry of its own, so that the history shows each total that there was.
     if (written > 0) {
       days.addOpen(group)
-      closeEntries.run(group)
+      for (const { id } of closeEntries.all(group)) store.drop(Number(id))
     }
     return written
   }

@@ -52,6 +52,11 @@ export function isBusy(error: unknown): boolean {
   return primaryCode(error) === 5
 }
 
+/** Whether a row was refused because another one has its name: SQLITE_CONSTRAINT_UNIQUE. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === 2067
+}
+
 export interface Watch {
   /** Does work that writes. @throws {LedgerError} if the file does not let it, or is known to be damaged. */
   write<Result>(work: () => Result): Result

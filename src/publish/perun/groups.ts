@@ -2,7 +2,8 @@
  * What Perun shows of groups, read in bulk.
  *
  * One call returns all groups that are assigned to a site with their attributes, so a round over ten thousand groups reads
- * once. What was read is used for `maxAge`; after that a group is read again by itself, or the whole site if many wait.
+ * once. What was read is used for `maxAge`; after that a group is read again by itself, or the whole site if many wait, and
+ * shortly before if they still do.
  */
 import type { Clock, Instant } from '../../core/time.ts'
 import { MINUTE } from '../../core/time.ts'
@@ -49,6 +50,9 @@ interface Snapshot {
 /** From this many waiting groups on, reading a whole site is cheaper than reading each of them. */
 const MANY = 10
 
+/** A site is read again before it has to be by so many times what that took the last time. */
+const READ_AHEAD = 2
+
 /** A group that is read by itself does not show that it lost its site; so the whole site is read this often. */
 const SNAPSHOT_MAX_AGE = 5 * MINUTE
 
@@ -72,6 +76,8 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
   const underWay = new Map<string, Promise<Snapshot>>()
   /** For each site that is being read, the groups that came into doubt meanwhile. */
   const doubted = new Map<string, Set<string>>()
+  /** How long it took to read each site, the last time. */
+  const durations = new Map<string, number>()
   /** How often in a row Perun had trouble with reading a site as a whole. */
   const troubles = new Map<string, number>()
   const refusals = new Map<string, { error: PerunError; at: Instant }>()
@@ -103,10 +109,22 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
   async function recentSnapshot(site: string, group: string): Promise<Snapshot> {
     const snapshot = snapshots.get(site)
     if (snapshot !== undefined) {
-      if (isWithin(maxAge, snapshot.readAt)) return snapshot
+      if (isWithin(maxAge, snapshot.readAt)) {
+        readAhead(site, snapshot)
+        return snapshot
+      }
       if (demand() < MANY && snapshot.groups.has(group) && isWithin(SNAPSHOT_MAX_AGE, snapshot.readAt)) return snapshot
     }
     return freshSnapshot(site)
+  }
+
+  /** Reads a site anew while what is known of it is still good, so that nobody waits for it in the middle of a round. */
+  function readAhead(site: string, { readAt }: Snapshot): void {
+    const needed = READ_AHEAD * (durations.get(site) ?? 0)
+    if (needed > maxAge / 2 || isWithin(maxAge - needed, readAt) || demand() < MANY || underWay.has(site)) return
+    freshSnapshot(site).catch((error: unknown) =>
+      logger.debug({ site, err: error }, 'The site could not be read ahead'),
+    )
   }
 
   async function freshSnapshot(site: string): Promise<Snapshot> {
@@ -135,6 +153,7 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
       doubted.delete(site)
     }
     refusals.delete(site)
+    durations.set(site, clock.now() - readAt)
     for (const name of inDoubt) expire(groups, name)
     keepWhatWeWrote(groups, snapshots.get(site), readAt)
     const snapshot = { groups, readAt }

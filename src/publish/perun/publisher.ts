@@ -8,12 +8,15 @@
 import { type Clock, SECOND } from '../../core/time.ts'
 import { type GroupAccount, type Ledger, OvertakenError, type Settlement } from '../../ledger/ledger.ts'
 import type { Logger } from '../../telemetry/logger.ts'
+import { createGathering } from '../gathering.ts'
 import type { Publisher, PublishOutcome } from '../publisher.ts'
+import { createTurns, type Turn } from '../turns.ts'
 import { type AttributeNames, type Definitions, lookUpDefinitions, withValue } from './attributes.ts'
 import type { Outcome } from './doubts.ts'
 import type { SiteView } from './draft.ts'
 import { isDrift } from './drift.ts'
 import { createGroups, LOOK_UP, READ_ONE } from './groups.ts'
+import { createOthers } from './others.ts'
 import { isPublished, isSettled, type Plan, planPublish, sitesToLookAt, type Write } from './plan.ts'
 import { PerunError, type PerunRpc } from './rpc.ts'
 import { createSurvey } from './survey.ts'
@@ -31,6 +34,10 @@ export interface PerunPublisherOptions {
   readonly logger: Logger
   /** How many groups wait to be published. */
   readonly demand: () => number
+  /** Asked at once before a write whether it is still ours to do; always if not given. */
+  readonly mayWrite?: (() => boolean) | undefined
+  /** How many groups are written at a time, 1 or more; what is published beyond that is prepared and waits for its turn. */
+  readonly writers: number
   /** Told of each entry that publishing adds to the ledger; `isDrift` if it follows an edit that we did not make. */
   readonly onEntry?: (entry: { readonly kind: 'opening' | 'adjustment'; readonly isDrift: boolean }) => void
   /** Told before each write how many seconds ago the reading of what it replaces began. */
@@ -40,6 +47,9 @@ export interface PerunPublisherOptions {
 }
 
 const SET = 'attributesManager/setAttributes'
+
+/** Milliseconds that groups which are prepared wait for each other before they are recorded; writing those before takes longer. */
+const GATHERING = 10
 
 /** A write that Perun could not do this often, while it could do others, is the group's own trouble. */
 const ATTEMPTS = 5
@@ -70,12 +80,16 @@ interface Failure {
 export function createPerunPublisher(options: PerunPublisherOptions): Publisher {
   const { rpc, ledger, precision, clock, logger } = options
   const groups = createGroups(options)
+  const newTurn = createTurns(options.writers)
+  const gather = createGathering(GATHERING)
+  const others = createOthers(clock)
+  const isShared = options.mayWrite !== undefined
   const attempts = new Map<string, number>()
   /** The groups that Perun had trouble with since it last did something. */
   const troubled = new Set<string>()
   /** Writes without an answer that are known not to have happened. They say which sites are to be written again. */
   const undone = new Map<string, Set<number>>()
-  const survey = createSurvey({ ledger, groups, logger })
+  const survey = createSurvey({ ledger, groups, logger, handsOver: isShared })
   let definitions: Promise<Definitions> | undefined
 
   function define(): Promise<Definitions> {
@@ -86,28 +100,35 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     return definitions
   }
 
-  async function publish(group: string): Promise<PublishOutcome> {
+  async function publish(group: string, look = false): Promise<PublishOutcome> {
     const account = await ledger.account(group)
     if (account === undefined) return { kind: 'unchanged' }
     const now = clock.now()
-    if (!survey.takeStray(group) && isSettled(account, precision, now)) {
+    const isStray = survey.takeStray(group) || look
+    if (!isStray && isSettled(account, precision, now)) {
       if (!account.sites.every(isPublished)) return { kind: 'held' }
-      conclude({ group, at: now, dealtWith: account.used })
+      const concluded = conclude({ group, at: now, dealtWith: account.used }, isShared)
+      // The next worker may find a hold, by which the group is not clean after all.
+      if (isShared) await concluded
       return { kind: 'unchanged' }
     }
     if (sitesToLookAt(account, now).length === 0) return { kind: 'held' }
+    const turn = newTurn()
     try {
-      return await bringUp(account)
+      return await bringUp(account, turn)
     } catch (error) {
       if (error instanceof OvertakenError) return { kind: 'unavailable', reason: error.message, everyone: false }
       if (!(error instanceof PerunError)) throw error
       groups.doubt(group)
       return failed(group, error)
+    } finally {
+      others.forget(group)
+      turn.end()
     }
   }
 
   /** Looks and writes until all is written; looks again where what was seen is not good enough to write on. */
-  async function bringUp(account: GroupAccount): Promise<PublishOutcome> {
+  async function bringUp(account: GroupAccount, turn: Turn): Promise<PublishOutcome> {
     const { group } = account
     await define()
     let written = 0
@@ -116,7 +137,7 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
       const plan = await planFor(current)
       // A write in doubt may have arrived in the middle of the look, which then shows its value without its times.
       if (isFirst && plan.settlement.drifts !== undefined && current.intended.length > 0) continue
-      const outcome = await carryOut(current, plan, isFirst)
+      const outcome = await carryOut(current, plan, isFirst, turn)
       if (outcome.kind === 'unchanged' && written > 0) return { kind: 'written', writes: written }
       if (outcome.kind !== 'written') return outcome
       written += outcome.writes
@@ -127,8 +148,16 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
   async function planFor(account: GroupAccount): Promise<Plan> {
     const now = clock.now()
     const views = new Map<string, SiteView>()
-    for (const { site } of sitesToLookAt(account, now)) views.set(site, await look(site, account.group))
+    others.note(account)
+    for (const { site } of sitesToLookAt(account, now)) views.set(site, await lookAnew(site, account.group))
     return planPublish(account, views, { precision, now })
+  }
+
+  async function lookAnew(site: string, group: string): Promise<SiteView> {
+    const view = await look(site, group)
+    if (typeof view !== 'object' || !('readAt' in view) || !others.haveWrittenSince(group, view.readAt)) return view
+    groups.doubt(group)
+    return look(site, group)
   }
 
   async function look(site: string, group: string): Promise<SiteView> {
@@ -143,31 +172,39 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
   }
 
   /** @returns `written` with fewer writes than were planned if the rest has to be looked at again. */
-  async function carryOut(account: GroupAccount, plan: Plan, isFirst: boolean): Promise<PublishOutcome> {
+  async function carryOut(account: GroupAccount, plan: Plan, isFirst: boolean, turn: Turn): Promise<PublishOutcome> {
     const { group } = account
     const { writes, held, total } = plan
     const done = held ? {} : { dealtWith: total }
     const settlement = { ...plan.settlement, ...(writes.length === 0 && done) }
     const known = replaced(account, plan)
+    // What was read again is written at once.
+    if (isFirst && writes.length > 0) await gather()
     await ledger.settle({ ...settlement, resolved: [...(settlement.resolved ?? []), ...known] })
     tell(account, { ...plan, resolved: plan.resolved.filter(({ number }) => !known.includes(number)) })
     if (writes.length === 0) return { kind: held ? 'held' : 'unchanged' }
+    // It is kept until all is written: what became too old while it was waited for is read again and written at once.
+    await turn.take()
     const { answered, failure } = await sendAll(group, writes, isFirst)
     if (answered.length > 0) {
+      if (isShared) others.wrote(group, writes.at(-1)!.number, plan.shown)
       const sites = answered.map(({ site, upTo }) => ({ site, upTo }))
       const published = { used: plan.shown, sites }
       const numbers = answered.map(({ number }) => number)
       const isAll = answered.length === writes.length
-      conclude({ group, at: clock.now(), answered: numbers, published, ...(isAll && done) })
+      void conclude({ group, at: clock.now(), answered: numbers, published, ...(isAll && done) })
     }
     if (failure === undefined) return { kind: 'written', writes: answered.length }
     if (failure.refused !== undefined) return refuse(group, failure.site, failure.refused)
     throw failure.error
   }
 
-  /** Nobody waits for this: if it is lost, the intention is still there, and the next look finds it fulfilled. */
-  function conclude(settlement: Settlement): void {
-    ledger.settle(settlement, { urgent: false }).catch((error: unknown) => {
+  /**
+   * What was written needs nobody to wait for this: if it is lost, the intention is still there, and the next look finds it
+   * fulfilled; if it comes after that of another worker, the ledger keeps the newer one.
+   */
+  function conclude(settlement: Settlement, urgent = false): Promise<void> {
+    return ledger.settle(settlement, { urgent }).catch((error: unknown) => {
       logger.error({ group: settlement.group, err: error }, 'What was published could not be recorded')
     })
   }
@@ -198,22 +235,24 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
   }
 
   /** @throws {OvertakenError} */
-  function checkAge(group: string, write: Write): void {
-    if (!isTooOld(write)) return
+  function checkTurn(group: string, write: Write, isAgain: boolean): void {
+    if (options.mayWrite?.() === false)
+      throw new OvertakenError(`Write ${write.number} of ${group} is not sent: another worker may publish it by now`)
+    if (!isAgain || !isTooOld(write)) return
     throw new OvertakenError(`Write ${write.number} of ${group} is not sent: what was read is too old by now`)
   }
 
   /** Both values in one call, which Perun does as a whole or not at all. */
   async function send(group: string, write: Write, newest: number): Promise<Failure | undefined> {
     const { site, groupId, used, timestamps, readAt } = write
-    const known = await define()
-    const attributes = [withValue(known.used, used), withValue(known.timestamps, { ...timestamps })]
     const target = { group: groupId, resource: Number(site), workWithGroupAttributes: true }
     try {
+      const known = await define()
+      const attributes = [withValue(known.used, used), withValue(known.timestamps, { ...timestamps })]
       if ((await ledger.newestIntention(group)) !== newest)
         throw new OvertakenError(`Write ${write.number} of ${group} is not sent: another publish of it has begun`)
       options.onWrite?.((clock.now() - readAt) / SECOND)
-      await rpc.call(SET, { ...target, attributes }, () => checkAge(group, write))
+      await rpc.call(SET, { ...target, attributes }, (isAgain) => checkTurn(group, write, isAgain))
       groups.written(site, group, { used, timestamps })
       troubled.clear()
       logger.debug({ group, site, used }, 'Published')

@@ -44,10 +44,11 @@ export interface PerunRpcOptions extends HttpTransportOptions {
 export interface PerunRpc {
   /**
    * @param method Manager and method, such as `groupsManager/getGroupByName`.
-   * @param beforeRepeat Called when the call was turned away for want of a newer token, before it is sent again; may throw.
+   * @param beforeSend Called at once before the call is sent; `isAgain` if it was turned away for want of a newer token and is sent
+   *   again. What it throws keeps it from being sent.
    * @throws {PerunError}
    */
-  call(method: string, parameters: object, beforeRepeat?: () => void): Promise<unknown>
+  call(method: string, parameters: object, beforeSend?: (isAgain: boolean) => void): Promise<unknown>
   /** The same for a method that answers with a long array: `visit` gets one element after another. */
   each(method: string, parameters: object, visit: (element: unknown) => void): Promise<void>
   close(): void
@@ -79,14 +80,15 @@ export function createPerunRpc(options: PerunRpcOptions, transport = createHttpT
     method: string,
     parameters: object,
     take: (piece: Buffer) => void,
-    beforeRepeat?: () => void,
+    beforeSend?: (isAgain: boolean) => void,
   ): Promise<void> {
     const token = await transport.csrfToken()
+    beforeSend?.(false)
     const answer = await send(method, parameters, take, headersWith(token))
     if (answer === undefined) return
     const newer = answer.status === 403 ? await transport.csrfToken() : undefined
     if (newer === undefined || newer === token) throw errorOf(method, answer)
-    beforeRepeat?.()
+    beforeSend?.(true)
     const second = await send(method, parameters, take, headersWith(newer))
     if (second !== undefined) throw errorOf(method, second)
   }
@@ -112,7 +114,11 @@ export function createPerunRpc(options: PerunRpcOptions, transport = createHttpT
     }
   }
 
-  async function answerTo(method: string, parameters: object, beforeRepeat?: () => void): Promise<unknown> {
+  async function answerTo(
+    method: string,
+    parameters: object,
+    beforeSend?: (isAgain: boolean) => void,
+  ): Promise<unknown> {
     const pieces: Buffer[] = []
     let size = 0
     const take = (piece: Buffer) => {
@@ -120,7 +126,7 @@ export function createPerunRpc(options: PerunRpcOptions, transport = createHttpT
       if (size > LARGEST_ANSWER) throw new PerunError(method, 'unavailable', `more than ${LARGEST_ANSWER} bytes`)
       pieces.push(piece)
     }
-    await post(method, parameters, take, beforeRepeat)
+    await post(method, parameters, take, beforeSend)
     const body = Buffer.concat(pieces)
     const result = parse(method, body)
     if (isError(result)) throw errorOf(method, { status: 200, body })
@@ -142,7 +148,7 @@ export function createPerunRpc(options: PerunRpcOptions, transport = createHttpT
   }
 
   return {
-    call: (method, parameters, beforeRepeat) => observed(method, () => answerTo(method, parameters, beforeRepeat)),
+    call: (method, parameters, beforeSend) => observed(method, () => answerTo(method, parameters, beforeSend)),
     each: (method, parameters, visit) =>
       observed(method, async () => {
         const cutter = createCutter((element) => visit(parse(method, element)))

@@ -22,9 +22,11 @@ export interface SurveyOptions {
   readonly ledger: Pick<Ledger, 'shownGroups'>
   readonly groups: Pick<Groups, 'members'>
   readonly logger: Logger
+  /** Whether whoever is asked to publish a group is told that it was found: it may be another worker. */
+  readonly handsOver: boolean
 }
 
-export function createSurvey({ ledger, groups, logger }: SurveyOptions): Survey {
+export function createSurvey({ ledger, groups, logger, handsOver }: SurveyOptions): Survey {
   const strays = new Set<string>()
 
   async function membersOf(site: string): Promise<ReadonlyMap<string, GroupView> | undefined> {
@@ -46,7 +48,9 @@ export function createSurvey({ ledger, groups, logger }: SurveyOptions): Survey 
         const here = shown.filter(({ sites }) => sites.includes(site))
         for (const each of here) if (isStray(each, members.get(each.group))) strays.add(each.group)
       }
-      return [...strays]
+      const found = [...strays]
+      if (handsOver) strays.clear()
+      return found
     },
     takeStray: (group) => strays.delete(group),
   }

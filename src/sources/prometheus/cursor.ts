@@ -15,7 +15,7 @@ const escapes: Readonly<Record<string, string>> = { '\\\\': '\\', '\\"': '"', '\
 export const SHOWN = 30
 
 export class Cursor {
-  readonly text: string
+  private text = ''
   /** Whether the line ends with a line feed, and not where the text ends. */
   terminated = false
   private start = 0
@@ -23,16 +23,13 @@ export class Cursor {
   private end = 0
   private expected = ''
 
-  constructor(text: string) {
-    this.text = text
-  }
-
   /**
-   * Goes to the first character of a line that is not blank.
+   * Goes to the first character of a line of `text` that is not blank.
    *
    * @param feed Where the line's line feed is; -1 if the text ends without one.
    */
-  open(start: number, feed: number): void {
+  open(text: string, start: number, feed: number): void {
+    this.text = text
     this.terminated = feed !== -1
     const end = this.terminated ? feed : this.text.length
     this.start = start

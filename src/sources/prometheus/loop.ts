@@ -3,7 +3,8 @@
  *
  * Each target has a loop of its own: scrape, deliver, wait. So scrapes of one target never overlap, its deliveries come
  * in order, and a target that is slow or broken only ever delays itself. A failing target is asked less and less often;
- * the log tells when it began to fail and when it was back, `targets()` how it stands now.
+ * the log tells when it began to fail and when it was back, `targets()` how it stands now. Where several workers share the
+ * targets, a loop scrapes while it is its worker's turn, and waits for the next one otherwise.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -15,6 +16,9 @@ import type { Logger } from '../../telemetry/logger.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
 import type { Deliver, Delivery, Lateness, Source } from '../source.ts'
 import type { TargetsChange } from '../targetsFile.ts'
+import type { Scraper, Turn, Turns } from '../turns.ts'
+import { KnownTexts } from './knownTexts.ts'
+import { createRoom, NoRoomError, ROOM, type Room, type Share } from './room.ts'
 import { type FetchExposition, type Scrape, ScrapeError, scrape } from './scrape.ts'
 import {
   afterDelivery,
@@ -23,6 +27,7 @@ import {
   hasComplaints,
   newStatus,
   offsetOf,
+  outOfSight,
   pauseAfter,
   type TargetConfig,
   type TargetStatus,
@@ -44,8 +49,12 @@ export interface PrometheusSourceOptions extends Pick<AdmissionRules, 'meters' |
   readonly clock: Clock
   readonly logger: Logger
   readonly observer?: ScrapeObserver | undefined
+  /** Who scrapes which target where several workers share them; all are scraped here if not given. */
+  readonly turns?: Turns | undefined
   /** Asks a target; over HTTP if not given. */
   readonly fetch?: FetchExposition | undefined
+  /** How many readings of all targets may wait to be recorded; as many as one may show, if not given. */
+  readonly room?: number | undefined
   /** From 0 up to 1, for the pauses after failures; `Math.random` if not given. */
   readonly random?: (() => number) | undefined
   /** Resolves after `ms` or once `signal` is aborted; a timer if not given. */
@@ -55,7 +64,7 @@ export interface PrometheusSourceOptions extends Pick<AdmissionRules, 'meters' |
 /** Is told about each scrape, for metrics. Must not throw. */
 interface ScrapeObserver {
   scraped(report: ScrapeReport): void
-  /** No target has this address, without login and query, any more. */
+  /** No target that is scraped here has this address, without login and query, any more. */
   left?(target: string): void
 }
 
@@ -70,8 +79,15 @@ export interface ScrapeReport {
   readonly scrape: Scrape | undefined
 }
 
+/** How a target stands, and who scrapes it. */
+export interface ScrapedTarget extends TargetStatus {
+  readonly scraper: Scraper
+}
+
 export interface PrometheusSource extends Source {
-  targets(): TargetStatus[]
+  targets(): ScrapedTarget[]
+  /** Their whole addresses, which may hold logins. */
+  urls(): string[]
   /**
    * Exchanges the targets; those that stay keep their state and take over new labels.
    *
@@ -86,6 +102,7 @@ const AT_ONCE = 8
 /** @throws {RangeError} as `setTargets` does. */
 export function prometheusSource(options: PrometheusSourceOptions): PrometheusSource {
   const queue = new PQueue({ concurrency: AT_ONCE })
+  const room = createRoom(options.room ?? ROOM)
   const loops = new Map<string, TargetLoop>()
   /** The end of each loop of a target that was taken away, until it has come. */
   const leaving = new Map<string, Promise<void>>()
@@ -101,7 +118,7 @@ export function prometheusSource(options: PrometheusSourceOptions): PrometheusSo
     }
     for (const [url, config] of wanted) {
       const loop = loops.get(url)
-      if (loop === undefined) enter(url, new TargetLoop(config, options, queue))
+      if (loop === undefined) enter(url, new TargetLoop(config, options, { queue, room, left: tellLeft }))
       if (loop === undefined) change.added.push(targetLabel(url))
       else if (loop.relabel(config)) change.relabelled.push(targetLabel(url))
     }
@@ -117,11 +134,14 @@ export function prometheusSource(options: PrometheusSourceOptions): PrometheusSo
     loops.delete(url)
     const end = Promise.all([leaving.get(url), loop.stop()]).then(() => {
       if (leaving.get(url) === end) leaving.delete(url)
-      const label = targetLabel(url)
-      const isThere = [...loops.keys()].some((each) => targetLabel(each) === label)
-      if (!isThere) options.observer?.left?.(label)
+      tellLeft(targetLabel(url))
     })
     leaving.set(url, end)
+  }
+
+  function tellLeft(label: string): void {
+    const isThere = [...loops].some(([url, { isHere }]) => isHere && targetLabel(url) === label)
+    if (!isThere) options.observer?.left?.(label)
   }
 
   setTargets(options.targets)
@@ -134,7 +154,8 @@ export function prometheusSource(options: PrometheusSourceOptions): PrometheusSo
       isRunning = false
       await Promise.all([...leaving.values(), ...[...loops.values()].map((loop) => loop.stop())])
     },
-    targets: () => [...loops.values()].map((loop) => loop.status),
+    targets: () => [...loops].map(([, loop]) => ({ ...loop.status, scraper: loop.scraper })),
+    urls: () => [...loops.keys()],
     setTargets,
   }
 }
@@ -152,21 +173,49 @@ function byUrl(configs: readonly TargetConfig[]): Map<string, TargetConfig> {
   return targets
 }
 
+/** What all loops have in common. */
+interface Common {
+  readonly queue: PQueue
+  readonly room: Room
+  /** Told when a target is not scraped here any more, by its address without login and query. */
+  readonly left: (label: string) => void
+}
+
 class TargetLoop {
   status: TargetStatus
   private config: TargetConfig
   private readonly options: PrometheusSourceOptions
   private readonly queue: PQueue
+  private readonly left: (label: string) => void
+  private readonly room: Room
+  private readonly known = new KnownTexts()
+  /** How many readings it shows, as far as that is known. */
+  private expected: number | undefined
   private readonly stopping = new AbortController()
+  /** Ends a scrape at once, and a pause. */
+  private ending: AbortSignal = this.stopping.signal
+  private pausing: AbortSignal = this.stopping.signal
+  /** While it is this worker's turn. */
+  private turn: Turn | undefined
   private ended: Promise<void> = Promise.resolve()
   /** Why what the last scrape brought was not taken over, if it was not. */
   private refusal: string | undefined
 
-  constructor(config: TargetConfig, options: PrometheusSourceOptions, queue: PQueue) {
+  constructor(config: TargetConfig, options: PrometheusSourceOptions, { queue, room, left }: Common) {
     this.config = config
     this.options = options
     this.queue = queue
+    this.room = room
+    this.left = left
     this.status = newStatus(config)
+  }
+
+  get scraper(): Scraper {
+    return this.options.turns?.scraperOf(this.config.url) ?? { kind: 'here' }
+  }
+
+  get isHere(): boolean {
+    return this.options.turns === undefined || this.turn !== undefined
   }
 
   /** @param after What must have ended before: the former loop of the same URL. */
@@ -190,9 +239,30 @@ class TargetLoop {
 
   private async run(after: Promise<void> | undefined): Promise<void> {
     await after
+    const { turns } = this.options
+    await (turns === undefined ? this.repeat() : this.takeTurns(turns))
+  }
+
+  private async takeTurns(turns: Turns): Promise<void> {
+    const { signal } = this.stopping
+    for (;;) {
+      const turn = await turns.next(this.config.url, signal)
+      if (turn === undefined) return
+      this.turn = turn
+      this.ending = AbortSignal.any([signal, turn.lost])
+      this.pausing = AbortSignal.any([this.ending, turn.ending])
+      await this.repeat()
+      this.turn = undefined
+      this.status = outOfSight(this.status)
+      this.left(this.status.target)
+      await turn.release()
+    }
+  }
+
+  private async repeat(): Promise<void> {
     const { interval, random = Math.random, newTaskId, clock } = this.options
     await this.pause(offsetOf(this.config.url, interval))
-    while (!this.stopping.signal.aborted) {
+    while (!this.pausing.aborted) {
       const began = clock.now()
       const id = newTaskId()
       this.status = { ...this.status, next: undefined }
@@ -205,28 +275,47 @@ class TargetLoop {
   private async pause(ms: number): Promise<void> {
     const { clock, wait = timer } = this.options
     this.status = { ...this.status, next: clock.now() + ms }
-    await wait(ms, this.stopping.signal)
+    await wait(ms, this.pausing)
   }
 
   private async scrapeAndDeliver(id: string): Promise<void> {
-    const { timing, result } = await this.queue.add(() => this.scrapeOnce())
+    const share = await this.room.enter(this.expected, this.ending)
+    if (share === undefined) return
+    try {
+      await this.scrapeWithin(share, id)
+    } finally {
+      share.leave()
+    }
+  }
+
+  private async scrapeWithin(share: Share, id: string): Promise<void> {
+    const { timing, result } = await this.queue.add(() => this.scrapeOnce(share))
+    if (result instanceof NoRoomError) {
+      share.leave()
+      // It shows more than has come by now, and nobody knows how much.
+      this.expected = 2 * result.readings
+      return this.scrapeAndDeliver(id)
+    }
     if (result instanceof Error) {
-      if (!this.stopping.signal.aborted) this.failed(timing, result)
+      if (!this.ending.aborted) this.failed(timing, result)
       return
     }
+    if (this.turn?.lost.aborted) return
+    this.expected = result.readings.length
+    share.settle(this.expected)
     this.succeeded(timing, result)
     const outcome = (await this.deliver(id, result)) ? 'delivered' : 'undelivered'
     this.report(outcome, timing, result)
   }
 
   /** Never rejects: what went wrong is a result, with the time it took. */
-  private async scrapeOnce(): Promise<{ timing: Timing; result: Scrape | Error }> {
+  private async scrapeOnce({ grow }: Share): Promise<{ timing: Timing; result: Scrape | Error }> {
     const { clock, meters, whitelist, site, timeout, token, userAgent, fetch } = this.options
     const { url, labels } = this.config
     const at = clock.now()
     const rules = { meters, whitelist, site, at, origin: this.status.target, labels: new Map(Object.entries(labels)) }
-    const request = { url, timeout, token, userAgent, signal: this.stopping.signal }
-    const result = await scrape(request, rules, fetch).catch(asError)
+    const request = { url, timeout, token, userAgent, signal: this.ending }
+    const result = await scrape(request, rules, { fetch, known: this.known, onReadings: grow }).catch(asError)
     return { timing: { at, duration: since(at, clock) }, result }
   }
 

@@ -6,18 +6,23 @@
  *
  * Errors of this module say nothing about credentials: neither the token nor a login in the URL is in any of them.
  */
-import got, { MaxRedirectsError, type PlainResponse, TimeoutError } from 'got'
+import { once } from 'node:events'
+import got, { MaxRedirectsError, type PlainResponse } from 'got'
 import { type AdmissionRules, admit, noRejections, type Rejections, whyRejected } from '../../core/admit.ts'
 import type { Reading } from '../../core/series.ts'
 import { targetLabel } from '../../telemetry/metrics.ts'
-import { detached } from '../detached.ts'
-import { type Format, type ParseError, parseExposition } from './exposition.ts'
+import { nextTurn } from '../inTurns.ts'
+import { ExpositionReader, type OnSample, type ParseError } from './exposition.ts'
+import { KnownTexts } from './knownTexts.ts'
+import type { Format } from './lineReader.ts'
+import { inPieces, type Piece } from './pieces.ts'
+import { createTimeLimit, type TimeLimit } from './timeLimit.ts'
 
 export interface ScrapeRequest {
   readonly url: string
   /** Sent as a bearer token, except to a URL that has a login of its own. */
   readonly token?: string | undefined
-  /** Milliseconds for everything: connecting, redirects, the last byte. */
+  /** Milliseconds for everything: connecting, redirects, the last byte; without those in which we were busy ourselves. */
   readonly timeout: number
   /** Largest answer in bytes, decompressed; `MAX_BYTES` if not given. */
   readonly maxBytes?: number | undefined
@@ -79,53 +84,115 @@ export class ScrapeError extends Error {
   }
 }
 
-/** The body of an answer, and the format that it claims to have. */
-export interface Exposition {
-  readonly text: string
+/** The body of an answer as it arrives, and the format that it claims to have. */
+export interface Answer {
   readonly format: Format
+  /** May break off with a `ScrapeError`. */
+  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 }
 
 /** @throws {ScrapeError} if there is no answer, or none that could be an exposition. */
-export type FetchExposition = (request: ScrapeRequest) => Promise<Exposition>
+export type FetchExposition = (request: ScrapeRequest) => Promise<Answer>
+
+export interface ScrapeOptions {
+  /** Asks the target; over HTTP if not given. */
+  readonly fetch?: FetchExposition | undefined
+  /** What the target has shown before. */
+  readonly known?: KnownTexts | undefined
+  /** Told how many readings there are so far; throws if there may be no more. */
+  readonly onReadings?: ((readings: number) => void) | undefined
+}
+
+/** Characters that are read before other work has its turn: some milliseconds. */
+const BREATH = 4 * 65_536
 
 /**
- * Scrapes a target once.
+ * Scrapes a target once. It is read while it arrives, so its text is never in memory as a whole; but only a whole answer
+ * brings anything.
  *
- * @throws {ScrapeError} if there is no whole exposition.
+ * @throws {ScrapeError} if there is no whole exposition; or whatever `onReadings` throws.
  */
 export async function scrape(
   request: ScrapeRequest,
   rules: AdmissionRules,
-  fetch: FetchExposition = fetchExposition,
+  { fetch = fetchExposition, known = new KnownTexts(), onReadings }: ScrapeOptions = {},
 ): Promise<Scrape> {
-  const { text, format } = await fetch(request)
-  return readExposition(text, format, rules)
+  const { format, body } = await fetch(request)
+  try {
+    const brought = await readBody(body, createScrapeReader(format, rules, known), onReadings)
+    known.keep()
+    return brought
+  } finally {
+    known.forget()
+  }
+}
+
+async function readBody(
+  body: Answer['body'],
+  reader: ScrapeReader,
+  onReadings: ScrapeOptions['onReadings'],
+): Promise<Scrape> {
+  let since = 0
+  for await (const piece of inPieces(body)) {
+    reader.read(piece)
+    onReadings?.(reader.readings)
+    since += piece.text.length
+    if (since < BREATH) continue
+    since = 0
+    await nextTurn()
+  }
+  return reader.end()
 }
 
 /**
- * What an exposition brings.
+ * What an exposition brings that is there as a whole.
  *
- * @throws {ScrapeError} if its end is missing or there are more than `MOST_READINGS`.
+ * @throws {ScrapeError} as `scrape` does.
  */
 export function readExposition(text: string, format: Format, rules: AdmissionRules): Scrape {
+  const reader = createScrapeReader(format, rules, new KnownTexts())
+  reader.read({ text, bytes: undefined })
+  return reader.end()
+}
+
+interface ScrapeReader {
+  /** @throws {ScrapeError} if there are more than `MOST_READINGS`. */
+  read(piece: Piece): void
+  /** So far. */
+  readonly readings: number
+  /** @throws {ScrapeError} if the end is missing. */
+  end(): Scrape
+}
+
+function createScrapeReader(format: Format, rules: AdmissionRules, known: KnownTexts): ScrapeReader {
   const readings: Reading[] = []
   const rejected = noRejections()
-  const wanted = (metric: string) => rules.meters.has(metric)
   const unusable: ParseError[] = []
-  const exposition = parseExposition(text, { format, wanted }, (sample, line) => {
+  const wanted = (metric: string) => rules.meters.has(metric)
+  const onSample: OnSample = (sample, line) => {
     const result = admit(sample, rules)
     if (typeof result === 'string') {
       rejected[result] += 1
       const message = unusable.length < COMPLAINTS_KEPT ? whyRejected(result, sample, rules) : undefined
       if (message !== undefined) unusable.push({ line, column: 1, message })
-    } else if (readings.length < MOST_READINGS) readings.push(detached(result))
+    } else if (readings.length < MOST_READINGS) readings.push(result)
     else throw new ScrapeError('too large', `Expected at most ${MOST_READINGS} readings, got more`)
-  })
-  if (!exposition.complete) throw new ScrapeError('cut short', missingEnd[format])
-  rejected['unknown metric'] += exposition.skipped
-  rejected.unreadable += exposition.errorCount
-  const errors = [...exposition.errors, ...unusable].sort((a, b) => a.line - b.line)
-  return { readings, rejected, samples: exposition.samples + exposition.skipped, errors }
+  }
+  const reader = new ExpositionReader({ format, wanted }, onSample, known)
+  return {
+    read: (piece) => reader.read(piece),
+    get readings() {
+      return readings.length
+    },
+    end() {
+      const exposition = reader.end()
+      if (!exposition.complete) throw new ScrapeError('cut short', missingEnd[format])
+      rejected['unknown metric'] += exposition.skipped
+      rejected.unreadable += exposition.errorCount
+      const errors = [...exposition.errors, ...unusable].sort((a, b) => a.line - b.line)
+      return { readings, rejected, samples: exposition.samples + exposition.skipped, errors }
+    },
+  }
 }
 
 const missingEnd = {
@@ -133,12 +200,10 @@ const missingEnd = {
   openmetrics: 'Expected "# EOF" at the end, so the answer was cut short or its exporter forgets it',
 } as const satisfies Record<Format, string>
 
-async function fetchExposition(request: ScrapeRequest): Promise<Exposition> {
+async function fetchExposition(request: ScrapeRequest): Promise<Answer> {
   const { url, timeout, maxBytes = MAX_BYTES, signal } = request
-  let refusal: ScrapeError | undefined
   const stream = got.stream(url, {
     headers: headersOf(request),
-    timeout: { request: timeout },
     signal,
     retry: { limit: 0 },
     throwHttpErrors: false,
@@ -147,18 +212,43 @@ async function fetchExposition(request: ScrapeRequest): Promise<Exposition> {
     // A connection of its own for each scrape: one kept open from the last may be closed by the peer just now.
     agent: { http: false, https: false },
   })
-  stream.once('response', (response: PlainResponse) => {
-    refusal = refusalOf(response)
-    if (refusal !== undefined) stream.destroy()
-  })
+  const limit = createTimeLimit(timeout, () => stream.destroy(new Error('It was given up')))
+  const failed = (error: unknown) => {
+    limit.end()
+    return scrapeErrorOf(error, { timeout, limit, signal, answered: stream.response !== undefined })
+  }
   try {
-    const body = await readAll(stream, maxBytes)
+    const [response] = (await once(stream, 'response')) as [PlainResponse]
+    const refusal = refusalOf(response)
+    if (refusal !== undefined) throw refusal
     return {
-      text: new TextDecoder().decode(body),
-      format: formatOf(stream.response!.headers['content-type']) ?? 'text',
+      format: formatOf(response.headers['content-type']) ?? 'text',
+      body: bodyOf(stream, maxBytes, limit, failed),
     }
   } catch (error) {
-    throw refusal ?? scrapeErrorOf(error, { timeout, signal, answered: stream.response !== undefined })
+    stream.destroy()
+    throw failed(error)
+  }
+}
+
+/** @throws {ScrapeError} if it breaks off, or as soon as there are more than `maxBytes`: a small gzip may grow without end. */
+async function* bodyOf(
+  stream: AsyncIterable<Buffer>,
+  maxBytes: number,
+  limit: TimeLimit,
+  failed: (error: unknown) => ScrapeError,
+): AsyncGenerator<Buffer> {
+  let size = 0
+  try {
+    for await (const chunk of stream) {
+      size += chunk.length
+      if (size > maxBytes) throw new ScrapeError('too large', `Expected at most ${maxBytes} bytes, got more`)
+      yield chunk
+    }
+  } catch (error) {
+    throw failed(error)
+  } finally {
+    limit.end()
   }
 }
 
@@ -166,18 +256,6 @@ function headersOf({ url, token, userAgent = 'credits-worker' }: ScrapeRequest):
   const headers = { accept: ACCEPT, 'user-agent': userAgent }
   const hasLogin = new URL(url).username !== ''
   return token === undefined || hasLogin ? headers : { ...headers, authorization: `Bearer ${token}` }
-}
-
-/** @throws {ScrapeError} as soon as there are more than `maxBytes`; a small gzip may grow without end. */
-async function readAll(stream: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of stream) {
-    size += chunk.length
-    if (size > maxBytes) throw new ScrapeError('too large', `Expected at most ${maxBytes} bytes, got more`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 /** Why the answer is none that we want, as far as its head tells. */
@@ -212,11 +290,11 @@ function staysWithin({ url, headers }: PlainResponse): boolean {
 /** An error of the HTTP client carries the request with its headers: only the error beneath it is kept as the cause. */
 function scrapeErrorOf(
   error: unknown,
-  { timeout, signal, answered }: { timeout: number; signal: AbortSignal; answered: boolean },
+  { timeout, limit, signal, answered }: { timeout: number; limit: TimeLimit; signal: AbortSignal; answered: boolean },
 ): ScrapeError {
   if (error instanceof ScrapeError) return error
   if (signal.aborted) return new ScrapeError('stopped', 'The scrape was stopped')
-  if (error instanceof TimeoutError) {
+  if (limit.isOver) {
     return new ScrapeError('timed out', `Expected the whole answer within ${timeout} ms`)
   }
   if (error instanceof MaxRedirectsError) {

@@ -99,6 +99,11 @@ export function afterFailure(before: TargetStatus, { at, duration }: Timing, err
   return { ...before, up: false, lastScrape: at, lastDuration: duration, lastError: error, failures }
 }
 
+/** Once somebody else scrapes it: how it does is not known here any more, only when it last did. */
+export function outOfSight({ target, labels, lastScrape, lastSuccess }: TargetStatus): TargetStatus {
+  return { ...newStatus({ url: target, labels }), lastScrape, lastSuccess }
+}
+
 const complaints = ['incomplete', 'unreadable', 'too long', 'too old'] as const satisfies readonly Rejection[]
 
 /** Whether there are samples that a person has to do something about. */

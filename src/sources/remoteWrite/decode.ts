@@ -7,6 +7,7 @@
 import { type AdmissionRules, admit, noRejections, whyRejected } from '../../core/admit.ts'
 import type { Reading } from '../../core/series.ts'
 import { LATEST } from '../../core/time.ts'
+import { nextTurn } from '../inTurns.ts'
 import { type Arrived, type Decoded, LARGEST_DECOMPRESSED } from '../receiver.ts'
 import { ERRORS_KEPT, type PushError, PushRefusal } from '../source.ts'
 import { type PushedSample, type PushedSeries, readVersion1, readVersion2 } from './messages.ts'
@@ -94,8 +95,4 @@ function createTally(bytes: Buffer, rules: AdmissionRules) {
   }
 
   return { add, result: () => ({ readings, rejected, samples, staleMarkers, ignored, errors, errorCount }) }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

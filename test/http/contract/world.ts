@@ -6,7 +6,7 @@ import { LedgerError } from '#src/ledger/ledger.ts'
 import { newPushStatus } from '#src/sources/pushStatus.ts'
 import { createMetrics } from '#src/telemetry/metrics.ts'
 import { ram, T0, testClock } from '../../helpers/billing.ts'
-import { type Face, startFace, target } from '../server.ts'
+import { type Face, replica, startFace, target } from '../server.ts'
 
 export const keys = { operator: 'operator-key', reader: 'reader-key', writer: 'writer-key' }
 export const asOperator = { 'X-API-KEY': keys.operator }
@@ -33,7 +33,12 @@ export async function startWorld(): Promise<World> {
     keys,
     stopping: () => isStopping,
     lanes,
-    targets: () => [target(), fresh, down],
+    targets: () => [
+      ...[target(), fresh, down],
+      target({ scraper: { kind: 'elsewhere', id: 2, name: 'worker-2/7' } }),
+      target({ scraper: { kind: 'nobody', reason: 'Nobody has claimed it yet.' } }),
+    ],
+    replicas: { list: async () => [replica(), replica({ id: 2, isSelf: false, state: 'gone' })], isMember: () => true },
     outbox: { status: { state: 'waiting', reason: 'Perun does not answer.', since: T0, until: T0 + MINUTE } },
     describeSettings: () => ({ API_KEY: 'secret' }),
   })

@@ -4,7 +4,7 @@ import { T0 } from '../../helpers/billing.ts'
 import { projectName } from '../../helpers/cloud.ts'
 import { recordGroups } from '../../helpers/manyGroups.ts'
 import { checkPage, type Element, find, rowsOf, textOf } from '../../helpers/markup.ts'
-import { type Face, startFace, target } from '../server.ts'
+import { type Face, replica, startFace, target } from '../server.ts'
 import { HTML, person } from './people.ts'
 
 const hostile = [
@@ -227,6 +227,42 @@ suite('The overview', () => {
       checkPage(answer.text)
     },
   )
+
+  test('says who scrapes a target, and what each worker does', async () => {
+    const unknown = { up: undefined, lastError: undefined }
+    await using face = await startFace({
+      targets: () => [
+        target(),
+        target({ ...unknown, scraper: { kind: 'elsewhere', id: 2, name: 'worker-2/7' } }),
+        target({ ...unknown, scraper: { kind: 'nobody', reason: 'Nobody has claimed it yet.' } }),
+      ],
+      replicas: {
+        isMember: () => true,
+        list: async () => [
+          replica({ targets: Array.from({ length: 12 }, (_, index) => `http://t/${index}`) }),
+          replica({
+            ...{ id: 2, name: '<b>worker-2/7</b>', isSelf: false, isLead: false, isCatchingUp: true, state: 'gone' },
+            ...{ targets: [], publishing: [] },
+          }),
+        ],
+      },
+    })
+    const page = await person(face).see('/')
+    const sites = rowsOf(find(sectionOf(page, 'sites')!, 'table')[0]!)
+    expect(sites.map(({ State, Fresh }) => [State, Fresh])).toEqual([
+      ['up', expect.stringContaining('old')],
+      ['elsewhere scraped by worker-2/7', '—'],
+      ['not scraped Nobody has claimed it yet.', 'not yet'],
+    ])
+    const workers = rowsOf(find(sectionOf(page, 'replicas')!, 'table')[0]!)
+    expect(workers).toMatchObject([
+      { Worker: 'worker-1/7 1, gave this answer', State: 'working lead', Version: '1.2.3', Publishes: 'BioVis' },
+      { Worker: '<b>worker-2/7</b> 2', State: 'gone catches up', Scrapes: 'none', Publishes: 'none' },
+    ])
+    expect(workers[0]!.Scrapes).toMatch(/^http:\/\/t\/0 .*http:\/\/t\/9 ?and 2 more$/)
+    await using alone = await startFace()
+    expect(sectionOf(await person(alone).see('/'), 'replicas')).toBeUndefined()
+  })
 
   test('says how each target stands', async () => {
     const failing = target({

@@ -49,14 +49,10 @@ export function recordingContract(open: () => Promise<Ledger>): void {
           pace: expect.closeTo(2, 6),
         },
         carry: decimal('0.0000000002'),
-        open: {
-          number: 1,
-          window: T0,
-          priceVersion: 'cpu@always',
-          from: { at: T0, value: decimal('100.000000000000001') },
-        },
+        open: { number: 1, window: T0, priceVersion: 'cpu@always' },
         chain: { head: expect.stringMatching(/^[\w-]{43}$/), openBase: expect.stringMatching(/^[\w-]{43}$/) },
       })
+      expect(stored?.open?.from).toEqual({ at: T0, value: decimal('100.000000000000001') })
     })
 
     test('keeps the lines that a series left', async () => {
@@ -140,6 +136,48 @@ export function recordingContract(open: () => Promise<Ledger>): void {
         [60, '7'],
       ])
       expect(await used('beta')).toBe(2_000_000n)
+      await audit(ledger)
+    })
+
+    test('names a charge anew that begins where one did before the clock was set right', async () => {
+      const record = (at: number, value: string, isOfNow = false) => {
+        const each = { ...reading({ project: 'alpha', at, value }), isOfNow }
+        return ledger.record(
+          [each.series],
+          (stored) => bill([each], stored, { meters, verdicts: () => undefined, now: at }).recording,
+        )
+      }
+      await record(T0, '100')
+      await record(T0 + HOUR, '101')
+      await record(T0, '101', true)
+      await record(T0 + 30 * MINUTE, '103')
+      const charges = await chargesOf(ledger, 'alpha')
+      const [name] = charges.map(({ id }) => id)
+      expect(charges.map(({ id, amount }) => [id, amount])).toEqual([
+        [name, 1_000_000n],
+        [`${name}/1`, 2_000_000n],
+      ])
+      expect(await used('alpha')).toBe(3_000_000n)
+    })
+
+    test('tells of a series what it told before a recording that could not be written', async () => {
+      await follow(ledger, 'alpha', [
+        [0, '100'],
+        [60, '101'],
+      ])
+      const later = reading({ project: 'alpha', at: T0 + 70 * MINUTE, value: '102' })
+      const before = await ledger.stored([later.series])
+      const [entry] = await chargesOf(ledger, 'alpha')
+      const recorded = ledger.record([later.series], (stored) => {
+        const { recording } = bill([later], stored, { meters, verdicts: () => undefined, now: later.at })
+        // The entry is in the ledger already, so that the second change cannot be written.
+        const again = { ...recording.changes[0]!, postings: [{ kind: 'append' as const, entry: entry! }] }
+        return { ...recording, changes: [...recording.changes, again] }
+      })
+      await expect(recorded).rejects.toThrow()
+      expect(await ledger.stored([later.series])).toEqual(before)
+      await follow(ledger, 'alpha', [[70, '102']])
+      expect(await used('alpha')).toBe(2_000_000n)
       await audit(ledger)
     })
 

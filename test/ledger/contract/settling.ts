@@ -158,6 +158,31 @@ export function settlingContract(open: () => Promise<Ledger>): void {
       expect(await intended()).toEqual([[4, 3n]])
     })
 
+    // Two workers: the answer of one is recorded after the other one has looked, or has written something newer.
+    test('takes nothing as shown by a write that is overtaken, or was found by somebody else', async () => {
+      const sites = [{ site: '8676', upTo: T0 }]
+      const late = { dealtWith: 1_000_000n, published: { used: 5n, sites: [{ site: '8676', upTo: T0 + HOUR }] } }
+      const isLeft = async () => {
+        expect(await ledger.account('alpha')).toMatchObject({ published: 7n, sites: [{ publishedAt: T0 }] })
+        expect(await ledger.dirtyGroups()).toEqual(['alpha'])
+      }
+      await settle('alpha', { intended: [write(1, 5n), write(2, 5n), write(3, 7n)] })
+      await settle('alpha', { resolved: [1], answered: [3], published: { used: 7n, sites } })
+      await settle('alpha', { ...late, answered: [1] })
+      await isLeft()
+      await settle('alpha', { ...late, answered: [1, 2] })
+      await isLeft()
+      expect(await intended()).toEqual([])
+      await settle('alpha', { intended: [write(4, 5n), write(5, 5n)] })
+      await settle('alpha', { resolved: [4], published: { used: 7n, sites } })
+      await settle('alpha', { ...late, answered: [4, 5] })
+      await isLeft()
+      await settle('alpha', { intended: [write(6, 5n), write(7, 5n)] })
+      await settle('alpha', { ...late, answered: [6, 7] })
+      expect(await ledger.account('alpha')).toMatchObject({ published: 5n, sites: [{ publishedAt: T0 + HOUR }] })
+      expect(await ledger.dirtyGroups()).toEqual([])
+    })
+
     test('keeps a group dirty while something is written, and while it is on hold', async () => {
       await settle('alpha', { dealtWith: 1_000_000n })
       await settle('alpha', { intended: [write(1, 2n)] })

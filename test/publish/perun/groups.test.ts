@@ -1,4 +1,4 @@
-import { expect, suite, test } from 'vitest'
+import { expect, suite, test, vi } from 'vitest'
 import { MINUTE, SECOND } from '#src/core/time.ts'
 import { createGroups, type GroupView } from '#src/publish/perun/groups.ts'
 import { PerunError, type PerunRpc } from '#src/publish/perun/rpc.ts'
@@ -185,6 +185,27 @@ suite('how often Perun is asked', () => {
     await view('a')
     clock.pass(MAX_AGE + 1)
     await view('a')
+    expect(calls).toEqual(['read site 1', 'read site 1'])
+  })
+
+  test('the site again before that is too old, if many wait, and keeps nobody waiting meanwhile', async () => {
+    const { clock, shown, view, calls, slowDown } = setUp({ demand: 10 })
+    shown.set('alpha', { id: 1, used: '1' })
+    const goOn = slowDown()
+    const first = view('alpha')
+    clock.pass(SECOND)
+    goOn()
+    await first
+    clock.pass(MAX_AGE - 4 * SECOND)
+    await view('alpha')
+    expect(calls).toEqual(['read site 1'])
+    clock.pass(2 * SECOND)
+    shown.set('alpha', { id: 1, used: '2' })
+    const end = slowDown()
+    expect(await view('alpha')).toMatchObject({ used: '1' })
+    expect(await view('alpha')).toMatchObject({ used: '1' })
+    end()
+    await vi.waitFor(async () => expect(await view('alpha')).toMatchObject({ used: '2' }))
     expect(calls).toEqual(['read site 1', 'read site 1'])
   })
 

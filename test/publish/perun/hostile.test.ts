@@ -49,6 +49,7 @@ async function setUp() {
     clock,
     logger: silent,
     demand: () => 0,
+    writers: 4,
   })
   onTestFinished(async () => {
     await publisher.close()

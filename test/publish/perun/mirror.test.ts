@@ -9,6 +9,137 @@ import { type Fate, startMirror } from '../../helpers/mirror.ts'
 const unavailable = { kind: 'unavailable' }
 const written = { kind: 'written' }
 
+test('a write of a worker that may have been relieved is not sent, and is sent by the one that may', async () => {
+  await using mirror = await startMirror()
+  await mirror.measure('100')
+  await mirror.publish()
+  await mirror.measure('110')
+  let isOurs = true
+  const publisher = mirror.newPublisher({}, () => isOurs)
+  mirror.hooks.beforeCall = (method) => {
+    if (method === 'attributesManager/setAttributes') isOurs = false
+  }
+  expect(await publisher.publish('p')).toMatchObject({
+    ...unavailable,
+    reason: 'Write 2 of p is not sent: another worker may publish it by now',
+  })
+  expect(mirror.shown()).toBe('0.00')
+  mirror.hooks.beforeCall = undefined
+  expect(await mirror.publish()).toEqual({ kind: 'written', writes: 1 })
+  expect(mirror.shown()).toBe('10.00')
+  expect(await mirror.adjustments()).toEqual([])
+})
+
+/** Two workers at one ledger, which tells when it was recorded what Perun shows. */
+function shareOut(mirror: Awaited<ReturnType<typeof startMirror>>) {
+  const settledAt = { value: undefined as number | undefined }
+  const shared = {
+    account: async (group: string) => {
+      const account = await mirror.ledger.account(group)
+      const { value } = settledAt
+      return account && { ...account, ...(value !== undefined && { publishedAgo: mirror.clock.at - value }) }
+    },
+  }
+  return { settledAt, workers: [1, 2].map(() => mirror.newPublisher(shared, () => true)) }
+}
+
+test('what another worker wrote since a site was read is no edit of anybody', async () => {
+  await using mirror = await startMirror({ maxAge: HOUR })
+  const {
+    settledAt,
+    workers: [one, other],
+  } = shareOut(mirror)
+  for (const [value, publisher] of [
+    ['100', one],
+    ['110', other],
+    ['120', one],
+    ['130', one],
+    ['140', other],
+  ] as const) {
+    await mirror.measure(value)
+    expect(await publisher!.publish('p')).toMatchObject(written)
+    settledAt.value = mirror.clock.at
+    mirror.clock.pass(SECOND)
+  }
+  expect(mirror.shown()).toBe('40.00')
+  expect(await mirror.adjustments()).toEqual([])
+})
+
+test('an edit that another worker followed is not undone by the one whose write it replaced', async () => {
+  await using mirror = await startMirror({ maxAge: HOUR })
+  const {
+    settledAt,
+    workers: [one, other],
+  } = shareOut(mirror)
+  for (const value of ['100', '105']) {
+    await mirror.measure(value)
+    expect(await one!.publish('p')).toMatchObject(written)
+    settledAt.value = mirror.clock.at
+    mirror.clock.pass(SECOND)
+  }
+  mirror.perun.edit('p', { used: '50.00' })
+  expect(await other!.publish('p', true)).toEqual({ kind: 'unchanged' })
+  settledAt.value = mirror.clock.at
+  mirror.clock.pass(SECOND)
+  await mirror.measure('106')
+  expect(await one!.publish('p')).toMatchObject(written)
+  expect(mirror.shown()).toBe('51.00')
+  expect(await mirror.adjustments()).toEqual(['45'])
+})
+
+test('a group that was looked at by another worker is not asked for again', async () => {
+  await using mirror = await startMirror()
+  const [one, other] = shareOut(mirror).workers
+  await mirror.measure('100')
+  await one!.publish('p')
+  mirror.perun.edit('p', { used: '50.00' })
+  mirror.clock.pass(HOUR)
+  expect(await one!.survey()).toEqual(['p'])
+  expect(await other!.publish('p', true)).toEqual({ kind: 'unchanged' })
+  mirror.clock.pass(HOUR)
+  expect(await one!.survey()).toEqual([])
+})
+
+test('what one worker has to say of its write after another one wrote the group charges nothing', async () => {
+  await using mirror = await startMirror()
+  await mirror.measure('100')
+  await mirror.publish()
+  const { promise: committed, resolve: commit } = Promise.withResolvers<void>()
+  let recorded = Promise.resolve()
+  const slow = mirror.newPublisher({
+    settle(settlement, options) {
+      if (settlement.answered === undefined) return mirror.ledger.settle(settlement, options)
+      recorded = committed.then(() => mirror.ledger.settle(settlement, options))
+      return recorded
+    },
+  })
+  await mirror.measure('105')
+  expect(await slow.publish('p')).toMatchObject(written)
+  await mirror.measure('107')
+  expect(await mirror.publish()).toMatchObject(written)
+  commit()
+  await recorded
+  await mirror.measure('108')
+  expect(await mirror.publish()).toMatchObject(written)
+  expect(mirror.shown()).toBe('8.00')
+  expect(await mirror.adjustments()).toEqual([])
+})
+
+test('that nothing is to be written is recorded before another worker gets the group, which may find a hold', async () => {
+  await using mirror = await startMirror()
+  await mirror.measure('100')
+  await mirror.publish()
+  await mirror.measure('100.001')
+  let isRecorded = false
+  const settle = async (...given: Parameters<typeof mirror.ledger.settle>) => {
+    await mirror.ledger.settle(...given)
+    isRecorded = true
+  }
+  const publisher = mirror.newPublisher({ settle }, () => true)
+  expect(await publisher.publish('p')).toEqual({ kind: 'unchanged' })
+  expect(isRecorded).toBe(true)
+})
+
 suite('a write that is given up', () => {
   test('and had arrived is found by reading back, and not written again', async () => {
     await using mirror = await startMirror()

@@ -17,6 +17,7 @@ const names = {
 
 interface Given extends PerunOptions {
   readonly timeout?: number
+  readonly writers?: number
   /** Is asked instead of Perun. */
   readonly call?: (
     rpc: PerunRpc,
@@ -26,7 +27,7 @@ interface Given extends PerunOptions {
 }
 
 /** A Perun, a ledger and a publisher between them, at a time that stands still. */
-async function setUp({ password = 'secret', timeout = 2_000, call, ...options }: Given = {}) {
+async function setUp({ password = 'secret', timeout = 2_000, writers = 4, call, ...options }: Given = {}) {
   const clock = testClock()
   const perun = await startPerun({ clock, ...options })
   const ledger = openSqliteLedger(':memory:')
@@ -43,6 +44,7 @@ async function setUp({ password = 'secret', timeout = 2_000, call, ...options }:
     clock,
     logger: silent,
     demand: () => 0,
+    writers,
     onEntry: ({ isDrift }) => isDrift && drifts.push(clock.now()),
   })
   onTestFinished(async () => {
@@ -58,7 +60,8 @@ async function setUp({ password = 'secret', timeout = 2_000, call, ...options }:
   }
   const used = async () => formatCredits((await ledger.account('p'))!.used)
   const holds = async () => (await ledger.holds({ limit: 10 })).map(({ kind }) => kind)
-  return { clock, perun, ledger, publisher, measure, used, holds, drifts, publish: () => publisher.publish('p') }
+  const publish = () => publisher.publish('p')
+  return { clock, perun, ledger, publisher, record, measure, used, holds, drifts, publish }
 }
 
 suite('publishing a group to Perun', () => {
@@ -400,11 +403,11 @@ suite('when Perun fails', () => {
   test('a front end that turns a write away after a long time does not get it again, but what is read anew', async () => {
     let turnedAway = 0
     const { perun, measure, publish, clock } = await setUp({
-      call: (rpc, clock, method, parameters, beforeRepeat) => {
+      call: (rpc, clock, method, parameters, beforeSend) => {
         if (method.endsWith('/setAttributes') && turnedAway === 0) {
           turnedAway += 1
           clock.at += 11 * SECOND
-          beforeRepeat?.()
+          beforeSend?.(true)
         }
         return rpc.call(method, parameters)
       },
@@ -496,4 +499,61 @@ test('names with every kind of character are published', async () => {
   await record(...projects.map((project) => ({ project, at: T0 + HOUR, value: '7.125' })))
   for (const name of projects) await publisher.publish(name)
   expect(projects.map((name) => perun.read(name).used)).toEqual(projects.map(() => '2.12'))
+})
+
+suite('while another group is written', () => {
+  /** Groups p and q, of which the first is being written until `answer` is called; there is one writer. */
+  async function setUpWriting() {
+    const answered = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<void>()
+    const sets: unknown[] = []
+    const given = await setUp({
+      writers: 1,
+      call: async (rpc, _, method, parameters) => {
+        if (!method.endsWith('/setAttributes')) return rpc.call(method, parameters)
+        sets.push(parameters)
+        begun.resolve()
+        if (sets.length === 1) await answered.promise
+        return rpc.call(method, parameters)
+      },
+    })
+    const { perun, ledger, clock, record, publisher } = given
+    for (const name of ['p', 'q']) {
+      perun.addGroup({ name, granted: '200', resources: [SITE] })
+      await record({ project: name, at: clock.at, value: '100', site: `${SITE}` })
+    }
+    const first = publisher.publish('p')
+    await begun.promise
+    const second = publisher.publish('q')
+    await until('the second one is recorded', async () => (await ledger.account('q'))!.intended.length === 1)
+    return { ...given, sets, first, second, answer: answered.resolve }
+  }
+
+  test('the next one is prepared and recorded, and not sent before its turn', async () => {
+    const { sets, first, second, answer, perun } = await setUpWriting()
+    expect(sets).toHaveLength(1)
+    answer()
+    expect([await first, await second]).toMatchObject([{ kind: 'written' }, { kind: 'written' }])
+    expect(sets).toHaveLength(2)
+    expect(perun.read('q').used).toBe('0.00')
+  })
+
+  test('what became too old meanwhile is read again, and written in the same turn', async () => {
+    const { first, second, answer, perun, clock } = await setUpWriting()
+    const reads = () => perun.calls.byMethod.getAttributes ?? 0
+    const before = reads()
+    clock.at += 11 * SECOND
+    answer()
+    expect([await first, await second]).toMatchObject([{ kind: 'written' }, { kind: 'written', writes: 1 }])
+    expect(reads()).toBeGreaterThan(before)
+    expect(perun.read('q').used).toBe('0.00')
+  })
+
+  test('a publish that fails leaves its turn to the next one', async () => {
+    const { first, second, answer, perun } = await setUpWriting()
+    perun.faults.fail({ how: 'html-503', times: 1 })
+    answer()
+    expect(await first).toMatchObject({ kind: 'unavailable' })
+    expect(await second).toMatchObject({ kind: 'written' })
+  })
 })

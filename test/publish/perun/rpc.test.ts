@@ -110,13 +110,22 @@ suite('a call of Perun', () => {
     await rpc.call('utils/getPerunStatus', {})
     expect(sent()).toEqual([undefined, '1', '1'])
     wanted = '2'
-    const refuse = () => {
-      throw new Error('It took too long')
+    const refuse = (isAgain: boolean) => {
+      if (isAgain) throw new Error('It took too long')
     }
     await expect(rpc.call('utils/getPerunStatus', {}, refuse)).rejects.toThrow('It took too long')
     expect(sent()).toEqual([undefined, '1', '1', '1'])
     await rpc.call('utils/getPerunStatus', {}, refuse)
     expect(sent()).toEqual([undefined, '1', '1', '1', '2'])
+  })
+
+  test('is not sent at all if it is asked before and that is refused', async () => {
+    const { peer, rpc } = await peerThat((_, response) => send(response, 200, 'null'))
+    const refuse = () => {
+      throw new Error('It is not ours any more')
+    }
+    await expect(rpc.call('utils/getPerunStatus', {}, refuse)).rejects.toThrow('It is not ours any more')
+    expect(peer.requests).toEqual([])
   })
 
   test('gets through a front end that wants such a token, element by element too', async () => {

@@ -37,7 +37,7 @@ test('a group that Perun cannot store at its second site is held there, and show
   const url = await startTroubleAt(2, perun)
   const ledger = openSqliteLedger(':memory:')
   const rpc = createPerunRpc({ url, login: 'credits', password: 'secret', timeout: 5_000, connections: 1 })
-  const options = { voId: perun.voId, names, maxAge: 10 * SECOND, precision: 2, demand: () => 0 }
+  const options = { voId: perun.voId, names, maxAge: 10 * SECOND, precision: 2, demand: () => 0, writers: 4 }
   const publisher = createPerunPublisher({ rpc, ledger, clock, logger: silent, ...options })
   onTestFinished(async () => {
     await publisher.close()
@@ -71,7 +71,7 @@ test('a value that Perun cannot decode holds its own group, and no other', async
   perun.edit('broken', { timestamps: damaged })
   const ledger = openSqliteLedger(':memory:')
   const rpc = createPerunRpc({ url: perun.url, login: 'credits', password: 'secret', timeout: 5_000, connections: 1 })
-  const options = { voId: perun.voId, names, maxAge: 10 * SECOND, precision: 2, demand: () => 0 }
+  const options = { voId: perun.voId, names, maxAge: 10 * SECOND, precision: 2, demand: () => 0, writers: 4 }
   const publisher = createPerunPublisher({ rpc, ledger, clock, logger: silent, ...options })
   onTestFinished(async () => {
     await publisher.close()

@@ -5,7 +5,7 @@ export const publishing: readonly Mutant[] = [
   {
     name: 'credits and timestamps are written one after the other',
     file: 'publish/perun/publisher.ts',
-    text: 'await rpc.call(SET, { ...target, attributes }, () => checkAge(group, write))',
+    text: 'await rpc.call(SET, { ...target, attributes }, (isAgain) => checkTurn(group, write, isAgain))',
     instead: 'for (const attribute of attributes) await rpc.call(SET, { ...target, attributes: [attribute] })',
   },
   {
@@ -94,7 +94,7 @@ export const publishing: readonly Mutant[] = [
   {
     name: 'there is no sweep over dirty groups',
     file: 'publish/outbox.ts',
-    text: '    later(SWEEP, () => void sweep())\n',
+    text: 'if (looksAfterAll()) await askForAll()\n    later(SWEEP, () => void sweep())',
     instead: '',
   },
   {
@@ -106,7 +106,7 @@ export const publishing: readonly Mutant[] = [
   {
     name: 'a pause never ends',
     file: 'publish/outbox.ts',
-    text: '    lanes().resume()\n',
+    text: '    if (!paused) lanes().resume()\n',
     instead: '',
   },
   {
@@ -154,8 +154,8 @@ export const publishing: readonly Mutant[] = [
   {
     name: 'the age of what was read is not looked at again before a write is repeated',
     file: 'publish/perun/rpc.ts',
-    text: '    beforeRepeat?.()\n',
-    instead: '',
+    text: '    beforeSend?.(true)\n    const second',
+    instead: '    const second',
   },
   {
     name: 'a write without an answer is remembered for ever',

@@ -8,7 +8,7 @@ export const scraping: readonly Mutant[] = [
     text: '  if (!exposition.complete) throw',
     instead: '  if (!exposition.complete && exposition.samples < 0) throw',
     also: {
-      file: 'sources/prometheus/exposition.ts',
+      file: 'sources/prometheus/lineReader.ts',
       text: "    if (!cursor.terminated) return cursor.fail('a line feed')\n",
       instead: '',
     },
@@ -16,8 +16,8 @@ export const scraping: readonly Mutant[] = [
   {
     name: 'a target that failed is not scraped again',
     file: 'sources/prometheus/loop.ts',
-    text: '    while (!this.stopping.signal.aborted) {',
-    instead: '    while (!this.stopping.signal.aborted && this.status.failures < 2) {',
+    text: '    while (!this.pausing.aborted) {',
+    instead: '    while (!this.pausing.aborted && this.status.failures < 2) {',
   },
   {
     name: 'a delivery that was not recorded counts as recorded',

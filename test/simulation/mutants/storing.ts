@@ -17,15 +17,14 @@ export const storing: readonly Mutant[] = [
   {
     name: 'a watermark is not written in the transaction of its charge',
     file: 'ledger/sqlite/recorder.ts',
-    text: '    updateSeries.run(...columns, sealOf(',
-    instead:
-      '    const run = (...row: Parameters<typeof updateSeries.run>) => queueMicrotask(() => updateSeries.run(...row))\n    run(...columns, sealOf(',
+    text: '    store.save(id, change, end)',
+    instead: '    queueMicrotask(() => store.save(id, change, end))',
   },
   {
     name: 'an instant that a wrong clock passed twice has one name',
     file: 'ledger/sqlite/recorder.ts',
-    text: 'id: freeId(posting.entry.id, id) }',
-    instead: 'id: posting.entry.id }',
+    text: 'isTaken(error) ? freeId(entry.id, seriesId) : undefined',
+    instead: 'undefined',
   },
   {
     name: 'an extended entry takes the amount of its last part',
@@ -97,13 +96,13 @@ export const storing: readonly Mutant[] = [
   {
     name: 'an entry that ends is not added to its day',
     file: 'ledger/sqlite/recorder.ts',
-    text: '    if (closes && open !== undefined) days.add(open.number)\n',
+    text: '    if (closes && open !== undefined) closed.push(open.number)\n',
     instead: '',
   },
   {
     name: 'an entry that is followed by another is not added to its day',
     file: 'ledger/sqlite/recorder.ts',
-    text: '        if (open !== undefined) days.add(open.number)\n',
+    text: '        if (open !== undefined) closed.push(open.number)\n',
     instead: '',
   },
   {
@@ -115,7 +114,7 @@ export const storing: readonly Mutant[] = [
   {
     name: 'an adjustment leaves the open entries open',
     file: 'ledger/sqlite/remarks.ts',
-    text: '      closeEntries.run(group)\n',
+    text: '      for (const { id } of closeEntries.all(group)) store.drop(Number(id))\n',
     instead: '',
   },
 ]

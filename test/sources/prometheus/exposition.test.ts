@@ -2,14 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, suite, test } from 'vitest'
-import type { Sample } from '../../../src/core/admit.ts'
 import { type Exposition, type Format, parseExposition } from '../../../src/sources/prometheus/exposition.ts'
 import { type PlainSample, renderExposition } from '../../helpers/exposition.ts'
 
 function parse(text: string, format: Format = 'text', wanted: (metric: string) => boolean = () => true) {
   const samples: PlainSample[] = []
-  const exposition = parseExposition(text, { format, wanted }, ({ labels, ...sample }: Sample) => {
-    samples.push({ ...sample, labels: [...(labels as Map<string, string>)] })
+  const exposition = parseExposition(text, { format, wanted }, ({ labels, ...sample }) => {
+    samples.push({ ...sample, labels: [...labels.keys()].map((name) => [name, labels.get(name)!]) })
   })
   return { samples, exposition }
 }

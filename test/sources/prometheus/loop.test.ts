@@ -10,14 +10,18 @@ import {
   prometheusSource,
   type ScrapeReport,
 } from '../../../src/sources/prometheus/loop.ts'
+import { ScrapeError } from '../../../src/sources/prometheus/scrape.ts'
 import { offsetOf, type TargetConfig } from '../../../src/sources/prometheus/target.ts'
 import type { Delivery } from '../../../src/sources/source.ts'
+import type { Turn, Turns } from '../../../src/sources/turns.ts'
 import { currentTask } from '../../../src/telemetry/context.ts'
 import { memoryLog } from '../../helpers/log.ts'
 import { meters } from '../../helpers/meters.ts'
 import { startPeer } from '../../helpers/peer.ts'
 
 const line = (value: number) => `project_vcpu_usage{project_name="alpha"} ${value}\n`
+
+const ofProject = (name: string) => `project_vcpu_usage{project_name="${name}"} 1\n`
 
 function respond(response: ServerResponse, body = line(1), status = 200) {
   response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4' }).end(body)
@@ -201,6 +205,53 @@ suite('the Prometheus source', () => {
     running.source.start()
     await until(() => overlaps.length >= 10)
     expect(Math.max(...overlaps)).toBe(1)
+  })
+
+  test('asks a target only when there is room for what it shows, until others are recorded', async () => {
+    const asked: string[] = []
+    const fetch = async ({ url }: { url: string }) => {
+      asked.push(new URL(url).hostname)
+      return { format: 'text' as const, body: [Buffer.from(['a', 'b', 'c'].map(ofProject).join(''))] }
+    }
+    const held: (() => void)[] = []
+    const deliver = () => new Promise<undefined>((resolve) => held.push(() => resolve(undefined)))
+    const { wait } = countedWaits(9)
+    await using running = createSource(['http://one/', 'http://other/'], { fetch, deliver, wait, room: 5 })
+    running.source.start()
+    // Nobody knows yet how much they show: the second one is asked, put off as it is too much, and asked again.
+    await until(() => held.length === 1 && asked.length === 2)
+    held.shift()!()
+    await until(() => held.length === 1 && asked.length === 3)
+    expect(new Set(asked)).toEqual(new Set(['one', 'other']))
+    // From now on it is known: none is asked in vain.
+    for (let recorded = 1; recorded < 5; recorded += 1) {
+      held.shift()!()
+      await until(() => held.length === 1)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(asked).toHaveLength(3 + recorded)
+    }
+    for (const release of held) release()
+    await until(() => running.reports.length > 0)
+    const stopped = running.source.stop()
+    while (held.length > 0) held.shift()!()
+    await stopped
+  })
+
+  test('gives the room of a scrape that failed, or was not recorded, to the next', async () => {
+    let answers = 0
+    const fetch = async () => {
+      answers += 1
+      if (answers % 2 === 0) throw new ScrapeError('unreachable', 'No answer')
+      return { format: 'text' as const, body: [Buffer.from(['a', 'b', 'c', 'd', 'e'].map(ofProject).join(''))] }
+    }
+    let deliveries = 0
+    const deliver = async () => {
+      deliveries += 1
+      throw new Error('The disk is full')
+    }
+    await using running = createSource(['http://one/', 'http://other/'], { fetch, deliver, room: 5 })
+    running.source.start()
+    await until(() => deliveries >= 3)
   })
 
   test('scrapes eight targets at once at most', async () => {
@@ -471,5 +522,148 @@ suite('exchanging the targets', () => {
       'http://127.0.0.1:9/federate?match[]=b',
     ])
     expect(running.source.targets()).toHaveLength(2)
+  })
+})
+
+/** Turns that the test gives, loses and ends. */
+function turnsByHand() {
+  const waiting = new Map<string, (turn: Turn) => void>()
+  const released: string[] = []
+  const turns: Turns = {
+    next: (url, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve(undefined)
+        waiting.set(url, resolve)
+        signal.addEventListener('abort', () => resolve(undefined), { once: true })
+      }),
+    scraperOf: () => ({ kind: 'elsewhere', id: 2, name: 'host/2' }),
+  }
+  return {
+    turns,
+    released,
+    isWaiting: (url: string) => waiting.has(url),
+    give(url: string) {
+      const [lost, ending] = [new AbortController(), new AbortController()]
+      const release = async () => void released.push(url)
+      waiting.get(url)!({ lost: lost.signal, ending: ending.signal, release })
+      waiting.delete(url)
+      return { lose: () => lost.abort(), end: () => ending.abort() }
+    },
+  }
+}
+
+suite('a target that several workers share', () => {
+  test('is scraped only while it is our turn, and who scrapes it is told', async () => {
+    await using peer = await startPeer(healthy)
+    const [mine, other] = [`${peer.url}/mine`, `${peer.url}/other`]
+    const { turns, give, isWaiting } = turnsByHand()
+    await using running = createSource([mine, other], { turns })
+    running.source.start()
+    await until(() => isWaiting(mine) && isWaiting(other))
+    expect(peer.requests).toEqual([])
+    give(mine)
+    await until(() => running.deliveries.length >= 3)
+    expect(new Set(peer.requests.map(({ url }) => url))).toEqual(new Set(['/mine']))
+    expect(statusOf(running.source, 1)).toMatchObject({
+      scraper: { kind: 'elsewhere', id: 2, name: 'host/2' },
+      up: undefined,
+      next: undefined,
+    })
+  })
+
+  test('is left at once when it is lost, in mid-scrape, which is no failure; and scraped again with the next turn', async () => {
+    let isHanging = true
+    await using peer = await startPeer((_request, response) => {
+      if (!isHanging) respond(response)
+    })
+    const { turns, give, isWaiting, released } = turnsByHand()
+    await using running = createSource([peer.url], { turns })
+    running.source.start()
+    await until(() => isWaiting(peer.url))
+    const { lose } = give(peer.url)
+    await until(() => peer.requests.length === 1)
+    lose()
+    await until(() => isWaiting(peer.url))
+    expect(released).toEqual([peer.url])
+    expect([running.reports, running.deliveries]).toEqual([[], []])
+    expect(running.lines.filter(({ level }) => level !== 'debug')).toEqual([])
+    isHanging = false
+    give(peer.url)
+    await until(() => running.deliveries.length > 0)
+    expect(peer.requests.length).toBeGreaterThan(1)
+  })
+
+  test('brings nothing if it is lost when the answer is there and not delivered yet', async () => {
+    const { turns, give, isWaiting } = turnsByHand()
+    let lose = () => {}
+    const fetch = async () => {
+      lose()
+      return { body: [Buffer.from(line(1))], format: 'text' as const }
+    }
+    await using running = createSource(['http://t/'], { turns, fetch })
+    running.source.start()
+    await until(() => isWaiting('http://t/'))
+    lose = give('http://t/').lose
+    await until(() => isWaiting('http://t/'))
+    expect([running.reports, running.deliveries]).toEqual([[], []])
+  })
+
+  test('is passed on when what was scraped is recorded, not before', async () => {
+    await using peer = await startPeer(healthy)
+    const delivery = Promise.withResolvers<undefined>()
+    const deliver = vi.fn(() => delivery.promise)
+    const { turns, give, isWaiting, released } = turnsByHand()
+    await using running = createSource([peer.url], { turns, deliver })
+    running.source.start()
+    await until(() => isWaiting(peer.url))
+    const { end } = give(peer.url)
+    await until(() => deliver.mock.calls.length === 1)
+    end()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(released).toEqual([])
+    delivery.resolve(undefined)
+    await until(() => isWaiting(peer.url))
+    expect(released).toEqual([peer.url])
+    expect(deliver).toHaveBeenCalledOnce()
+    expect(running.reports).toMatchObject([{ outcome: 'delivered' }])
+  })
+
+  test('is passed on at once between two scrapes, and then how it stands is only known elsewhere', async () => {
+    await using peer = await startPeer(healthy)
+    const left: string[] = []
+    const observer = { scraped: () => {}, left: (target: string) => void left.push(target) }
+    const [one, two] = [`${peer.url}/federate?match[]=a`, `${peer.url}/federate?match[]=b`]
+    const { turns, give, isWaiting, released } = turnsByHand()
+    await using running = createSource([one, two], { turns, interval: 3_600_000, observer })
+    running.source.start()
+    await until(() => isWaiting(one) && isWaiting(two))
+    const [first, second] = [give(one), give(two)]
+    await until(() => running.source.targets().every(({ up, next }) => up === true && next !== undefined))
+    const { lastSuccess } = statusOf(running.source)
+    first.end()
+    await until(() => released.length === 1)
+    expect(statusOf(running.source)).toMatchObject({ up: undefined, next: undefined, samples: 0, lastSuccess })
+    // Metrics know a target without its query: the other one has the same address.
+    expect(left).toEqual([])
+    second.end()
+    await until(() => released.length === 2)
+    expect(left).toEqual([`${peer.url}/federate`])
+  })
+
+  test('is released when the source stops, and when it is taken away', async () => {
+    await using peer = await startPeer(healthy)
+    const [one, two] = [`${peer.url}/1`, `${peer.url}/2`]
+    const { turns, give, isWaiting, released } = turnsByHand()
+    await using running = createSource([one, two], { turns })
+    running.source.start()
+    await until(() => isWaiting(one) && isWaiting(two))
+    give(one)
+    give(two)
+    await until(() => running.deliveries.length > 2)
+    running.source.setTargets([{ url: two, labels: {} }])
+    await until(() => released.length === 1)
+    expect(released).toEqual([one])
+    await running.source.stop()
+    expect(released).toEqual([one, two])
   })
 })

@@ -44,6 +44,22 @@ function answering(body: string | Buffer, headers: Record<string, string> = {}, 
   return (_request, response) => response.writeHead(status, { 'content-type': TEXT, ...headers }).end(body)
 }
 
+/** Work of our own: at most a piece of an answer is taken between two parts of it. */
+function keepBusy(): Disposable {
+  let isBusy = true
+  const part = () => {
+    const end = performance.now() + 20
+    while (performance.now() < end);
+    if (isBusy) setImmediate(part)
+  }
+  setImmediate(part)
+  return {
+    [Symbol.dispose]() {
+      isBusy = false
+    },
+  }
+}
+
 function redirectingTo(location: string, then: RequestListener): RequestListener {
   return (request, response) => {
     if (request.url === '/old') response.writeHead(302, { location }).end()
@@ -72,6 +88,12 @@ suite('a scrape', () => {
       isOfNow: true,
       value: decimal('0.05595257333333333'),
     })
+  })
+
+  test('is not given up for time in which we were busy ourselves', async () => {
+    await using peer = await startPeer(answering(LINE.repeat(100_000)))
+    using _busy = keepBusy()
+    expect((await run(peer.url, { timeout: 500 })).samples).toBe(100_000)
   })
 
   test('brings the readings of a federating Prometheus with their own timestamps', async () => {
@@ -287,6 +309,15 @@ suite('a scrape fails', () => {
       response.once('close', () => clearInterval(timer))
     })
     expect(await failureOf(run(peer.url, { timeout: 200 }))).toMatchObject({ reason: 'timed out' })
+  })
+
+  test('if the answer never ends, however busy we are ourselves', async () => {
+    await using peer = await startPeer((_request, response) => {
+      const timer = setInterval(() => response.write(LINE), 10)
+      response.once('close', () => clearInterval(timer))
+    })
+    using _busy = keepBusy()
+    expect(await failureOf(run(peer.url, { timeout: 50 }))).toMatchObject({ reason: 'timed out' })
   })
 
   test('if nobody listens, with the reason of the system', async () => {

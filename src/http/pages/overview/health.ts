@@ -96,12 +96,15 @@ function targetTable(targets: readonly Target[], now: Instant): Html {
       { name: 'State', cell: targetState },
       {
         name: 'Last scrape',
-        cell: ({ lastScrape, lastDuration }) =>
-          lastScrape === undefined
-            ? 'not yet'
+        cell: ({ scraper, lastScrape, lastDuration }) =>
+          lastScrape === undefined || scraper.kind !== 'here'
+            ? notKnown(scraper)
             : html`${moment(lastScrape, now)}${lastDuration !== undefined && html` <small class="soft">took ${Math.round(lastDuration)} ms</small>`}`,
       },
-      { name: 'Fresh', cell: ({ lastSuccess }) => freshness(lastSuccess, now) },
+      {
+        name: 'Fresh',
+        cell: ({ scraper, lastSuccess }) => (scraper.kind === 'here' ? freshness(lastSuccess, now) : notKnown(scraper)),
+      },
       { name: 'Samples', isNumber: true, cell: ({ samples }) => samples },
       { name: 'Readings', isNumber: true, cell: ({ readings }) => readings },
       { name: 'Errors', isText: true, cell: troubles },
@@ -115,7 +118,15 @@ function labelList(labels: Target['labels']): Html {
   return html`${all.length > 0 && html`<br><small class="soft">${all.map(([name, value]) => `${name}=${value}`).join(', ')}</small>`}`
 }
 
-function targetState({ up, failures }: Target): Html {
+function notKnown({ kind }: Target['scraper']): string {
+  return kind === 'elsewhere' ? '—' : 'not yet'
+}
+
+function targetState({ scraper, up, failures }: Target): Html {
+  if (scraper.kind === 'elsewhere')
+    return html`${tag('idle', 'elsewhere')} <small class="soft">scraped by ${scraper.name}</small>`
+  if (scraper.kind === 'nobody')
+    return html`${tag('warn', 'not scraped')} <small class="soft">${scraper.reason}</small>`
   if (up === undefined) return tag('idle', 'not scraped yet')
   return up
     ? tag('good', 'up')
