@@ -25,7 +25,7 @@ export type Outcome = 'arrived' | 'late' | 'lost'
 export interface Doubts {
   /** The writes that are remembered no longer. */
   readonly resolved: readonly { readonly number: number; readonly at: Instant; readonly outcome: Outcome }[]
-  /** What Perun shows of each site because of one of these writes. */
+  /** What Perun shows of each site because of one of these writes, also where that set it back. */
   readonly arrived: readonly { readonly site: string; readonly upTo: Instant }[]
   /** The used credits of the newest write that arrived, if none newer was answered. */
   readonly used?: Credits
@@ -64,7 +64,9 @@ export function judgeDoubts(
       const outcome = outcomeOf(write)
       return outcome === undefined ? [] : [{ number: write.number, at: write.at, outcome }]
     }),
-    arrived: newest.map(({ site, upTo }) => ({ site, upTo })),
+    arrived: seen
+      .filter((write) => !write.overtaken || bringsTimes(account, write))
+      .map(({ site, upTo }) => ({ site, upTo })),
     outdated: new Set(outdated.map(({ site }) => site)),
     ...(newest.length > 0 && { used: newest.at(-1)!.used }),
   }

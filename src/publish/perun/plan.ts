@@ -108,7 +108,8 @@ export function planPublish(
     if (isPresent(view) && makeContact(draft, site, view)) ready.push({ site: siteOf(draft, site.site), view })
     else if (!isPresent(view)) keepAway(draft, site, view)
   }
-  const newest = ready.map(({ view }) => view).sort((a, b) => b.readAt - a.readAt)[0]
+  // Of two that were read within a millisecond, the later one: a late write may have come in between.
+  const newest = ready.map(({ view }) => view).sort((a, b) => a.readAt - b.readAt).at(-1)
   const parsed = newest === undefined ? undefined : parseShown(newest)
   const shownNow = parsed === 'unreadable' ? undefined : parsed
   const doubts = judgeDoubts(account, ready, shownNow, now)
@@ -149,13 +150,21 @@ function finish(draft: Draft, { ready, shownNow, granted, doubts }: Seen): Plan 
     ...(granted !== undefined && { granted }),
     // What is shown now is what the next look expects, until a write is known to have replaced it.
     ...(ready.length > 0 && shownNow !== undefined && { published: { used: shownNow, sites: doubts.arrived } }),
-    ...(doubts.resolved.length > 0 && { resolved: doubts.resolved.map(({ number }) => number) }),
+    ...numbersOf(doubts),
     ...(writes.length > 0 && {
       intended: writes.map(({ number, site, upTo }) => ({ number, site, used: shown, upTo })),
     }),
   }
   const skipped = account.sites.length - sitesToLookAt(account, now).length
   return { settlement, writes, shown, held: holds.length + skipped > 0, total, resolved: doubts.resolved }
+}
+
+/** What arrived is as good as answered: if Perun comes to an older write now, it is late. */
+function numbersOf({ resolved }: Doubts): Pick<Settlement, 'answered' | 'resolved'> {
+  const [answered, others] = [true, false].map((isArrived) =>
+    resolved.filter(({ outcome }) => (outcome === 'arrived') === isArrived).map(({ number }) => number),
+  ) as [number[], number[]]
+  return { ...(answered.length > 0 && { answered }), ...(others.length > 0 && { resolved: others }) }
 }
 
 /** Those that were left behind come first: they must not wait for the others again. */

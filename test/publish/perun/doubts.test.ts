@@ -68,7 +68,7 @@ suite('a write without an answer', () => {
       '11',
       SOON,
       T0,
-      { resolved: ['1 late'], outdated: ['A'] },
+      { resolved: ['1 late'], arrived: ['A 1'], outdated: ['A'] },
     ],
     ['was overtaken and not seen', [write(1, '11', { ...soon, ...overtaken })], '10', T0, T0, {}],
     [

@@ -299,6 +299,29 @@ suite('a look', () => {
     expect(await mirror.publish()).toEqual({ kind: 'unchanged' })
     expect([mirror.shown(), await mirror.adjustments()]).toEqual(['10.00', []])
   })
+
+  test('at several sites within a millisecond believes what it saw last', async () => {
+    await using mirror = await startMirror({ sites: [1, 2] })
+    const sites = (count: number, fate: Fate) => mirror.fates.push(...Array<Fate>(count).fill('done'), fate)
+    await mirror.measure('100')
+    await mirror.publish()
+    await mirror.measure('101')
+    sites(1, 'late')
+    expect(await mirror.publish()).toMatchObject(unavailable)
+    await mirror.measure('102')
+    expect(await mirror.publish()).toMatchObject(written)
+    // The first site was seen when Perun comes to what was given up at the second; then it is written no more.
+    await mirror.measure('103', [1])
+    let reads = 0
+    mirror.hooks.beforeCall = (method) =>
+      method.endsWith('getAttributes') && (reads += 1) === 2 ? mirror.comeTo() : undefined
+    sites(0, 'lost before')
+    expect(await mirror.publish()).toMatchObject(unavailable)
+    mirror.hooks.beforeCall = undefined
+    expect([reads, mirror.shown()]).toEqual([2, '2.00'])
+    await mirror.rest()
+    expect([mirror.shown(), await mirror.used(), await mirror.adjustments()]).toEqual(['5.00', '5', []])
+  })
 })
 
 suite('only writes that may have happened are in doubt', () => {
@@ -438,6 +461,48 @@ suite('a group at three sites', () => {
     expect([mirror.shown(), mirror.times()]).toEqual(['31.00', now])
     expect(await mirror.adjustments()).toEqual([])
     expect(await mirror.ledger.doubtfulGroups()).toEqual([])
+  })
+})
+
+suite('a site that is refused', () => {
+  test('after a late write set it back is made up for when Perun takes it again', async () => {
+    await using mirror = await startMirror({ sites: [1, 2] })
+    await mirror.measure('100')
+    await mirror.publish()
+    await mirror.measure('101')
+    mirror.fates.push('late')
+    expect(await mirror.publish()).toMatchObject(unavailable)
+    await mirror.measure('102')
+    expect(await mirror.publish()).toMatchObject(written)
+    await mirror.comeTo()
+    expect([mirror.shown(), mirror.times()]).toEqual(['2.00', { 1: 2, 2: 3 }])
+    // The next worker knows of the refused write, which the one of the other site overtakes.
+    mirror.fates.push('refused')
+    expect(await mirror.publish()).toEqual({ kind: 'held' })
+    mirror.restart()
+    expect(await mirror.publish()).toMatchObject({ kind: 'written', writes: 1 })
+    expect([mirror.shown(), mirror.times()]).toEqual(['4.00', { 1: 2, 2: 3 }])
+    await mirror.rest()
+    expect([mirror.shown(), mirror.times(), await mirror.adjustments()]).toEqual(['4.00', { 1: 3, 2: 3 }, []])
+  })
+
+  test('and shows what an older write brought does not take a newer one that arrived for an edit', async () => {
+    await using mirror = await startMirror({ sites: [1, 2] })
+    await mirror.measure('100')
+    await mirror.publish()
+    await mirror.measure('101', [2])
+    mirror.fates.push('late')
+    expect(await mirror.publish()).toMatchObject(unavailable)
+    mirror.fates.push('refused')
+    expect(await mirror.publish()).toEqual({ kind: 'held' })
+    await mirror.comeTo()
+    expect([mirror.shown(), mirror.times()]).toEqual(['1.00', { 1: 1, 2: 2 }])
+    await mirror.measure('102', [2])
+    mirror.fates.push('lost after')
+    expect(await mirror.publish()).toMatchObject(unavailable)
+    expect(mirror.shown()).toBe('2.00')
+    await mirror.rest()
+    expect([mirror.shown(), mirror.times(), await mirror.adjustments()]).toEqual(['2.00', { 1: 1, 2: 3 }, []])
   })
 })
 
