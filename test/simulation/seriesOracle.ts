@@ -144,6 +144,7 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
   let jumpedAt = -3_600_001n
   let leastAhead = marks[0]!.said!.ahead
   const pace = new Pace(marks[0]!.at)
+  const lines = new LinesAbove()
   for (const [index, mark] of marks.entries()) {
     const { at, said } = mark
     const before = marks[index - 1]
@@ -152,7 +153,8 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
     const consumed = said!.truth - before.said!.truth
     const grown = consumed + said!.offset - before.said!.offset
     const elapsed = at - before.at
-    const isLikeConsumption = grown * elapsed <= 3n * consumed * (elapsed + 900_000n) || pace.explains(at, grown)
+    const isLikeConsumption =
+      grown * elapsed <= 3n * consumed * (elapsed + 900_000n) || pace.explains(at, grown) || lines.explain(at, grown)
     const unseen = heightOf(said!) - (highest > heightOf(before.said!) ? highest : heightOf(before.said!))
     if (heightOf(said!) > highest) highest = heightOf(said!)
     const jump = said!.added - before.said!.added
@@ -166,8 +168,30 @@ function hiddenReturns(marks: readonly Mark[]): bigint {
     hidden += step
     if (grown > 0n) pace.learn(at, consumed + (jump > 0n ? jump : 0n) + step)
     else if (grown < 0n) pace.fell(at)
+    if (grown < 0n) lines.left({ at: before.at, height: before.said!.truth + before.said!.offset, pace: pace.now })
+    else lines.grew(said!.truth + said!.offset, consumed + step)
   }
   return hidden
+}
+
+/** The lines a series left and is below of yet. */
+class LinesAbove {
+  #lines: { readonly at: bigint; readonly height: bigint; readonly pace: number; grown: bigint }[] = []
+
+  left(line: { readonly at: bigint; readonly height: bigint; readonly pace: number }): void {
+    this.#lines.push({ ...line, grown: 0n })
+  }
+
+  grew(height: bigint, growth: bigint): void {
+    this.#lines = this.#lines.filter((line) => line.height > height)
+    for (const line of this.#lines) line.grown += growth
+  }
+
+  /** Whether it and all growth since is what each of them would have brought. */
+  explain(at: bigint, grown: bigint): boolean {
+    if (this.#lines.length === 0) return false
+    return this.#lines.every((line) => Number(line.grown + grown) <= line.pace * Number(at - line.at))
+  }
 }
 
 /** How fast a series has grown, as far as that may be taken for consumption: over about ten minutes of growth, as the worker. */
@@ -178,6 +202,10 @@ class Pace {
 
   constructor(at: bigint) {
     this.#changedAt = at
+  }
+
+  get now(): number {
+    return this.#pace
   }
 
   explains(at: bigint, grown: bigint): boolean {
