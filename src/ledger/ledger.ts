@@ -277,6 +277,8 @@ export interface Settlement {
    * before, another worker knows better: `published` and `dealtWith` do not change then.
    */
   readonly answered?: readonly number[]
+  /** Numbers of the writes that Perun was seen to have done; those before them are overtaken. A look is newer than any answer. */
+  readonly arrived?: readonly number[]
   /** Numbers of the writes that are remembered no longer, because it is known what came of them or they are too old. */
   readonly resolved?: readonly number[]
   readonly published?: {

@@ -124,6 +124,7 @@ export async function startMirror({ maxAge = 10 * SECOND, sites = [1] }: { maxAg
       await record(...where.map((site): Measured => ({ project: 'p', at: clock.at, value, site: `${site}` })))
     },
     publish: () => publisher.publish('p'),
+    survey: () => publisher.survey(),
     /** Publishes; a process that dies of it is started again. */
     async tryToPublish() {
       try {

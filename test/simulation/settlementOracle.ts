@@ -26,7 +26,7 @@ export function watchSettlements(ledger: Ledger, { life, reader, verdict }: Part
 
 /** A group is published by one at a time, so nothing else has changed these meanwhile. */
 function missingOf(settlement: Settlement, db: DatabaseSync): string | undefined {
-  const { group, entries = [], holds = [], intended = [], answered = [], published } = settlement
+  const { group, entries = [], holds = [], intended = [], answered = [], arrived = [], published } = settlement
   const row = statement(db, 'SELECT published, newest_intention AS newest FROM groups WHERE name = ?').get(group)
   const hasEntry = statement(db, 'SELECT 1 FROM entries WHERE id = ?')
   const hasHold = statement(db, 'SELECT 1 FROM holds WHERE key = ? AND closed_at IS NULL')
@@ -37,8 +37,8 @@ function missingOf(settlement: Settlement, db: DatabaseSync): string | undefined
   if (hold !== undefined) return `hold ${hold.key}`
   const write = intended.find(({ number }) => Number(row!.newest) < number)
   if (write !== undefined) return `write ${write.number} of ${group}`
-  const doubted = answered.find((number) => hasIntention.get(group, number) !== undefined)
-  if (doubted !== undefined) return `answer to write ${doubted} of ${group}`
+  const doubted = [...answered, ...arrived].find((number) => hasIntention.get(group, number) !== undefined)
+  if (doubted !== undefined) return `end of write ${doubted} of ${group}`
   return published === undefined || row!.published === published.used ? undefined : `what Perun shows of ${group}`
 }
 

@@ -113,10 +113,12 @@ async function writePublished(sql: Sql, settlements: Many): Promise<void> {
   )
 }
 
-/** What was answered overtakes the writes before it. Returns the groups where it is too late to say what Perun shows. */
+/**
+ * What was answered or arrived overtakes the writes before it. Returns the groups where it is too late to say what Perun shows.
+ */
 async function forget(sql: Sql, settlements: Many): Promise<ReadonlySet<string>> {
-  const over = settlements.flatMap(({ group, answered = [], resolved = [] }) =>
-    [...answered, ...resolved].map((number) => ({ group, number })),
+  const over = settlements.flatMap(({ group, answered = [], arrived = [], resolved = [] }) =>
+    [...answered, ...arrived, ...resolved].map((number) => ({ group, number })),
   )
   if (over.length === 0) return new Set()
   const forgotten = await sql.all<{ name: string; number: bigint; overtaken: bigint }>(
@@ -125,18 +127,20 @@ async function forget(sql: Sql, settlements: Many): Promise<ReadonlySet<string>>
       RETURNING group_name AS name, intentions.number, overtaken`,
     ...[over.map(({ group }) => group), over.map(({ number }) => number)],
   )
-  const answered = settlements.filter(({ answered = [] }) => answered.length > 0)
-  if (answered.length === 0) return new Set()
+  const done = settlements
+    .map(({ group, answered = [], arrived = [] }) => ({ group, numbers: [...answered, ...arrived] }))
+    .filter(({ numbers }) => numbers.length > 0)
+  if (done.length === 0) return new Set()
   await sql.run(
     `UPDATE intentions SET overtaken = 1 FROM unnest($1::text[], $2::bigint[]) AS wanted (name, number)
       WHERE group_name = wanted.name COLLATE "C" AND intentions.number < wanted.number AND overtaken = 0`,
-    ...[answered.map(({ group }) => group), answered.map((each) => Math.max(...each.answered!))],
+    ...[done.map(({ group }) => group), done.map(({ numbers }) => Math.max(...numbers))],
   )
   const isCurrent = ({ group, answered = [] }: Settlement) =>
     answered.every((number) =>
       forgotten.some((each) => each.name === group && Number(each.number) === number && each.overtaken === 0n),
     )
-  return new Set(answered.filter((each) => !isCurrent(each)).map(({ group }) => group))
+  return new Set(settlements.filter((each) => !isCurrent(each)).map(({ group }) => group))
 }
 
 /** @throws {OvertakenError} if they are not numbered on from the newest write of their group. */

@@ -174,8 +174,9 @@ export function createAccounts(db: DatabaseSync, lines: LineWatch, store: Pick<S
       setPublished.run(settlement.published.used, at, group)
       for (const { site, upTo } of settlement.published.sites) setPublishedUpTo.run(upTo, group, site)
     }
-    for (const number of settlement.answered ?? []) overtake.run(group, number)
-    for (const number of [...(settlement.answered ?? []), ...(settlement.resolved ?? [])]) forget.run(group, number)
+    const { answered = [], arrived = [], resolved = [] } = settlement
+    for (const number of [...answered, ...arrived]) overtake.run(group, number)
+    for (const number of [...answered, ...arrived, ...resolved]) forget.run(group, number)
     for (const intention of settlement.intended ?? []) begin(group, intention, at)
     if (settlement.dealtWith !== undefined) setClean.run(group, settlement.dealtWith)
     lookAtLines(settlement, grant)

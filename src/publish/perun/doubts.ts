@@ -64,12 +64,14 @@ export function judgeDoubts(
       const outcome = outcomeOf(write)
       return outcome === undefined ? [] : [{ number: write.number, at: write.at, outcome }]
     }),
-    arrived: seen
-      .filter((write) => !write.overtaken || bringsTimes(account, write))
-      .map(({ site, upTo }) => ({ site, upTo })),
+    arrived: newestOfSites(seen.filter((write) => !write.overtaken || bringsTimes(account, write))),
     outdated: new Set(outdated.map(({ site }) => site)),
     ...(newest.length > 0 && { used: newest.at(-1)!.used }),
   }
+}
+
+function newestOfSites(writes: readonly OpenIntention[]): Doubts['arrived'] {
+  return [...new Map(writes.map(({ site, upTo }) => [site, { site, upTo }])).values()]
 }
 
 /** Whether Perun shows what this write, or one just like it, brought: timestamps, or else a value, that were not there. */
@@ -90,7 +92,7 @@ function bringsTimes({ sites }: GroupAccount, { site, upTo }: OpenIntention): bo
 }
 
 /** The latest timestamp of a metric that is ours. */
-function ownTime({ site: { watermarks }, view }: Ready): Instant {
+export function ownTime({ site: { watermarks }, view }: Ready): Instant {
   const shown = Object.entries(parseTimestamps(view.timestamps))
   return latest(Object.fromEntries(shown.filter(([metric]) => Object.hasOwn(watermarks, metric))))
 }

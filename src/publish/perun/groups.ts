@@ -155,7 +155,7 @@ export function createGroups({ rpc, voId, names, maxAge, clock, logger, demand }
     refusals.delete(site)
     durations.set(site, clock.now() - readAt)
     for (const name of inDoubt) expire(groups, name)
-    keepWhatWeWrote(groups, snapshots.get(site), readAt)
+    keepWhatWeWrote(groups, snapshots.get(site), { readAt, now: clock.now() })
     const snapshot = { groups, readAt }
     snapshots.set(site, snapshot)
     return snapshot
@@ -269,11 +269,15 @@ function expire(groups: Map<string, GroupView>, group: string): void {
   if (known !== undefined) groups.set(group, { ...known, readAt: Number.NEGATIVE_INFINITY })
 }
 
-/** A reading of the site that began before our write may show the value before it. */
-function keepWhatWeWrote(groups: Map<string, GroupView>, before: Snapshot | undefined, readAt: Instant): void {
+/** A reading of the site that began before our write may show the value before it. What is of the future was read by a wrong clock. */
+function keepWhatWeWrote(
+  groups: Map<string, GroupView>,
+  before: Snapshot | undefined,
+  { readAt, now }: { readAt: Instant; now: Instant },
+): void {
   if (before === undefined) return
   for (const [name, known] of before.groups) {
-    const isNewer = Math.max(known.readAt, known.writtenAt ?? known.readAt) >= readAt
-    if (isNewer && groups.has(name)) groups.set(name, known)
+    const knownAt = Math.max(known.readAt, known.writtenAt ?? known.readAt)
+    if (knownAt >= readAt && knownAt <= now && groups.has(name)) groups.set(name, known)
   }
 }

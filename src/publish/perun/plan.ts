@@ -11,7 +11,7 @@ import { type Credits, formatRounded, roundCredits } from '../../core/credits.ts
 import type { Instant } from '../../core/time.ts'
 import type { GroupAccount, Settlement, SiteAccount } from '../../ledger/ledger.ts'
 import { keepAway, makeContact } from './contact.ts'
-import { type Doubts, judgeDoubts } from './doubts.ts'
+import { type Doubts, judgeDoubts, ownTime } from './doubts.ts'
 import {
   type Draft,
   HOLD_RETRY,
@@ -57,7 +57,8 @@ export interface Plan {
 export function isSettled(account: GroupAccount, precision: number, now: Instant): boolean {
   if (!account.opened || account.published === undefined || account.intended.length > 0) return false
   if (account.holds.some(isAboutPublishing)) return false
-  if (!sitesToLookAt(account, now).every(isPublished)) return false
+  // What was on hold may have fallen behind.
+  if (!sitesToLookAt(account, now).every((site) => isPublished(site) && site.retryAt === undefined)) return false
   return roundCredits(publishable(account), precision) === account.published
 }
 
@@ -109,7 +110,10 @@ export function planPublish(
     else if (!isPresent(view)) keepAway(draft, site, view)
   }
   // Of two that were read within a millisecond, the later one: a late write may have come in between.
-  const newest = ready.map(({ view }) => view).sort((a, b) => a.readAt - b.readAt).at(-1)
+  const newest = ready
+    .map(({ view }) => view)
+    .sort((a, b) => a.readAt - b.readAt)
+    .at(-1)
   const parsed = newest === undefined ? undefined : parseShown(newest)
   const shownNow = parsed === 'unreadable' ? undefined : parsed
   const doubts = judgeDoubts(account, ready, shownNow, now)
@@ -139,6 +143,9 @@ function finish(draft: Draft, { ready, shownNow, granted, doubts }: Seen): Plan 
   const writes = sitesToWrite(ready, shownNow !== shown, doubts).map((each, index) =>
     toWrite(each, account.newestIntention + 1 + index, formatRounded(target, precision)),
   )
+  // A hold forgets what arrived before it, too.
+  const arrived = doubts.arrived.length > 0 ? (doubts.used ?? account.published) : undefined
+  const known = ready.length > 0 ? shownNow : arrived
   const settlement: Settlement = {
     group: account.group,
     at: now,
@@ -149,7 +156,7 @@ function finish(draft: Draft, { ready, shownNow, granted, doubts }: Seen): Plan 
     ...(released.length > 0 && { released }),
     ...(granted !== undefined && { granted }),
     // What is shown now is what the next look expects, until a write is known to have replaced it.
-    ...(ready.length > 0 && shownNow !== undefined && { published: { used: shownNow, sites: doubts.arrived } }),
+    ...(known !== undefined && { published: { used: known, sites: doubts.arrived } }),
     ...numbersOf(doubts),
     ...(writes.length > 0 && {
       intended: writes.map(({ number, site, upTo }) => ({ number, site, used: shown, upTo })),
@@ -159,12 +166,12 @@ function finish(draft: Draft, { ready, shownNow, granted, doubts }: Seen): Plan 
   return { settlement, writes, shown, held: holds.length + skipped > 0, total, resolved: doubts.resolved }
 }
 
-/** What arrived is as good as answered: if Perun comes to an older write now, it is late. */
-function numbersOf({ resolved }: Doubts): Pick<Settlement, 'answered' | 'resolved'> {
-  const [answered, others] = [true, false].map((isArrived) =>
+/** What arrived is done as what was answered: if Perun comes to an older write now, it is late. */
+function numbersOf({ resolved }: Doubts): Pick<Settlement, 'arrived' | 'resolved'> {
+  const [arrived, others] = [true, false].map((isArrived) =>
     resolved.filter(({ outcome }) => (outcome === 'arrived') === isArrived).map(({ number }) => number),
   ) as [number[], number[]]
-  return { ...(answered.length > 0 && { answered }), ...(others.length > 0 && { resolved: others }) }
+  return { ...(arrived.length > 0 && { arrived }), ...(others.length > 0 && { resolved: others }) }
 }
 
 /** Those that were left behind come first: they must not wait for the others again. */
@@ -175,9 +182,11 @@ function sitesToWrite(ready: readonly Ready[], differs: boolean, { outdated }: D
   return differs && writes.length === 0 ? ready.slice(0, 1) : writes
 }
 
-/** Whether it was never published, or was on hold while it fell behind. */
-function isNew({ site }: Ready): boolean {
-  return site.publishedAt === undefined || (site.retryAt !== undefined && isBehind({ site }))
+/** Whether it was never published, or was on hold while it fell behind, or while an older write set it back. */
+function isNew(each: Ready): boolean {
+  const { publishedAt, retryAt, watermarks } = each.site
+  if (publishedAt === undefined) return true
+  return retryAt !== undefined && (isBehind(each) || ownTime(each) !== latest(watermarks))
 }
 
 function isBehind({ site: { watermarks, publishedAt } }: Pick<Ready, 'site'>): boolean {

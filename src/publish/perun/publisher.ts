@@ -106,7 +106,8 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     const now = clock.now()
     const isStray = survey.takeStray(group) || look
     if (!isStray && isSettled(account, precision, now)) {
-      if (!account.sites.every(isPublished)) return { kind: 'held' }
+      const isAll = sitesToLookAt(account, now).length === account.sites.length && account.sites.every(isPublished)
+      if (!isAll) return { kind: 'held' }
       const concluded = conclude({ group, at: now, dealtWith: account.used }, isShared)
       // The next worker may find a hold, by which the group is not clean after all.
       if (isShared) await concluded
@@ -132,11 +133,13 @@ export function createPerunPublisher(options: PerunPublisherOptions): Publisher 
     const { group } = account
     await define()
     let written = 0
+    let isSecondLook = false
     for (let current = account, isFirst = true; ; current = (await ledger.account(group))!, isFirst = false) {
       if (!isFirst || current.intended.length > 0) groups.doubt(group)
       const plan = await planFor(current)
-      // A write in doubt may have arrived in the middle of the look, which then shows its value without its times.
-      if (isFirst && plan.settlement.drifts !== undefined && current.intended.length > 0) continue
+      // A write in doubt may have arrived in the middle of a look, which then shows its value without its times, or these only.
+      isSecondLook = !isSecondLook && plan.settlement.drifts !== undefined && current.intended.length > 0
+      if (isSecondLook) continue
       const outcome = await carryOut(current, plan, isFirst, turn)
       if (outcome.kind === 'unchanged' && written > 0) return { kind: 'written', writes: written }
       if (outcome.kind !== 'written') return outcome

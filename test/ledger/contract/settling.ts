@@ -183,6 +183,24 @@ export function settlingContract(open: () => Promise<Ledger>): void {
       expect(await ledger.dirtyGroups()).toEqual([])
     })
 
+    test('takes what a look found as shown, also when somebody else has recorded the answer meanwhile', async () => {
+      await settle('alpha', { intended: [write(1, 4n), write(2, 5n)] })
+      await settle('alpha', { answered: [2], published: { used: 5n, sites: [] } })
+      const found = { used: 6n, sites: [{ site: '8676', upTo: T0 + HOUR }] }
+      await settle('alpha', { arrived: [2], published: found, dealtWith: 1_000_000n })
+      expect(await ledger.account('alpha')).toMatchObject({ published: 6n, sites: [{ publishedAt: T0 + HOUR }] })
+      expect(await ledger.dirtyGroups()).toEqual([])
+      // It is done as what was answered: older writes come late from now on.
+      await settle('alpha', { intended: [write(3, 7n), write(4, 8n), write(5, 9n)] })
+      await settle('alpha', { arrived: [4] })
+      const account = await ledger.account('alpha')
+      expect(account!.intended.map(({ number, overtaken }) => [number, overtaken])).toEqual([
+        [1, true],
+        [3, true],
+        [5, false],
+      ])
+    })
+
     test('keeps a group dirty while something is written, and while it is on hold', async () => {
       await settle('alpha', { dealtWith: 1_000_000n })
       await settle('alpha', { intended: [write(1, 2n)] })

@@ -117,7 +117,7 @@ suite('a write without an answer', () => {
       '11',
       SOON,
       T0,
-      { arrived: ['A 1', 'A 1'], used: '11' },
+      { arrived: ['A 1'], used: '11' },
     ],
     [
       'twice the same value without times',
