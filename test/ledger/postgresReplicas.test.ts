@@ -1,11 +1,12 @@
 /** Several workers at one ledger in PostgreSQL: pools of their own stand for them. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, suite, test } from 'vitest'
+import { decimal } from '#src/core/decimals.ts'
 import { MINUTE } from '#src/core/time.ts'
-import { LedgerError, OvertakenError } from '#src/ledger/ledger.ts'
+import { LedgerError, OvertakenError, type StoredHold } from '#src/ledger/ledger.ts'
 import { openPostgresLedger, type PostgresLedger } from '#src/ledger/postgres/ledger.ts'
 import { chargeBase, chargeHash, NO_HASH } from '#src/ledger/receipts.ts'
-import { type Measured, T0 } from '../helpers/billing.ts'
+import { type Measured, reading, T0 } from '../helpers/billing.ts'
 import { chargesOf, deliver, follow } from '../helpers/ledger.ts'
 import { missing, startPostgres, type TestServer } from '../helpers/postgres.ts'
 import { until } from '../helpers/worker.ts'
@@ -16,20 +17,29 @@ suite.skipIf(missing !== undefined)('Several workers at one ledger', () => {
   let server: TestServer
   let url: string
   let workers: PostgresLedger[]
+  let clients: pg.Client[]
   beforeAll(async () => {
     server = await startPostgres()
   })
   afterAll(() => server.stop(), 120_000)
   beforeEach(async () => {
     url = await server.createDatabase()
+    clients = []
     workers = await Promise.all([1, 2, 3].map(() => openPostgresLedger(url, { notifyAt: [50] })))
   })
   afterEach(async () => {
+    await Promise.all(clients.map((client) => client.end()))
     await Promise.all(workers.map((worker) => worker.close()))
   })
   const first = () => workers[0]!
   const everybody = <Result>(work: (worker: PostgresLedger, index: number) => Promise<Result>) =>
     Promise.allSettled(workers.map(work))
+  const connect = async (): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    clients.push(client)
+    return client
+  }
   const query = async (text: string) => {
     const client = new pg.Client({ connectionString: url })
     await client.connect()
@@ -102,6 +112,41 @@ suite.skipIf(missing !== undefined)('Several workers at one ledger', () => {
     )
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
     expect((await first().holds({ limit: 9 })).map(({ key }) => key).toSorted()).toEqual(['other', 'site'])
+  })
+
+  test('decide about a hold only with all its groups locked, also those that it got meanwhile', async () => {
+    await deliver(first(), ...at(0, ['a', 'b']))
+    const nothing = { at: T0, changes: [], notes: [], holds: [], released: [], withdrawn: [], heldGrowths: [] }
+    const point = (minute: number) => ({ at: T0 + minute * MINUTE, value: decimal(String(minute)) })
+    const holdGrowth = (worker: PostgresLedger, project: string) =>
+      worker.record([], () => {
+        const { series } = reading({ project, at: T0, value: '0' })
+        const growth = { holdKey: 'site', series, from: point(0), to: point(9) }
+        return { ...nothing, holds: [hold('site')], heldGrowths: [growth] }
+      })
+    const waiting = async () => (await query('SELECT 1 FROM pg_locks WHERE NOT granted')).length
+    await holdGrowth(first(), 'a')
+    const [one, other] = [await connect(), await connect()]
+    await one.query('BEGIN')
+    await one.query('LOCK TABLE held_growths IN SHARE MODE')
+    const holding = holdGrowth(workers[2]!, 'b')
+    await until('more growth is about to be held', async () => (await waiting()) === 1)
+    const decided: string[][] = []
+    const [{ id }] = (await first().holds({ limit: 1 })) as [StoredHold]
+    const closing = workers[1]!.closeHold(id, 'Looked at.', ({ growths }) => {
+      decided.push(growths.map(({ series }) => series.projectName))
+      return nothing
+    })
+    await until('the decision waits for the hold', async () => (await waiting()) === 2)
+    await other.query('BEGIN')
+    await other.query(`SELECT 1 FROM groups WHERE name = 'b' FOR UPDATE`)
+    await one.query('COMMIT')
+    await holding
+    await until('it waits for the group that came to it', async () => (await waiting()) > 0)
+    expect(decided).toEqual([])
+    await other.query('COMMIT')
+    await closing
+    expect(decided).toEqual([['a', 'b']])
   })
 
   test('that see the same line crossed, or the same notice, tell it once', async () => {

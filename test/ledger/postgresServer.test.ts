@@ -9,8 +9,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, suite, test, vi } f
 import { LARGEST_TOTAL } from '#src/core/credits.ts'
 import { MINUTE } from '#src/core/time.ts'
 import { type Ledger, LedgerError } from '#src/ledger/ledger.ts'
-import { openDatabase } from '#src/ledger/postgres/database.ts'
+import { type Database, openDatabase } from '#src/ledger/postgres/database.ts'
 import { openPostgresLedger, type PostgresLedger } from '#src/ledger/postgres/ledger.ts'
+import { createNumbers } from '#src/ledger/postgres/numbers.ts'
 import { sqlOf } from '#src/ledger/postgres/sql.ts'
 import { sealOf } from '#src/ledger/receipts.ts'
 import { openSqliteLedger } from '#src/ledger/sqlite/ledger.ts'
@@ -232,6 +233,46 @@ suite.skipIf(missing !== undefined)('A ledger in PostgreSQL', () => {
     const { rows } = await client.query("SELECT relname FROM pg_class WHERE relname ~ '^entries_\\d+$' ORDER BY 1")
     expect(rows.map(({ relname }) => relname)).toEqual(['entries_0', 'entries_1', 'entries_2'])
     await audit(first)
+  })
+
+  test('makes partitions ahead while a dump reads the entries', async () => {
+    await open()
+    await client.query('BEGIN')
+    await client.query('LOCK TABLE entries IN ACCESS SHARE MODE')
+    const other = new pg.Client({ connectionString: url })
+    await other.connect()
+    try {
+      await other.query("SET lock_timeout = '3s'")
+      await other.query('SELECT make_partitions(6000000)')
+      const { rows } = await other.query("SELECT relname FROM pg_class WHERE relname ~ '^entries_\\d+$' ORDER BY 1")
+      expect(rows.map(({ relname }) => relname)).toEqual(['entries_0', 'entries_1', 'entries_2', 'entries_3'])
+    } finally {
+      await other.end()
+      await client.query('ROLLBACK')
+    }
+  })
+
+  test('makes partitions again that were not committed', async () => {
+    await open()
+    const database = openDatabase(url)
+    try {
+      let isCut = true
+      const transact: Database['transact'] = (work, mode) =>
+        database.transact(async (sql) => {
+          const result = await work(sql)
+          if (isCut) throw new Error('The connection is cut')
+          return result
+        }, mode)
+      const numbers = createNumbers({ ...database, transact })
+      await client.query("UPDATE counters SET value = 2500000 WHERE name = 'entries'")
+      await expect(numbers.prepare()).rejects.toThrow('cut')
+      isCut = false
+      await numbers.prepare()
+      const { rows } = await client.query("SELECT to_regclass('entries_2') AS made")
+      expect(rows[0].made).toBe('entries_2')
+    } finally {
+      await database.close()
+    }
   })
 
   test('loses nothing of an amount or an instant', async () => {

@@ -1,4 +1,5 @@
 /** The queue of work in PostgreSQL when something goes wrong with it: no group is left, and none is at two workers. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, suite, test } from 'vitest'
 import { openDatabase } from '#src/ledger/postgres/database.ts'
@@ -68,6 +69,70 @@ suite.skipIf(missing !== undefined)('The queue of work', () => {
     await until('nothing is left', async () => (await jobs()).length + (await locked()).length === 0, 20_000)
     // Only what is taken now has a name.
     expect((await query('SELECT cardinality(pools) AS names FROM replicas'))[0].names).toBe(1)
+  })
+
+  test.each([2, 5])(
+    'goes on although it could not be told of one group while %i others were under way',
+    async (others) => {
+      const troubles: string[] = []
+      const a = await join('a', { onTrouble: (message: string) => void troubles.push(message) })
+      const names = Array.from({ length: others + 1 }, (_, index) => `p${index}`)
+      const ends = new Map(names.map((name) => [name, Promise.withResolvers<void>()]))
+      const begun: string[] = []
+      a.sharing!.work.begin(8, (group) => {
+        begun.push(group)
+        return ends.get(group)?.promise ?? Promise.resolve()
+      })
+      await a.sharing!.work.request(names)
+      await until('all are begun', () => begun.length === names.length)
+      await query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'not now'; END $$`)
+      await query(`CREATE TRIGGER refuses BEFORE DELETE ON graphile_worker._private_jobs
+      FOR EACH STATEMENT EXECUTE FUNCTION refuse()`)
+      ends.get('p0')!.resolve()
+      await until('it is refused', () => troubles.some((each) => each.includes('not now')))
+      await query('DROP TRIGGER refuses ON graphile_worker._private_jobs')
+      for (const name of names.slice(1)) {
+        ends.get(name)!.resolve()
+        await sleep(100)
+      }
+      await a.sharing!.work.request(['later'])
+      await until('what is asked for later is done', () => begun.includes('later'), 20_000)
+      await until('nothing is left', async () => (await jobs()).length + (await locked()).length === 0, 20_000)
+    },
+  )
+
+  test('is told of a group once more when others were in the way', async () => {
+    const troubles: string[] = []
+    const a = await join('a', { onTrouble: (message: string) => void troubles.push(message) })
+    await query('CREATE SEQUENCE tries')
+    await query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN IF nextval('tries') < 3 THEN RAISE EXCEPTION 'in the way' USING ERRCODE = '40P01'; END IF; RETURN NULL; END $$`)
+    await query(`CREATE TRIGGER refuses BEFORE DELETE ON graphile_worker._private_jobs
+      FOR EACH STATEMENT EXECUTE FUNCTION refuse()`)
+    const done: string[] = []
+    a.sharing!.work.begin(2, async (group) => void done.push(group))
+    await a.sharing!.work.request(['p'])
+    await until('nothing is left', async () => (await jobs()).length + (await locked()).length === 0, 20_000)
+    expect([done, troubles]).toEqual([['p'], []])
+    expect((await query('SELECT last_value FROM tries'))[0].last_value).toBe('3')
+  })
+
+  test('is begun as soon as its worker is a member again whose lease only seemed to be over', async () => {
+    const database = openDatabase(url)
+    ends.push(() => database.close())
+    await join('a')
+    let isMember = false
+    const nothing = { register: async () => {}, unregister: async () => {}, isAlone: async () => true }
+    const work = createWork(database, { ...nothing, isMember: () => isMember })
+    ends.push(() => work.close())
+    const done: string[] = []
+    work.begin(1, async (group) => void done.push(group))
+    await work.request(['p'])
+    await sleep(1_500)
+    expect(done).toEqual([])
+    isMember = true
+    await until('it is done', () => done.length === 1, 20_000)
   })
 
   test('is not taken from by somebody whose name for it could not be made known', async () => {

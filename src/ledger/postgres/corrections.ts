@@ -22,6 +22,7 @@ import { locks } from './locks.ts'
 import type { Numbers } from './numbers.ts'
 import { writeRemarks } from './remarks.ts'
 import { one, type Sql } from './sql.ts'
+import { inTheWay } from './trouble.ts'
 
 /** Series whose charges are read by one statement. */
 const SERIES_AT_ONCE = 50
@@ -88,7 +89,7 @@ async function decideAlone(sql: Sql, numbers: Numbers, decide: (facts: Correctio
   await numbers.freeze(sql)
   const decided = await decideWith(sql, decide)
   if (groupsOf(decided).every((group) => held.includes(group))) return decided
-  throw Object.assign(new Error('Other groups are corrected than a moment ago'), { code: '40001' })
+  throw inTheWay('Other groups are corrected than a moment ago')
 }
 
 async function write(

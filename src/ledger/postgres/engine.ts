@@ -35,8 +35,14 @@ export interface EngineOptions {
 export const SCHEMA = 'graphile_worker'
 export const TASK = 'publish'
 
-/** Milliseconds: between two looks if nobody calls, and until several that are done are told of together. */
-const periods = { look: 1_000, tell: 20 }
+/**
+ * Milliseconds: between two looks if nobody calls, until several that are done are told of together, and from the end of the last
+ * work until the engine has told of it at the latest.
+ */
+const periods = { look: 1_000, tell: 20, end: 1_000 }
+
+/** What it says when nothing that it has begun goes on. */
+const overs = ['gracefulShutdown:complete', 'forcefulShutdown:complete', 'forcefulShutdown:error'] as const
 
 const EXIT_OF_ENGINE = 57
 
@@ -54,6 +60,9 @@ export function startEngine({ connections, workers, task, isWaiting, onTrouble }
     // It sets that when a newer worker has changed its tables. How the process ends is not up to it.
     if (process.exitCode === EXIT_OF_ENGINE) process.exitCode = undefined
   })
+  // Where it could not tell of something, it may count wrongly what is left to tell, and wait for that for ever.
+  const over = Promise.withResolvers<void>()
+  for (const each of overs) events.on(`pool:${each}`, () => setTimeout(over.resolve, periods.end).unref())
   const running = runTaskList({ schema: SCHEMA, logger, events, ...presetFor(workers) }, { [TASK]: task }, pool)
 
   function end(): void {
@@ -62,16 +71,21 @@ export function startEngine({ connections, workers, task, isWaiting, onTrouble }
     Promise.resolve(running.gracefulShutdown()).catch(() => {})
   }
 
+  function keepOff(): void {
+    isDisowned = true
+    disown()
+  }
+
+  const stopped = running.promise.catch((error: unknown) => onTrouble?.(String(error)))
   return {
     name: running.id,
     open,
     end,
     disown() {
-      isDisowned = true
-      disown()
+      keepOff()
       end()
     },
-    ended: running.promise.catch((error: unknown) => onTrouble?.(String(error))),
+    ended: Promise.race([stopped, over.promise]).then(keepOff),
   }
 }
 

@@ -4,7 +4,7 @@
  * is given back by others.
  */
 import type pg from 'pg'
-import { isUnanswered } from './trouble.ts'
+import { isInTheWay, isUnanswered } from './trouble.ts'
 
 export interface EnginePool {
   readonly pool: pg.Pool
@@ -33,7 +33,7 @@ export function createEnginePool(pool: pg.Pool): EnginePool {
     let isBroken = false
     const query = (...given: Parameters<pg.PoolClient['query']>) => {
       if (isDisowned) return Promise.resolve(nothing)
-      const result = client.query(...given) as unknown as Promise<pg.QueryResult>
+      const result = insistently(() => client.query(...given) as unknown as Promise<pg.QueryResult>)
       result.catch((error: unknown) => {
         isBroken ||= isUnanswered(error)
       })
@@ -76,6 +76,16 @@ export function createEnginePool(pool: pg.Pool): EnginePool {
       isDisowned = true
       open()
     },
+  }
+}
+
+/** Each statement of the engine is a transaction: where another one was in the way, nothing of it was done. It gives up for less. */
+async function insistently<Result>(ask: () => Promise<Result>, tries = 6): Promise<Result> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (tries === 1 || !isInTheWay(error)) throw error
+    return insistently(ask, tries - 1)
   }
 }
 

@@ -9,6 +9,7 @@ import { lockGroups } from './groupLocks.ts'
 import { SELECT_GROWTHS } from './reader.ts'
 import type { Recorder } from './recorder.ts'
 import { one, type Sql } from './sql.ts'
+import { inTheWay } from './trouble.ts'
 
 /** Closes a hold and writes what was decided. */
 export async function closeHold(
@@ -17,12 +18,14 @@ export async function closeHold(
   { id, why, decide }: { id: number; why: string; decide: (held: HeldBack) => Recording },
 ): Promise<{ hold: StoredHold; groups: readonly string[] } | undefined> {
   // Groups first: whoever records growth of this hold holds them, too.
-  const groups = (await growthsOf(sql, id)).map(({ series }) => series.projectName)
-  await lockGroups(sql, [...new Set(groups)])
+  const groups = [...new Set((await growthsOf(sql, id)).map(({ series }) => series.projectName))]
+  await lockGroups(sql, groups)
   const row = await one(sql.all('SELECT * FROM holds WHERE id = $1 AND closed_at IS NULL FOR UPDATE', id))
   if (row === undefined) return undefined
   const hold = toHold(row)
   const growths = await growthsOf(sql, id)
+  const isAnothers = growths.some(({ series }) => !groups.includes(series.projectName))
+  if (isAnothers) throw inTheWay('Growth of other groups is held than a moment ago')
   const stored = await recorder.load(
     sql,
     growths.map(({ series }) => series),

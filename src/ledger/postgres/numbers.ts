@@ -21,7 +21,6 @@ export function createNumbers(database: Database): Numbers {
   async function makePartitions(sql: Sql, upTo: number): Promise<void> {
     await sql.all('SELECT pg_advisory_xact_lock($1, 0)', locks.partitions)
     await sql.all('SELECT make_partitions($1)', upTo)
-    ready = Math.max(ready, upTo)
   }
 
   return {
@@ -39,9 +38,12 @@ export function createNumbers(database: Database): Numbers {
     },
     async prepare() {
       if (ready > 0 && highest + AHEAD / 2 <= ready) return
-      await database.transact(async (sql) => {
+      // They are there when that is committed.
+      ready = await database.transact(async (sql) => {
         const row = await one<{ value: bigint }>(sql.all("SELECT value FROM counters WHERE name = 'entries'"))
-        await makePartitions(sql, Number(row!.value) + AHEAD)
+        const upTo = Number(row!.value) + AHEAD
+        await makePartitions(sql, upTo)
+        return upTo
       })
     },
   }

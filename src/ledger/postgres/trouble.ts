@@ -108,6 +108,11 @@ export function isUnanswered(error: unknown): boolean {
   return error instanceof Error && /query read timeout/i.test(error.message)
 }
 
+/** What a transaction fails with that found others in the way by itself: it is done again. */
+export function inTheWay(message: string): Error {
+  return Object.assign(new Error(message), { code: '40001' })
+}
+
 /** Whether another transaction was in the way: the same again may well be done. */
 export function isInTheWay(error: unknown): boolean {
   return ['40001', '40P01', '55P03'].includes(codeOf(error) ?? '')

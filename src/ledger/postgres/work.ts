@@ -64,12 +64,19 @@ export function createWork(database: Database, options: WorkOptions): Work {
   let engine: Engine | undefined
   let ending: Promise<unknown> = Promise.resolve()
   let isClosed = false
+  let later: NodeJS.Timeout | undefined
   let waiting = 0
   let countedAt = Number.NEGATIVE_INFINITY
 
   /** Takes work out of the queue until it is stopped, unless it does already. */
   function start(): void {
-    if (wanted === undefined || engine !== undefined || !isMember()) return
+    clearTimeout(later)
+    if (wanted === undefined || engine !== undefined || isClosed) return
+    if (!isMember()) {
+      // Where its lease only seems to be over, as the clock was set, it does not join anew.
+      later = setTimeout(start, periods.retry).unref()
+      return
+    }
     const { workers, work } = wanted
     const task = async (payload: unknown) => {
       const { group: text, look = false } = payload as { group: string; look?: boolean }
@@ -86,7 +93,7 @@ export function createWork(database: Database, options: WorkOptions): Work {
       onTrouble?.(String(error))
       mine.disown()
     })
-    const over = mine.ended.then(() => release(mine.name))
+    const over = mine.ended.then(settled).then(() => release(mine.name))
     ending = Promise.all([ending, over])
     void over.then(() => sleep(periods.retry, undefined, { ref: false })).then(() => again(mine))
   }

@@ -25,6 +25,22 @@ CREATE TABLE replicas (
 DROP INDEX series_of_metric;
 CREATE INDEX series_of_metric ON series ((metric || ' ' || site));
 
+-- A partition is made by itself and attached then: to make it as one takes a lock that waits for whoever reads the entries, as a dump
+-- does for hours, and makes all others wait.
+CREATE OR REPLACE FUNCTION make_partitions(up_to bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  size CONSTANT bigint := 2000000;
+  part bigint;
+BEGIN
+  FOR part IN 0 .. up_to / size LOOP
+    IF to_regclass(format('entries_%s', part)) IS NULL THEN
+      EXECUTE format('CREATE TABLE entries_%s (LIKE entries INCLUDING ALL) WITH (fillfactor = 90)', part);
+      EXECUTE format('ALTER TABLE entries ATTACH PARTITION entries_%s FOR VALUES FROM (%s) TO (%s)',
+        part, part * size, (part + 1) * size);
+    END IF;
+  END LOOP;
+END $$;
+
 -- Seals are made by one expression over all columns of a row, instead of by a function that is called for each of them.
 DO $do$
 DECLARE
