@@ -205,7 +205,7 @@ export interface Intention {
 /** A write of which it is not known whether Perun did it, or whether it still will. */
 export interface OpenIntention extends Intention {
   readonly at: Instant
-  /** Whether a later write of the group was answered: if Perun comes to this one now, an older value follows a newer one. */
+  /** Whether a later write of the group was answered, or seen to have arrived: if Perun comes to this one now, an older value follows a newer one. */
   readonly overtaken: boolean
 }
 
