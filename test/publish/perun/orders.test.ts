@@ -9,22 +9,31 @@ const written = { kind: 'written' }
 
 type Mirror = Awaited<ReturnType<typeof startMirror>>
 
-/** A group of a site that used as many credits as is given, which Perun shows. */
-async function used(credits: number, sites: number[] = [1]): Promise<Mirror> {
+/** A group that Perun shows with nothing used yet. */
+async function opened(sites: number[] = [1]): Promise<Mirror> {
   const mirror = await startMirror({ sites })
   await mirror.measure('100')
   await mirror.publish()
-  if (credits > 0) {
-    await mirror.measure(`${100 + credits}`)
-    await mirror.publish()
-  }
+  return mirror
+}
+
+/** A group at two sites, at the second one of which a late write has just replaced a newer one. */
+async function setBack(): Promise<Mirror> {
+  const mirror = await opened([1, 2])
+  await mirror.measure('101')
+  mirror.fates.push('done', 'late')
+  await mirror.publish()
+  await mirror.measure('102')
+  await mirror.publish()
+  await mirror.comeTo()
+  expect(mirror.times()).toEqual({ 1: 3, 2: 2 })
   return mirror
 }
 
 suite('what Perun was seen to have done before a hold begins', () => {
   /** Ten credits are shown by a write without an answer, and then somebody makes them unreadable. */
   async function spoil(instead: string | null): Promise<Mirror> {
-    const mirror = await used(0)
+    const mirror = await opened()
     await mirror.measure('110')
     mirror.fates.push('lost after')
     expect(await mirror.publish()).toMatchObject(unavailable)
@@ -49,14 +58,7 @@ suite('what Perun was seen to have done before a hold begins', () => {
   })
 
   test('is made up for where it came late', async () => {
-    await using mirror = await used(0, [1, 2])
-    await mirror.measure('101')
-    mirror.fates.push('done', 'late')
-    await mirror.publish()
-    await mirror.measure('102')
-    await mirror.publish()
-    await mirror.comeTo()
-    expect(mirror.times()).toEqual({ 1: 3, 2: 2 })
+    await using mirror = await setBack()
     mirror.perun.edit('p', { used: null }, 'erika')
     expect(await mirror.publish()).toEqual({ kind: 'held' })
     mirror.perun.edit('p', { used: '4.00' }, 'erika')
@@ -85,7 +87,7 @@ suite('of two workers, what one has written is recorded just before what the oth
   }
 
   test.each([['lost before'], ['done']] as const)('an edit is followed once (%s)', async (fate) => {
-    await using mirror = await used(0)
+    await using mirror = await opened()
     const { one, other } = share(mirror)
     await mirror.measure('110')
     expect(await one.publish('p')).toMatchObject(written)
@@ -98,7 +100,7 @@ suite('of two workers, what one has written is recorded just before what the oth
   })
 
   test('an edit is followed once, and nothing else is shown meanwhile, when nothing is to be written', async () => {
-    await using mirror = await used(0)
+    await using mirror = await opened()
     const { one, other } = share(mirror)
     await mirror.measure('110')
     expect(await one.publish('p')).toMatchObject(written)
@@ -111,7 +113,7 @@ suite('of two workers, what one has written is recorded just before what the oth
   })
 
   test('what came late is no edit', async () => {
-    await using mirror = await used(0)
+    await using mirror = await opened()
     const { one, other } = share(mirror)
     await mirror.measure('110')
     mirror.fates.push('late')
@@ -128,7 +130,7 @@ suite('of two workers, what one has written is recorded just before what the oth
 })
 
 test('a write that arrives in the middle of a second look is no edit either', async () => {
-  await using mirror = await used(0)
+  await using mirror = await opened()
   await mirror.measure('110')
   mirror.fates.push('late')
   expect(await mirror.publish()).toMatchObject(unavailable)
@@ -148,13 +150,7 @@ test('a write that arrives in the middle of a second look is no edit either', as
 })
 
 test('what a late write set back is made up for at a site that was taken away for more than an hour', async () => {
-  await using mirror = await used(0, [1, 2])
-  await mirror.measure('101')
-  mirror.fates.push('done', 'late')
-  await mirror.publish()
-  await mirror.measure('102')
-  await mirror.publish()
-  await mirror.comeTo()
+  await using mirror = await setBack()
   mirror.perun.unassign('p', 2)
   mirror.clock.pass(5 * MINUTE)
   await mirror.rest()
@@ -164,7 +160,7 @@ test('what a late write set back is made up for at a site that was taken away fo
 })
 
 test('a hold that ends at one site does not end the waiting of another one', async () => {
-  await using mirror = await used(0, [1, 2])
+  await using mirror = await opened([1, 2])
   await mirror.measure('101')
   mirror.fates.push('done', 'refused')
   expect(await mirror.publish()).toEqual({ kind: 'held' })
@@ -181,7 +177,7 @@ test('a hold that ends at one site does not end the waiting of another one', asy
 })
 
 test('after a clock that was ahead, a look at all groups finds what was edited', async () => {
-  await using mirror = await used(0)
+  await using mirror = await opened()
   mirror.clock.pass(3 * HOUR)
   expect(await mirror.survey()).toEqual([])
   mirror.clock.pass(-3 * HOUR + MINUTE)
