@@ -17,19 +17,13 @@ import { until } from '../helpers/worker.ts'
 import { runWorker } from './processes.ts'
 import { backwardSteps, type Meeting, meetings } from './replicas/stays.ts'
 import { createTormentor } from './replicas/tormentor.ts'
-import { startWorld, usedBetween, type World } from './replicas/world.ts'
+import { QUIET, startWorld, usedBetween, type World } from './replicas/world.ts'
 
 const KILLS = Number(process.env.KILLS || 24)
 const SEED = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 32))
 const GROUPS = 48
 const REPLICAS = 3
 const LEASE = 2_000
-
-/**
- * Milliseconds in which all grows undisturbed at first. The first pace of a total counts from when it stood still, which is long on a
- * busy machine; by so low a pace, what grows while all replicas are starting at once would be held as a jump.
- */
-const QUIET = 15_000
 
 test.skipIf(missing !== undefined)(
   'replicas that are killed, paused and cut off lose nothing, charge nothing twice and never write one group together',

@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Big from 'big.js'
 import pg from 'pg'
 import { expect, test } from 'vitest'
@@ -11,7 +12,7 @@ import { missing } from '../helpers/postgres.ts'
 import { until } from '../helpers/worker.ts'
 import { runWorker, type WorkerProcess } from './processes.ts'
 import { backwardSteps, meetings } from './replicas/stays.ts'
-import { startWorld, usedBetween, type World } from './replicas/world.ts'
+import { QUIET, startWorld, usedBetween, type World } from './replicas/world.ts'
 
 const GROUPS = 12
 const LEASE = '2s'
@@ -35,6 +36,7 @@ test.skipIf(missing !== undefined).each(moments)(
     await until('Perun shows zero for all groups', () => world.isOpened())
     clock.go()
     await until('it publishes', () => perun.readAll().every(({ used }) => used !== '0.00'))
+    await sleep(QUIET)
 
     await fallAsleep(world, sleeper, moment, file)
     const other = start('other')
